@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts of farms and the decisions made from them, as plain frozen records.
+
+Standard library only: money code and its tests never load an array library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+STATUSES = ("ok", "degraded", "insufficient", "failed", "rejected")
+"""Every parcel ends in exactly one of these, from best to worst; a farm's status is its worst parcel's."""
+
+OUTCOMES = ("approve", "refer", "decline")
+
+
+def worst_status(statuses: list[str]) -> str:
+    """The worst of some parcels' statuses; `failed` for a farm without parcels (nothing was measured)."""
+    return max(statuses, key=STATUSES.index) if statuses else "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number with its honest doubt: 5 %, 50 % and 95 % quantiles."""
+
+    low: float
+    mid: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.mid <= self.high:
+            raise ValueError(f"an interval must rise: {self.low}, {self.mid}, {self.high}")
+
+    def __add__(self, other: Interval) -> Interval:
+        """Sum as if both errors went the same way: the cautious sum, never too narrow."""
+        return Interval(self.low + other.low, self.mid + other.mid, self.high + other.high)
+
+
+ZERO = Interval(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """One crop on one parcel in one season slot."""
+
+    farm_id: str
+    parcel_id: str
+    slot: str
+    """A (harvested by about 20 July), B (after), AB (the whole year)."""
+    crop: str
+    """Crop slug, or `unknown`."""
+    crop_confidence: float
+    """Calibrated probability of `crop`, 0 to 1."""
+    crop_set: tuple[str, ...]
+    """Crops that cannot be told apart at the confidence the model's card promises; one name means decided."""
+    area_m2: Interval
+    """Planted land of this stand."""
+    index_ratio: float | None = None
+    """Growth index against the area-weighted mean of the same crop in the region; None where it cannot be known."""
+    index_error: float | None = None
+    """Relative error of `index_ratio`, one standard deviation."""
+    yield_kg_per_ha: Interval | None = None
+    value: Interval | None = None
+    """Value of the harvest in `currency`; None where crop or price is not known."""
+    currency: str | None = None
+    code: str | None = None
+    """Why yield or value is missing or wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """What the bank knows of the person who asks, under a pseudonym; money in the policy's currency."""
+
+    farm_id: str
+    person_id: str | None = None
+    requested: Decimal | None = None
+    existing_debt: Decimal = Decimal(0)
+    record_years: int = 0
+    insured_sum: Decimal = Decimal(0)
+    household_need: Decimal = Decimal(0)
+    previous_limit: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Farm:
+    """All that is known of one farm on the day of the decision."""
+
+    farm_id: str
+    status: str
+    reason: str | None
+    """Code of the worst parcel's reason; None when `status` is ok."""
+    parcel_ids: tuple[str, ...]
+    area_m2: float
+    """Land of all parcels that are not rejected, from the polygons."""
+    planted_m2: Interval
+    """Planted land, each piece once however many crops a year it bears."""
+    sown_m2: float
+    """Sum over season slots: a double crop counts twice."""
+    stands: tuple[Stand, ...]
+    main_crop: str | None
+    health: str
+    """Class name, or `unknown`."""
+    vigour: float | None
+    """Robust z against fields of the same crop nearby; None where too few neighbours."""
+    clear_looks: int
+    """Fewest clear looks over its parcels."""
+    last_clear: date | None
+    """Oldest of its parcels' newest clear looks."""
+    flags: tuple[str, ...] = ()
+    """Codes that ask for a person: overlapping_claim, declared_crop_differs, declared_area_differs, crop_doubtful."""
+    events: tuple[str, ...] = ()
+    value: Interval | None = None
+    currency: str | None = None
+    applicant: Applicant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule's effect on the limit, in the order the policy names."""
+
+    rule: str
+    before: Decimal | None
+    """Limit before the rule; None before any limit stands."""
+    after: Decimal | None
+    code: str
+    """Reason code; its words in Chinese and English are in the rule."""
+    changed: bool
+    """The rule moved the limit or the outcome."""
+    outcome: str | None = None
+    """Set when the rule itself decides: refer or decline."""
+    evidence: dict[str, str] = field(default_factory=dict)
+    """What the rule looked at, name to printed value with unit."""
+    text_en: str = ""
+    text_zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Outcome for one farm: the policy's word, with every step that led there."""
+
+    farm_id: str
+    outcome: str
+    """approve, refer or decline."""
+    limit: Decimal | None
+    """None for refer, 0 for decline."""
+    currency: str
+    binding_rule: str | None
+    reasons: tuple[str, ...]
+    """One to four codes, strongest first."""
+    policy_id: str
+    as_of: date
+    trail: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        if self.outcome not in OUTCOMES:
+            raise ValueError(f"outcome {self.outcome!r} is none of {OUTCOMES}")
+        if (self.limit is None) != (self.outcome == "refer"):
+            raise ValueError(f"a limit belongs to approve and decline only; {self.outcome} came with {self.limit}")
+        if self.outcome == "decline" and self.limit != 0:
+            raise ValueError(f"a declined farm has limit 0, not {self.limit}")
