@@ -97,7 +97,9 @@ class Region(Settings):
     policy: str
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
     evidence: EvidenceBar = Field(default_factory=lambda: EvidenceBar())
-    max_degraded_share: float = Field(0.5, ge=0, le=1, description="above it the run is kept but not published")
+    max_failed_share: float = Field(
+        0.1, ge=0, le=1, description="above this share of failed parcels a run does not replace an earlier publication"
+    )
 
     @field_validator("block_px")
     @classmethod

@@ -43,6 +43,19 @@ MIN_FULL_PX = 8
 MIN_SHRUNK_SHARE = 0.40
 """Or when less of its area than this is left after an inward buffer of 5 m."""
 
+HEALTH_CLASSES: dict[str, tuple[str, str, str]] = {
+    "normal": ("#4d9221", "正常", "normal"),
+    "drought": ("#d8b365", "干旱", "drought"),
+    "flood": ("#2166ac", "水淹或渍害", "flood or waterlogging"),
+    "lodging_hail": ("#7b3294", "倒伏或雹灾", "lodging or hail"),
+    "pest_disease": ("#c51b7d", "病虫害（色素流失，原因待核实）", "pigment loss, cause to be confirmed"),
+    "frost": ("#67a9cf", "冻害或冷害", "frost or cold"),
+    "late_failed": ("#bf812d", "晚播或缺苗", "late or failed stand"),
+    "harvested": ("#bababa", "已收获", "harvested"),
+    "other": ("#737373", "其他", "other"),
+}
+"""Health class -> colour, Chinese and English name; the classes are those of the network's health head."""
+
 SLOTS = ("A", "B")
 UNKNOWN = "unknown"
 

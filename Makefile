@@ -1,0 +1,58 @@
+# Two commands do all the set-up on a machine with Python 3.11 or newer: `make demo` and `make test`.
+# uv is used where it is there (faster), else pip. torch and torchvision are pinned as a pair in a file of their own:
+# a GPU user puts another pair into constraints-torch.txt.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null)
+PINS   := -c constraints.txt -c constraints-torch.txt
+ifdef UV
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+NEWVENV := $(UV) venv --quiet --python $(PYTHON)
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NEWVENV := $(PYTHON) -m venv
+endif
+
+.PHONY: demo test lint services notebooks benchmarks clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.installed ## run the packaged real region from scenes to limits
+	$(BIN)/acreline demo
+
+test: $(VENV)/.installed-dev ## all tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+lint: $(VENV)/.installed-dev ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+services: .venv-stac/.installed ## a real STAC API for the service tests (needs Debian's PostgreSQL and PostGIS beside it)
+
+notebooks: $(VENV)/.installed-dev ## make each .ipynb again from its .py
+	$(BIN)/jupytext --to ipynb --update notebooks/*.py
+
+benchmarks: $(VENV)/.installed-dev ## ratios in one run; results in benchmarks/results/
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) .venv-stac runs
+
+$(VENV)/bin/python:
+	$(NEWVENV) $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt constraints-torch.txt
+	$(INSTALL) $(PINS) -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(INSTALL) $(PINS) -e '.[dev]'
+	touch $@
+
+.venv-stac/bin/python:
+	$(subst $(VENV),.venv-stac,$(NEWVENV)) .venv-stac
+
+.venv-stac/.installed: .venv-stac/bin/python constraints-stac.txt
+	$(subst $(VENV),.venv-stac,$(INSTALL)) -c constraints-stac.txt stac-fastapi-pgstac 'pypgstac[psycopg]' uvicorn
+	touch $@

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks one after another, on any executor: what is measured already is kept, what fails is named."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from acreline.config import ReadSettings
+from acreline.errors import AcrelineError
+from acreline.hashing import digest, pixel_code_digest
+from acreline.layers import PIXEL_M, Block, Scenes
+from acreline.plan import ClassTable, Plan, class_table
+from acreline.store import Part, Store
+
+if TYPE_CHECKING:
+    from acreline.model import Model
+
+log = structlog.get_logger(__name__)
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """One block's work, small enough to be sent to another process."""
+
+    block: Block
+    scenes: Scenes
+    read: ReadSettings
+    model: str
+    base: Path | None
+    root: Path
+    key: str
+    classes: ClassTable
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of the blocks."""
+
+    parts: tuple[Part, ...]
+    """In block order."""
+    made: tuple[str, ...]
+    kept: tuple[str, ...]
+    """Ids of blocks that had been measured from the same inputs before."""
+    failed: Mapping[str, str]
+    """Block id -> what stopped it."""
+
+
+def measure_blocks(
+    plan: Plan,
+    blocks: Sequence[Block],
+    scenes: Scenes,
+    store: Store,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Measured:
+    """Measure every block that has not been measured from the same inputs before.
+
+    Args:
+        plan: the compiled region.
+        blocks: what `split_blocks` gave.
+        scenes: all scenes of the season.
+        store: the run folder; each block's result is kept there as soon as it is done.
+        executor: where to measure; None measures here, one block after another.
+        progress: called with (blocks done, blocks in all, block id).
+
+    Returns:
+        the parts, and which blocks were made, kept and failed. One block's trouble never stops another.
+    """
+    classes = class_table(plan)
+    parts: dict[str, Part] = {}
+    failed: dict[str, str] = {}
+    waiting: list[BlockTask] = []
+    for block in blocks:
+        mine = block_scenes(block, scenes)
+        key = part_key(plan, block, mine)
+        part = store.part(key)
+        if part is not None and not _worth_another_try(part, mine):
+            parts[block.block_id] = part
+            continue
+        read = plan.provider.read
+        waiting.append(BlockTask(block, mine, read, plan.region.model, plan.base, store.root, key, classes))
+    kept = tuple(parts)
+    if progress is not None:
+        progress(len(kept), len(blocks), "")
+
+    results: list[tuple[BlockTask, Future[Part] | None]]
+    results = [(task, executor.submit(measure_block, task) if executor is not None else None) for task in waiting]
+    for task, future in results:
+        block_id = task.block.block_id
+        try:
+            parts[block_id] = measure_block(task) if future is None else future.result()
+        except AcrelineError as error:
+            failed[block_id] = error.message
+            log.error("block failed", block=block_id, error=error.message, hint=error.hint)
+        except Exception as error:  # noqa: BLE001 - one block's trouble, whatever it is, must not stop the region
+            failed[block_id] = f"{type(error).__name__}: {error}"
+            log.error("block failed", block=block_id, error=failed[block_id], trace=traceback.format_exc())
+        if progress is not None:
+            progress(len(parts) + len(failed), len(blocks), block_id)
+    whole = tuple(parts[block.block_id] for block in blocks if block.block_id in parts)
+    made = tuple(part.block_id for part in whole if part.block_id not in kept)
+    return Measured(whole, made, kept, failed)
+
+
+def measure_block(task: BlockTask) -> Part:
+    """Read one block, let the network paint it, sum what was seen of its parcels, and keep that as a part."""
+    from acreline.imagery import load_cube
+    from acreline.looks import take_looks
+    from acreline.model import segment_cube
+
+    cube = load_cube(task.scenes, task.block, task.read)
+    maps = segment_cube(cube, _model(task.model, task.base), task.block)
+    looks = take_looks(cube, maps, task.block)
+    return Store(task.root).save_block(task.key, task.block, looks, maps, cube.attrs["notes"], task.classes)
+
+
+@functools.lru_cache(maxsize=2)
+def _model(name: str, base: Path | None) -> Model:
+    from acreline.model import load_model
+
+    return load_model(name, base)
+
+
+def block_scenes(block: Block, scenes: Scenes) -> Scenes:
+    """The scenes of the block's own tile whose footprint touches what the block reads."""
+    import shapely
+    from pyproj import Transformer
+
+    row, col, height, width = block.read_window
+    left, top = block.origin_x + col * PIXEL_M, block.origin_y - row * PIXEL_M
+    corners = (left, top - height * PIXEL_M, left + width * PIXEL_M, top)
+    to_lonlat = Transformer.from_crs(block.crs, "EPSG:4326", always_xy=True)
+    window = shapely.box(*to_lonlat.transform_bounds(*corners))
+    mine = tuple(
+        scene
+        for scene in scenes.items
+        if scene.tile == block.tile
+        and (scene.geometry is None or window.intersects(shapely.geometry.shape(dict(scene.geometry))))
+    )
+    return replace(scenes, items=mine, set_aside=(), completeness={})
+
+
+def part_key(plan: Plan, block: Block, scenes: Scenes) -> str:
+    """Name of a block's part: the hash of all that decides what is in it."""
+    cover = block.coverage
+    return digest(
+        {
+            "code": pixel_code_digest(),
+            "model": plan.model.digest,
+            "season": plan.region.season.model_dump(mode="json"),
+            "block": [block.block_id, block.crs, block.row, block.col, block.height, block.width],
+            "parcels": list(cover.parcel_ids),
+            "coverage": [array.tolist() for array in (cover.parcel, cover.row, cover.col, cover.cover)],
+            "scenes": [[s.scene_id, s.pass_id, s.time, s.dn_offset, _stamps(s.assets)] for s in scenes.items],
+            "classes": class_table(plan),
+        }
+    )
+
+
+def _stamps(assets: Mapping[str, str]) -> dict[str, Any]:
+    """What tells two versions of an asset apart: size and time of a local file, else the address without its query."""
+    stamps: dict[str, Any] = {}
+    for band, href in sorted(assets.items()):
+        path = Path(href)
+        if "://" in href:
+            stamps[band] = href.split("?")[0]
+        elif path.exists():
+            stamps[band] = [href, path.stat().st_size, path.stat().st_mtime_ns]
+        else:
+            stamps[band] = [href, "missing"]
+    return stamps
+
+
+def _worth_another_try(part: Part, scenes: Scenes) -> bool:
+    """A scene that a server did not give last time may be there today; a damaged local file will not mend itself."""
+    remote = any("://" in href for scene in scenes.items for href in scene.assets.values())
+    return remote and any(note.verdict == "unreadable" for note in part.notes)

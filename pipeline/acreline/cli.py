@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: parse, call one library function, print, choose the exit code. Heavy libraries load inside."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, AcrelineError, ConfigError
+
+if TYPE_CHECKING:
+    from acreline.config import Region
+    from acreline.run import RunResult
+
+app = typer.Typer(
+    help="Satellite scenes in, a farm's credit line out: each step open, measured and replayable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 done, 1 our bug, 2 configuration or usage, 3 input file refused, 4 source unavailable (run "
+    "again), 5 some blocks were not measured (run again), 6 storage, 7 another run holds the region, 8 not published.",
+)
+
+RegionFile = Annotated[Path, typer.Argument(metavar="REGION", help="region file (YAML)")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="OUT folder of a run, or a publication in it")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="decide as if on this day (YYYY-MM-DD)")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="run folder; default runs/<region name>")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="processes that measure blocks")]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="a Dask scheduler, instead")]
+Scheduled = Annotated[bool, typer.Option("--scheduled", help="under cron: plain log lines, no progress bar, no table")]
+Lang = Annotated[str, typer.Option("--lang", help="en or zh")]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="show tracebacks and debug lines")] = False,
+) -> None:
+    """Options of every command."""
+    context.obj = {"verbose": verbose}
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    out: Out = None,
+) -> None:
+    """Run the packaged real demo region from scenes to limits and open the door to the report."""
+    from acreline.config import packaged_configs
+
+    _run(context, packaged_configs() / "regions" / "flanders-2018.yaml", out=out)
+
+
+@app.command()
+def init(
+    parcels: Annotated[Path, typer.Argument(metavar="PARCELS", help="your parcel file")],
+    datum: Annotated[str, typer.Option("--datum", help="wgs84, cgcs2000, gcj02 or bd09: ask who drew the parcels")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="region file to write")] = Path("region.yaml"),
+) -> None:
+    """Write a commented region file for your own parcels."""
+    from acreline.init import write_region_file
+
+    path = write_region_file(parcels, out=out, datum=datum)
+    typer.echo(f"{path}: written; next: read it, then acreline check {path}")
+
+
+@app.command()
+def check(region: RegionFile) -> None:
+    """Compile everything a region names before one byte is read."""
+    from acreline.config import read_region
+    from acreline.plan import plan_run
+
+    plan = plan_run(read_region(region))
+    typer.echo(
+        f"{plan.region.name}: season {plan.region.season.start} to {plan.region.season.end}, as of {plan.as_of}, "
+        f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
+        f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
+    )
+
+
+@app.command()
+def search(region: RegionFile, as_of: AsOf = None) -> None:
+    """List the scenes of a region, the completeness of the search, and what was set aside and why."""
+    from acreline.config import read_provider, read_region
+    from acreline.parcels import read_parcels
+    from acreline.search import search_scenes
+
+    settings = read_region(region)
+    day = _day(as_of) or settings.as_of or min(settings.season.end, datetime.now().astimezone().date())
+    parcels = read_parcels(settings.parcels)
+    scenes = search_scenes(parcels, settings.season, read_provider(settings), as_of=day)
+    for scene in scenes.items:
+        cloud = "cloud not stated" if scene.cloud_percent is None else f"cloud {scene.cloud_percent:5.1f} %"
+        typer.echo(f"{scene.time:%Y-%m-%d %H:%M}  {scene.tile}  {cloud}  offset {scene.dn_offset:4d}  {scene.scene_id}")
+    for aside in scenes.set_aside:
+        typer.echo(f"set aside  {aside.scene_id}: {aside.reason}: {aside.detail}")
+    typer.echo("  ".join(f"{name} {value}" for name, value in scenes.completeness.items()))
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    region: RegionFile,
+    as_of: AsOf = None,
+    out: Out = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    scheduled: Scheduled = False,
+) -> None:
+    """Take a region from scenes to limits; resumes by itself, publishes only what is new."""
+    _run(context, region, as_of=as_of, out=out, workers=workers, scheduler=scheduler, scheduled=scheduled)
+
+
+def _run(
+    context: typer.Context,
+    path: Path,
+    *,
+    as_of: str | None = None,
+    out: Path | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    scheduled: bool = False,
+) -> None:
+    import uuid
+
+    import structlog
+
+    from acreline.config import read_region
+    from acreline.logs import configure_logs
+    from acreline.store import Store
+
+    plain = scheduled or not sys.stderr.isatty()
+    configure_logs(plain=plain, verbose=context.obj["verbose"])
+    region = read_region(path)
+    day = _day(as_of)
+    store = Store(out or Path("runs") / region.name)
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    run_id = uuid.uuid4().hex[:12]
+    with store.locked(run_id, started):
+        configure_logs(
+            plain=plain, verbose=context.obj["verbose"], file=store.root / "log" / f"{started[:10]}_{run_id}.jsonl"
+        )
+        structlog.contextvars.bind_contextvars(region=region.name, run=run_id)
+        from acreline.run import run_region
+
+        with _stop_on_term(), _executor(workers, scheduler) as executor, _progress(shown=not plain) as progress:
+            result = run_region(region, store, as_of=day, executor=executor, progress=progress)
+    _tell(result, region, table=not scheduled)
+    if result.failed_blocks:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@app.command()
+def credit(
+    run: RunFolder,
+    policy: Annotated[str, typer.Option("--policy", help="policy name, or path of a policy file")],
+) -> None:
+    """Decide again from the measured farms of a run, under another policy; the run itself is not changed."""
+    from acreline.desk import decide_again, decision_rows
+    from acreline.store import open_publication
+
+    before, after = decide_again(open_publication(run), policy)
+    for old, new in zip(decision_rows(before), decision_rows(after), strict=True):
+        typer.echo(f"{old['farm_id']:<12} {old['words']:<36} -> {new['words']}")
+
+
+@app.command()
+def explain(
+    run: RunFolder,
+    farm: Annotated[str, typer.Argument(metavar="FARM", help="farm id")],
+    lang: Lang = "en",
+) -> None:
+    """Tell the trail of one decision in words."""
+    from acreline.desk import explain_farm
+    from acreline.store import open_publication
+
+    for line in explain_farm(open_publication(run), farm, lang):
+        typer.echo(line)
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Say where the map page of a run is, and check that it is whole."""
+    from acreline.errors import StoreError
+    from acreline.store import open_publication
+
+    page = open_publication(run) / "report" / "index.html"
+    if not page.is_file():
+        raise StoreError(f"{page}: no map page", hint="run the region again")
+    typer.echo(str(page))
+
+
+@app.command()
+def verify(run: RunFolder) -> None:
+    """Find files of a publication that were edited, added or removed since it was published."""
+    from acreline.errors import StoreError
+    from acreline.store import open_publication, read_manifest, verify_publication
+
+    publication = open_publication(run)
+    faults = verify_publication(publication)
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise StoreError(f"{publication}: {len(faults)} files are not as published", hint="run the region again")
+    typer.echo(f"{read_manifest(publication)['publication_id']}: every file is as it was published")
+
+
+@app.command("list")
+def list_kinds(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="crops, providers, rules, events, policies or models")],
+) -> None:
+    """Show what is known of one kind, and what to type next."""
+    from acreline.desk import list_kind
+
+    for line in list_kind(kind):
+        typer.echo(line)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="MODEL", help="model name or recipe file")] = "acrenet-xs",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where weights and card go")] = Path("runs/train"),
+    seed: Annotated[int | None, typer.Option("--seed", help="instead of the recipe's own")] = None,
+) -> None:
+    """Train the network on the packaged labels and write weights with their card."""
+    from acreline.logs import configure_logs
+    from acreline.model import train_model
+
+    configure_logs(plain=not sys.stderr.isatty())
+    with _progress(shown=sys.stderr.isatty()) as progress:
+        weights = train_model(recipe, out, seed=seed, progress=progress)
+    typer.echo(f"{weights}: written, its card beside it")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="model name or weights file")] = "acrenet-xs",
+) -> None:
+    """Report the network on the demo square, which no training reads, with majority and forest baselines."""
+    from acreline.model import evaluate_model
+
+    for line in evaluate_model(model):
+        typer.echo(line)
+
+
+# --- helpers ------------------------------------------------------------------------------------------------------
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--as-of: {text!r} is not a date", hint="write it as 2018-12-15") from error
+
+
+@contextlib.contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
+    if scheduler is not None:
+        try:
+            from distributed import Client  # type: ignore[import-not-found]
+        except ImportError as error:
+            raise ConfigError("--scheduler needs Dask", hint="pip install 'distributed'") from error
+        with Client(scheduler) as client:
+            yield client.get_executor()
+    elif workers > 1:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            yield pool
+    else:
+        yield None
+
+
+@contextlib.contextmanager
+def _progress(*, shown: bool) -> Iterator[Any]:
+    """A bar for people; without a terminal, a log line for each step."""
+    if not shown:
+        import structlog
+
+        log = structlog.get_logger("acreline.progress")
+        yield lambda done, total, what: log.info("progress", done=done, of=total, what=what)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what or "blocks")
+
+
+@contextlib.contextmanager
+def _stop_on_term() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: what is done is kept."""
+
+    def stop(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell(result: RunResult, region: Region, *, table: bool) -> None:
+    from acreline.desk import farm_rows
+    from acreline.store import read_manifest
+
+    if table:
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console(width=None if sys.stdout.isatty() else 150)
+        columns = ("farm", "parcels", "mu", "ha", "crop", "health", "limit", "outcome", "first reason")
+        grid = Table(title=f"{region.name}", title_justify="left")
+        for name in columns:
+            grid.add_column(name, justify="right" if name in ("parcels", "mu", "ha", "limit") else "left")
+        for row in farm_rows(result.farms, result.decisions):
+            grid.add_row(*row)
+        console.print(grid)
+    counts = read_manifest(result.publication)["counts"]
+    for name in ("parcels", "farms", "scenes"):
+        typer.echo(f"{name}: " + ", ".join(f"{value} {key}" for key, value in counts[name].items() if value))
+    typer.echo(
+        f"blocks: {len(result.made_blocks)} made, {len(result.kept_blocks)} kept, {len(result.failed_blocks)} failed"
+    )
+    for block, why in sorted(result.failed_blocks.items()):
+        typer.echo(f"block {block} was not measured: {why}")
+    typer.echo("published" if result.published else "no news: the publication that is there stays")
+    typer.echo(f"map page: {result.publication / 'report' / 'index.html'}")
+
+
+def main() -> None:
+    """Entry point: errors become a message, a hint and an exit code; a traceback only with -v."""
+    verbose = any(argument in ("-v", "--verbose") for argument in sys.argv[1:])
+    try:
+        app()
+    except AcrelineError as error:
+        if verbose:
+            raise
+        typer.echo(f"error: {error.message}", err=True)
+        typer.echo(f"hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped; what is done is kept: run the same command again to go on", err=True)
+        sys.exit(EXIT_INCOMPLETE)
+    except Exception as error:  # the last door: whatever it is, say it in one line
+        if verbose:
+            raise
+        typer.echo(f"error: {type(error).__name__}: {error}", err=True)
+        typer.echo("hint: this is a fault of acreline: run again with -v and report what it prints", err=True)
+        sys.exit(EXIT_BUG)

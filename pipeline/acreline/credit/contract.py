@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rule is, what it is told, and the step it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from acreline.config import Policy, Settings
+from acreline.credit.facts import Shown
+from acreline.records import Farm, Step
+
+Words = tuple[str, str]
+"""The same sentence in English and Chinese."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleContext:
+    """What a rule may know besides the farm: the day, the money, and how many farms the same person brings."""
+
+    as_of: date
+    currency: str
+    round_to: Decimal
+    farms_of_person: int = 1
+    """Farms of this person in the batch; 1 where the person is not named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of rule: its settings, its pure function, and words for the reasons it can give."""
+
+    name: str
+    settings: type[Settings]
+    apply: Callable[[Farm, Decimal | None, Any, RuleContext], Step | tuple[Step, ...]]
+    """Pure: (farm, limit so far, settings, context) -> the step or steps it leaves."""
+    reasons: Mapping[str, Words]
+    """Reason code -> a sentence without numbers, for the farmer."""
+    sets_limit: bool = False
+    """It leaves a limit, or refers with none (`after` None) where the facts for its cap are missing."""
+    needs_limit: bool = False
+    """It compares the limit so far, so a rule that sets one must come before."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule of a policy with its numbers checked."""
+
+    rule: Rule
+    settings: Settings
+    source: str
+
+
+@dataclass(frozen=True)
+class CompiledPolicy:
+    """A policy whose every rule and number has been checked; the only thing a limit is made with."""
+
+    policy: Policy
+    rules: tuple[CompiledRule, ...]
+    version: str
+    """Hash of all that decides a limit: currency, rounding, dates, names of the two who signed, rules and numbers."""
+    name: str = field(init=False)
+    """`<id>@<version>`: what every decision carries."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.policy.id}@{self.version}")
+
+
+def make_step(
+    rule: str,
+    code: str,
+    before: Decimal | None,
+    after: Decimal | None,
+    words: Words,
+    facts: Mapping[str, Shown] | None = None,
+    *,
+    outcome: str | None = None,
+) -> Step:
+    """A step with its sentence in both languages, the facts filled into it and kept as evidence.
+
+    Args:
+        rule: name of the rule.
+        code: reason code.
+        before: limit before the rule.
+        after: limit after it.
+        words: sentence in English and Chinese with {names} of facts.
+        facts: printed facts by name; without any, the words are taken as they are.
+        outcome: refer or decline where the rule itself decides.
+    """
+    facts = facts or {}
+    return Step(
+        rule=rule,
+        before=before,
+        after=after,
+        code=code,
+        changed=outcome is not None or before != after,
+        outcome=outcome,
+        evidence={name: shown.en for name, shown in facts.items()},
+        text_en=words[0].format(**{name: shown.en for name, shown in facts.items()}) if facts else words[0],
+        text_zh=words[1].format(**{name: shown.zh for name, shown in facts.items()}) if facts else words[1],
+    )

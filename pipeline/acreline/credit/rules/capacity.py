@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loan stays below a share of what the harvest is worth at its low end, less the debt there is already."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from acreline.config import Settings
+from acreline.credit.contract import Rule, RuleContext, Words, make_step
+from acreline.credit.facts import floor_money, lowest, show_money, show_share, why_unmeasured
+from acreline.credit.words import measured_words, rank_codes
+from acreline.records import Farm, Step
+
+NAME = "capacity"
+REASONS: dict[str, Words] = {
+    "capacity": (
+        "The limit is a share of the cautious worth of your harvest.",
+        "额度按您收成的保守估值的一定比例计算。",
+    ),
+    "capacity_after_debt": (
+        "The limit is a share of the cautious worth of your harvest, less the debt you have already.",
+        "额度按您收成的保守估值的一定比例计算，并扣除您已有的债务。",
+    ),
+    "no_value": (
+        "The worth of the harvest cannot be told for every crop on your land; a person values it.",
+        "您地块上的部分作物无法估算收成价值，需人工估值。",
+    ),
+    "other_currency": (
+        "The harvest is valued in another currency than the loan; a person converts it.",
+        "收成估值与贷款币种不同，需人工换算。",
+    ),
+    "applicant_unknown": (
+        "Nothing is on file about you and the debt you may have; a person completes it with you.",
+        "缺少您的申请资料和已有债务信息，工作人员将与您补充。",
+    ),
+}
+BARE: Words = (
+    "Your harvest is worth at least {value_low} with 95 % confidence; {share} of that is {cap}.",
+    "您的收成价值有95%的把握不低于{value_low}，其{share}为{cap}。",
+)
+LESS_DEBT: Words = (
+    "Your harvest is worth at least {value_low} with 95 % confidence; {share} of that, less your debt of"
+    " {existing_debt}, is {cap}.",
+    "您的收成价值有95%的把握不低于{value_low}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
+)
+
+
+class CapacitySettings(Settings):
+    """Which share of the cautious harvest may be lent."""
+
+    share: Decimal = Field(gt=0, le=1, description="share of the 5 % quantile of the harvest's value, 0 to 1")
+    debt_without_record: bool = Field(
+        False, description="true: a farm with no applicant on file counts as free of debt; false: it is referred"
+    )
+
+
+def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context: RuleContext) -> Step:
+    """Cap the limit at share x low value (rounded down to a whole unit of money) less existing debt, not below zero."""
+    if farm.value is None or farm.currency is None or why_unmeasured(farm) is not None:
+        return _refer(_why_no_value(farm), limit)
+    if farm.currency != context.currency:
+        return _refer("other_currency", limit)
+    if farm.applicant is None and not settings.debt_without_record:
+        return _refer("applicant_unknown", limit)
+    value_low = floor_money(farm.value.low)
+    debt = farm.applicant.existing_debt if farm.applicant is not None else Decimal(0)
+    cap = max(value_low * settings.share - debt, Decimal(0))
+    facts = {
+        "value_low": show_money(value_low, context.currency),
+        "value_mid": show_money(floor_money(farm.value.mid), context.currency),
+        "value_high": show_money(floor_money(farm.value.high), context.currency),
+        "share": show_share(settings.share),
+        "existing_debt": show_money(debt, context.currency),
+        "cap": show_money(cap, context.currency),
+    }
+    code, words = ("capacity_after_debt", LESS_DEBT) if debt > 0 else ("capacity", BARE)
+    return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
+
+
+def _refer(code: str, limit: Decimal | None) -> Step:
+    words = REASONS.get(code) or measured_words(code)
+    return make_step(NAME, code, limit, None, words, outcome="refer")
+
+
+def _why_no_value(farm: Farm) -> str:
+    """The strongest reason among the stands, so that the farmer hears which fact is missing, not that one is."""
+    unmeasured = why_unmeasured(farm)
+    if unmeasured is not None:
+        return unmeasured
+    if "mixed_currency" in farm.flags:
+        return "mixed_currency"
+    codes = rank_codes(stand.code for stand in farm.stands if stand.value is None and stand.code is not None)
+    return codes[0] if codes else "no_value"
+
+
+RULE = Rule(name=NAME, settings=CapacitySettings, apply=apply, reasons=REASONS, sets_limit=True)

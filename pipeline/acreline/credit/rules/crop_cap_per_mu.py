@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""So much per mu of each crop that stands on the land, counted at the low end of the planted area."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from acreline.config import Settings
+from acreline.credit.contract import Rule, RuleContext, Words, make_step
+from acreline.credit.facts import Shown, floor_mu, lowest, show, show_money, show_mu, why_unmeasured
+from acreline.credit.words import measured_words
+from acreline.records import Farm, Step
+
+NAME = "crop_cap_per_mu"
+Amount = Annotated[Decimal, Field(ge=0, le=10**9)]
+
+CAP: Words = (
+    "Crops on at least {planted} of your land carry {cap} at the amount per mu set for each crop ({crops}).",
+    "您的地块上至少种植了{planted}作物，按各作物每亩额度计算为{cap}（{crops}）。",
+)
+REASONS: dict[str, Words] = {
+    "crop_cap_per_mu": (
+        "The limit is the planted area times the amount per mu for your crops.",
+        "额度按您实际种植的面积和作物的每亩额度计算。",
+    ),
+    "no_cap_for_crop": (
+        "One of your crops has no amount per mu in this policy; a person sets it.",
+        "您种植的某种作物在本政策中没有每亩额度，需人工确定。",
+    ),
+    "no_stand": (
+        "No growing crop was found on your land this season; a person will check with you what is planted.",
+        "本季在您的地块上没有发现在种作物，工作人员将与您核实种植情况。",
+    ),
+}
+MISSING: Words = (
+    "This policy has no amount per mu for: {crops_without_cap}. A person sets it.",
+    "本政策没有以下作物的每亩额度：{crops_without_cap}，需人工确定。",
+)
+
+
+class CropCapSettings(Settings):
+    """Most money per mu, by crop, in the policy's currency."""
+
+    caps_per_mu: dict[str, Amount] = Field(min_length=1, description="crop slug -> money per planted mu")
+
+
+def apply(farm: Farm, limit: Decimal | None, settings: CropCapSettings, context: RuleContext) -> Step:
+    """Cap the limit at the sum over stands of planted mu x the crop's amount per mu.
+
+    A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is
+    the declared low bound, rounded down to 0.01 mu per stand, so stands add up to the farm to the last cent.
+    """
+    unmeasured = why_unmeasured(farm)
+    if unmeasured is not None:
+        return make_step(NAME, unmeasured, limit, None, measured_words(unmeasured), outcome="refer")
+    if not farm.stands:
+        return make_step(NAME, "no_stand", limit, None, REASONS["no_stand"], outcome="refer")
+    area_mu: dict[str, Decimal] = {}
+    for stand in farm.stands:
+        area_mu[stand.crop] = area_mu.get(stand.crop, Decimal(0)) + floor_mu(stand.area_m2.low)
+    missing = sorted(set(area_mu) - set(settings.caps_per_mu))
+    if "unknown" in missing:
+        return make_step(NAME, "crop_unknown", limit, None, measured_words("crop_unknown"), outcome="refer")
+    if missing:
+        facts = {"crops_without_cap": show(", ".join(missing))}
+        return make_step(NAME, "no_cap_for_crop", limit, None, MISSING, facts, outcome="refer")
+    cap = sum((area_mu[crop] * settings.caps_per_mu[crop] for crop in area_mu), Decimal(0))
+    facts = {
+        "planted": show_mu(sum(area_mu.values(), Decimal(0))),
+        "cap": show_money(cap, context.currency),
+        "crops": _show_crops(area_mu, settings, context.currency),
+    }
+    return make_step(NAME, "crop_cap_per_mu", limit, lowest(limit, cap), CAP, facts)
+
+
+def _show_crops(area_mu: dict[str, Decimal], settings: CropCapSettings, currency: str) -> Shown:
+    parts = [(crop, show_mu(area_mu[crop]), show_money(settings.caps_per_mu[crop], currency)) for crop in area_mu]
+    parts.sort(key=lambda part: part[0])
+    return Shown(
+        "; ".join(f"{crop} {area.en} x {cap.en}/mu" for crop, area, cap in parts),
+        "；".join(f"{crop} {area.zh} × {cap.zh}/亩" for crop, area, cap in parts),
+    )
+
+
+RULE = Rule(name=NAME, settings=CropCapSettings, apply=apply, reasons=REASONS, sets_limit=True)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine speaks only where enough was seen and nothing asks for a person; else it refers, and lowers nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from pydantic import Field
+
+from acreline.config import Settings
+from acreline.credit.contract import Rule, RuleContext, Words, make_step
+from acreline.credit.facts import Shown, show
+from acreline.credit.words import measured_words, rank_codes
+from acreline.records import Farm, Step
+
+NAME = "evidence_bar"
+IMAGERY_CODES = frozenset({"few_clear_looks", "stale_look"})
+"""Reasons that all mean: not seen well enough."""
+
+MET: Words = (
+    "Your land was seen clearly {clear_looks} (needed: {min_clear_looks}), last on {last_clear}; nothing asks for a"
+    " person to look.",
+    "您的地块在本季清晰观测到{clear_looks}（需要{min_clear_looks}），最近一次为{last_clear}；没有需要人工核实的情况。",
+)
+
+
+class EvidenceBarSettings(Settings):
+    """How much must have been seen, and which notes do not ask for a person."""
+
+    min_clear_looks: int = Field(ge=1, description="clear looks the worst parcel needs in the season")
+    max_days_since_clear: int = Field(ge=1, description="age of the oldest parcel's newest clear look, days")
+    note_only: tuple[str, ...] = Field((), description="codes kept in the trail that do not refer, geometry_repaired")
+
+
+def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, context: RuleContext) -> tuple[Step, ...]:
+    """Refer, with one step per reason, strongest first; or one step that says the bar is met.
+
+    Whatever flag or event is not named in `note_only` asks for a person, also one that this rule has never heard of.
+    """
+    facts = {
+        "status": show(farm.status),
+        "clear_looks": show(farm.clear_looks, "times", "次"),
+        "min_clear_looks": show(settings.min_clear_looks, "times", "次"),
+        "last_clear": Shown("never", "从未") if farm.last_clear is None else show(farm.last_clear),
+        "max_days_since_clear": show(settings.max_days_since_clear, "days", "天"),
+    }
+    codes = _find_codes(farm, settings, context)
+    notes = sorted(_raised(farm) & set(settings.note_only))
+    if notes:
+        facts["notes"] = show(", ".join(notes))
+    if not codes:
+        return (make_step(NAME, "evidence_met", limit, limit, MET, facts),)
+    return tuple(_refer(code, limit, facts) for code in codes)
+
+
+def _refer(code: str, limit: Decimal | None, facts: dict[str, Shown]) -> Step:
+    step = make_step(NAME, code, limit, limit, measured_words(code), outcome="refer")
+    return replace(step, evidence={name: shown.en for name, shown in facts.items()})
+
+
+def _raised(farm: Farm) -> set[str]:
+    events = {name if name.startswith("event_") else f"event_{name}" for name in farm.events}
+    return set(farm.flags) | events
+
+
+def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext) -> list[str]:
+    codes: set[str] = _raised(farm)
+    if any(stand.crop == "unknown" for stand in farm.stands):
+        codes.add("crop_unknown")
+    if any(stand.crop != "unknown" and len(stand.crop_set) != 1 for stand in farm.stands):
+        codes.add("crop_doubtful")
+    status_code = None if farm.status == "ok" else (farm.reason or f"status_{farm.status}")
+    if farm.status == "degraded" and status_code in settings.note_only:
+        status_code = None  # the doubt is a mere note under this policy; whatever else was in doubt is in the flags
+    codes -= set(settings.note_only)
+    # What follows is never a mere note: a farm that was not measured whole has no place under a limit.
+    if status_code is not None:
+        codes.add(status_code)
+    # A farm that was lost for another reason was not lost to clouds: its count of looks says nothing.
+    if farm.status in ("ok", "degraded") or status_code in IMAGERY_CODES:
+        if farm.clear_looks < settings.min_clear_looks or farm.last_clear is None:
+            codes.add("few_clear_looks")
+        if farm.last_clear is not None and (context.as_of - farm.last_clear).days > settings.max_days_since_clear:
+            codes.add("stale_look")
+    ranked = rank_codes(codes, first=status_code)
+    if codes & IMAGERY_CODES and "insufficient_imagery" not in codes:
+        at = max(ranked.index(code) for code in codes & IMAGERY_CODES)
+        ranked.insert(at + 1, "insufficient_imagery")
+    return ranked
+
+
+RULE = Rule(
+    name=NAME,
+    settings=EvidenceBarSettings,
+    apply=apply,
+    reasons={
+        "evidence_met": (
+            "Your land was seen clearly enough, and nothing asks for a person to look.",
+            "您的地块观测清晰，没有需要人工核实的情况。",
+        )
+    },
+)

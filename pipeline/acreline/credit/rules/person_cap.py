@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No person owes more than one amount, whatever the land; who brings several farms is seen by a person."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from acreline.config import Settings
+from acreline.credit.contract import Rule, RuleContext, Words, make_step
+from acreline.credit.facts import lowest, show, show_money
+from acreline.records import Farm, Step
+
+NAME = "person_cap"
+REASONS: dict[str, Words] = {
+    "person_cap": ("The limit is the most one person may borrow.", "额度为每人可借的最高金额。"),
+    "person_cap_after_debt": (
+        "The limit is the most one person may owe, less the debt you have already.",
+        "额度为每人可负债的最高金额减去您已有的债务。",
+    ),
+    "several_farms_one_person": (
+        "You bring several farms; a person sets their limits together.",
+        "您名下有多个农场，由工作人员统一核定额度。",
+    ),
+}
+BARE: Words = ("One person may borrow at most {amount}.", "每人最多可借{amount}。")
+LESS_DEBT: Words = (
+    "One person may owe at most {amount}; less your debt of {existing_debt} that leaves {cap}.",
+    "每人负债最高为{amount}，扣除您已有的债务{existing_debt}后为{cap}。",
+)
+SEVERAL: Words = (
+    "You bring {farms} in this batch; a person sets their limits together, so that they stay below {amount} in all.",
+    "本批次中您名下有{farms}，由工作人员统一核定，使总额不超过{amount}。",
+)
+
+
+class PersonCapSettings(Settings):
+    """The most one person may owe, in the policy's currency."""
+
+    amount: Decimal = Field(gt=0, le=10**12, description="most money one person may owe, old debt and new")
+
+
+def apply(farm: Farm, limit: Decimal | None, settings: PersonCapSettings, context: RuleContext) -> Step:
+    """Cap the limit at the amount less existing debt.
+
+    Several farms of one person would each pass under the cap and together break it, and to split it by machine would
+    let a second farm lower the first one's limit: they are referred together.
+    """
+    debt = farm.applicant.existing_debt if farm.applicant is not None else Decimal(0)
+    cap = max(settings.amount - debt, Decimal(0))
+    facts = {
+        "amount": show_money(settings.amount, context.currency),
+        "existing_debt": show_money(debt, context.currency),
+        "cap": show_money(cap, context.currency),
+    }
+    if context.farms_of_person > 1:
+        facts["farms"] = show(context.farms_of_person, "farms", "个农场")
+        after = lowest(limit, cap)
+        return make_step(NAME, "several_farms_one_person", limit, after, SEVERAL, facts, outcome="refer")
+    code, words = ("person_cap_after_debt", LESS_DEBT) if debt > 0 else ("person_cap", BARE)
+    return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
+
+
+RULE = Rule(name=NAME, settings=PersonCapSettings, apply=apply, reasons=REASONS, sets_limit=True)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people ask of a run once it is done: the farm table, a trail in words, another policy, what there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from acreline.config import Crop, Policy, Provider, find_config, list_configs, read_policy, read_settings
+from acreline.errors import ConfigError, StoreError
+from acreline.records import Decision, Farm
+from acreline.tables import farm_from_json
+from acreline.units import m2_to_ha, m2_to_mu
+
+KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions")
+
+
+def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = "en") -> Iterator[tuple[str, ...]]:
+    """One row per farm for the table of a run: farm, parcels, mu, ha, crop, health, limit, outcome, first reason."""
+    from acreline.credit import reason_words
+
+    for farm, decision in zip(farms, decisions, strict=True):
+        main = [stand for stand in farm.stands if stand.crop == farm.main_crop]
+        confidence = max((stand.crop_confidence for stand in main), default=None)
+        crop = farm.main_crop or "unknown"
+        yield (
+            farm.farm_id,
+            str(len(farm.parcel_ids)),
+            f"{m2_to_mu(farm.area_m2):.1f}",
+            f"{m2_to_ha(farm.area_m2):.2f}",
+            crop if confidence is None else f"{crop} {confidence:.0%}",
+            farm.health,
+            "-" if decision.limit is None else f"{decision.limit:,} {decision.currency}",
+            decision.outcome,
+            reason_words(decision.reasons[0], lang) if decision.reasons else "",
+        )
+
+
+def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, str]]:
+    """Farm id and outcome in a few words, for comparing two policies."""
+    return [
+        {
+            "farm_id": d.farm_id,
+            "words": d.outcome if d.limit is None else f"{d.outcome} {d.limit:,} {d.currency}",
+        }
+        for d in decisions
+    ]
+
+
+def read_farms(publication: Path) -> tuple[list[Farm], date]:
+    """The measured farms of a publication and the day they were judged on."""
+    lines = _trail(publication)
+    if not lines:
+        raise StoreError(f"{publication}: an empty trail", hint="run the region again")
+    return [farm_from_json(line["farm"]) for line in lines], date.fromisoformat(lines[0]["as_of"])
+
+
+def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[Decision]]:
+    """Decisions of a publication under the policy it was made with, and under another one.
+
+    Raises:
+        ConfigError: the policy is not known or does not compile.
+    """
+    from acreline.credit import assess_credit, compile_policy, decision_from_json
+
+    farms, day = read_farms(publication)
+    before = [decision_from_json(line) for line in _trail(publication)]
+    return before, assess_credit(farms, compile_policy(read_policy(policy)), as_of=day)
+
+
+def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """The trail of one farm's decision, a line per step.
+
+    Raises:
+        ConfigError: no such farm, or a language that is not spoken.
+    """
+    from acreline.credit import decision_from_json, explain_decision
+
+    if lang not in ("en", "zh"):
+        raise ConfigError(f"--lang: {lang!r} is not spoken", hint="en or zh")
+    lines = {line["farm_id"]: line for line in _trail(publication)}
+    if farm_id not in lines:
+        raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
+    return list(explain_decision(decision_from_json(lines[farm_id]), lang))
+
+
+def list_kind(kind: str) -> list[str]:
+    """What is known of one kind, a line each, and what to type next.
+
+    Raises:
+        ConfigError: no such kind.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"{kind!r} is no kind", hint=f"one of {', '.join(KINDS)}")
+    if kind == "rules":
+        from acreline.credit import list_rules
+
+        return [*list_rules(), "next: name them in a policy, configs/policies/<slug>.yaml"]
+    if kind == "events":
+        from acreline.events import list_detectors
+
+        return [*list_detectors(), "next: name them under `events:` in a region file"]
+    names = list_configs(kind)
+    if kind == "crops":
+        crops = [read_settings(Crop, find_config(kind, name)) for name in names]
+        lines = [f"{crop.slug:<14} {crop.name_zh}  {crop.name_en} (slot {crop.slot})" for crop in crops]
+        return [*lines, "next: name them under `crops:` in a region file"]
+    if kind == "providers":
+        providers = [read_settings(Provider, find_config(kind, name)) for name in names]
+        lines = [f"{name:<20} {p.title}" for name, p in zip(names, providers, strict=True)]
+        return [*lines, "next: `provider: <name>` in a region file"]
+    if kind == "policies":
+        policies = [read_settings(Policy, find_config(kind, name)) for name in names]
+        return [
+            *(f"{name:<20} {p.title}" for name, p in zip(names, policies, strict=True)),
+            "next: acreline credit RUN",
+        ]
+    follow = {"models": "next: acreline evaluate <name>", "regions": "next: acreline check configs/regions/<name>.yaml"}
+    return [*names, follow[kind]]
+
+
+def _trail(publication: Path) -> list[dict[str, Any]]:
+    try:
+        text = (publication / "trail.jsonl").read_text(encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{publication}: no trail.jsonl", hint="run the region again") from error
+    return [json.loads(line) for line in text.splitlines()]

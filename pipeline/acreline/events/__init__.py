@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What struck a field, when, and how sure we are: one file per detector, found by its name.
+
+A detector is a module of this folder with a frozen settings model `Settings` and
+`detect(looks, seasons, health, weather, known, settings) -> DataFrame` with the columns of `EVENT_COLUMNS`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from acreline.config import Settings
+from acreline.errors import ConfigError, InputError
+from acreline.layers import EVENT_COLUMNS, Events, Health, Looks, Seasons, Weather, check_events
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KNOWN_COLUMNS = ("parcel_id", "event", "start", "end")
+
+
+def list_detectors() -> list[str]:
+    """Names of the event detectors there are."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def check_detectors(detectors: Sequence[str]) -> None:
+    """Refuse a name that is no detector.
+
+    Raises:
+        ConfigError: no such detector, or one is named twice; the hint lists what there is.
+    """
+    known = list_detectors()
+    for name in detectors:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            nearest = f"did you mean {close[0]!r}? " if close else ""
+            raise ConfigError(f"events: {name!r} is not known", hint=f"{nearest}known: {', '.join(known)}")
+    if len(set(detectors)) != len(detectors):
+        raise ConfigError(f"events: a detector stands twice in {list(detectors)}", hint="name each detector once")
+
+
+def detect_events(
+    looks: Looks,
+    seasons: Seasons,
+    health: Health,
+    detectors: Sequence[str],
+    weather: Weather | None = None,
+    known: pd.DataFrame | None = None,
+    settings: Mapping[str, Settings] | None = None,
+) -> Events:
+    """Look for the named kinds of event in every field's looks.
+
+    Args:
+        looks: what was seen.
+        seasons: crop and dates of each parcel.
+        health: grades of each parcel.
+        detectors: names of the detectors to run; the order does not matter.
+        weather: daily weather or None.
+        known: reported events, columns parcel_id (missing: the whole region), event, start, end; or None.
+        settings: a detector's own settings in place of its defaults, by name.
+
+    Returns:
+        one row per (parcel, event, start), sorted: start and end are the first and last look that show it; share of the
+        parcel and severity 0 to 1; `confirmed` where weather or a report agrees; `evidence` a JSON list of passes;
+        code outside_growth where nothing that grows was hit.
+
+    Raises:
+        ConfigError: a detector is not known.
+        InputError: the table of known events lacks a column.
+    """
+    import pandas as pd
+
+    check_detectors(detectors)
+    if known is not None:
+        missing = [name for name in KNOWN_COLUMNS if name not in known.columns]
+        if missing:
+            raise InputError(
+                f"known events: columns {missing} are missing; found {list(known.columns)}",
+                hint=f"a table of known events has the columns {', '.join(KNOWN_COLUMNS)}",
+            )
+    tables = [empty_events()]
+    for name in sorted(detectors):
+        detector = find_detector(name)
+        chosen = (settings or {}).get(name) or detector.Settings()
+        tables.append(detector.detect(looks, seasons, health, weather, known, chosen))
+    filled = [table for table in tables if len(table)] or tables[:1]
+    found = pd.concat(filled, ignore_index=True)[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
+    return check_events(found.sort_values(["parcel_id", "event", "start"], kind="stable").reset_index(drop=True))
+
+
+def find_detector(name: str) -> ModuleType:
+    """The module of one detector."""
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def empty_events() -> pd.DataFrame:
+    """A table of events without rows."""
+    from acreline.curves import empty_table
+
+    return empty_table(
+        {
+            "parcel_id": "string",
+            "event": "string",
+            "start": "datetime64[ms, UTC]",
+            "end": "datetime64[ms, UTC]",
+            "share": "float64",
+            "severity": "float64",
+            "confirmed": "bool",
+            "evidence": "string",
+            "code": "string",
+        }
+    )

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Common ground of the detectors: from flagged looks to events."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from acreline.curves import clear_looks, dates_of, days_of, end_of_day, join_codes
+from acreline.layers import Looks, Seasons
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def looks_with_seasons(looks: Looks, seasons: Seasons) -> pd.DataFrame:
+    """The clear looks of every parcel with its crop, slot and dates (days since 1970-01-01, NaN: not known).
+
+    A parcel with several slots is told by its first row.
+    """
+    import pandas as pd
+
+    table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
+    first = seasons.drop_duplicates("parcel_id")
+    place = pd.Index(first["parcel_id"].astype("string")).get_indexer(pd.Index(table["parcel_id"]))
+    table, place = table[place >= 0].reset_index(drop=True), place[place >= 0]
+    for name in ("crop", "slot"):
+        table[name] = first[name].to_numpy(dtype=object)[place]
+    for name in ("emergence", "peak", "harvest"):
+        days = np.full(len(first), np.nan)
+        there = first[name].notna().to_numpy()
+        days[there] = days_of(first[name][there])
+        table[name] = days[place]
+    return table
+
+
+def make_events(
+    table: pd.DataFrame,
+    flagged: npt.NDArray[np.bool_],
+    *,
+    event: str,
+    min_looks: int,
+    share: npt.NDArray[np.float64],
+    severity: npt.NDArray[np.float64],
+) -> pd.DataFrame:
+    """Join consecutive flagged looks of one parcel into events.
+
+    Args:
+        table: clear looks, sorted by parcel and day.
+        flagged: looks that show the event.
+        event: its name.
+        min_looks: runs of fewer looks are no event.
+        share: of each look, 0 to 1; an event has its largest.
+        severity: of each look, 0 to 1; an event has its largest.
+
+    Returns:
+        the columns of `EVENT_COLUMNS`, `confirmed` False everywhere.
+    """
+    import pandas as pd
+
+    parcel = table["parcel"].to_numpy()
+    before = np.concatenate([[False], flagged[:-1] & (parcel[1:] == parcel[:-1])]) if len(table) else flagged
+    run = np.cumsum(flagged & ~before)
+    rows = table[flagged].assign(run=run[flagged], share=share[flagged], severity=severity[flagged])
+    grouped = rows.groupby("run")
+    events = grouped.agg(
+        parcel_id=("parcel_id", "first"),
+        start=("day", "min"),
+        end=("day", "max"),
+        share=("share", "max"),
+        severity=("severity", "max"),
+        looks=("day", "size"),
+        emergence=("emergence", "first"),
+        harvest=("harvest", "first"),
+        slot=("slot", "first"),
+    )
+    events["evidence"] = grouped["pass_id"].agg(lambda names: json.dumps(list(names))).astype("string")
+    events = events[events["looks"] >= min_looks].reset_index(drop=True)
+    start, end = events["start"].to_numpy(dtype="float64"), events["end"].to_numpy(dtype="float64")
+    with np.errstate(invalid="ignore"):
+        early = end < events["emergence"].to_numpy(dtype="float64")
+        late = start > events["harvest"].to_numpy(dtype="float64")
+    unsown = events["emergence"].isna().to_numpy() & (events["slot"] != "AB").to_numpy(dtype=bool)
+    return pd.DataFrame(
+        {
+            "parcel_id": events["parcel_id"].astype("string"),
+            "event": pd.array([event] * len(events), dtype="string"),
+            "start": dates_of(start),
+            "end": dates_of(end),
+            "share": events["share"].to_numpy(dtype="float64").clip(0, 1).round(4),
+            "severity": events["severity"].to_numpy(dtype="float64").clip(0, 1).round(4),
+            "confirmed": np.zeros(len(events), dtype=bool),
+            "evidence": events["evidence"],
+            "code": join_codes({"outside_growth": early | late | unsown}, len(events)),
+        }
+    )
+
+
+def reported(events: pd.DataFrame, known: pd.DataFrame | None) -> npt.NDArray[np.bool_]:
+    """Events that a report of the same kind agrees with: the same parcel (or the whole region) at the same time."""
+    import pandas as pd
+
+    agreed = np.zeros(len(events), dtype=bool)
+    if known is None:
+        return agreed
+    for report in known.itertuples(index=False):  # reports are few
+        row: Any = report
+        start, end = (pd.Timestamp(moment).tz_localize(None).tz_localize("UTC") for moment in (row.start, row.end))
+        here = pd.isna(row.parcel_id) or (events["parcel_id"] == str(row.parcel_id)).to_numpy(dtype=bool)
+        same = (events["event"] == str(row.event)).to_numpy(dtype=bool)
+        in_time = ((events["start"] <= end) & (events["end"] >= start)).to_numpy(dtype=bool)
+        agreed |= same & in_time & here
+    return agreed

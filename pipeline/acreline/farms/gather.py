@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plain facts of each farm, put together from all the tables: the bridge from arrays to money."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from acreline.config import Crop
+from acreline.curves import has_code
+from acreline.farms.judge import by_parcel
+from acreline.layers import PIXEL_M, UNKNOWN, Events, Growth, Health, Looks, Parcels, Seasons
+from acreline.records import ZERO, Applicant, Farm, Interval, Stand, worst_status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+PIXEL_M2 = PIXEL_M**2
+EDGE_PX_SD = 0.29
+"""Where the edge of a crop lies inside a pixel is uniform: standard deviation 1/sqrt(12) of a pixel."""
+Z_95 = 1.645
+AREA_TOLERANCE = 0.10
+"""Declared and drawn area may differ by this much."""
+UNIT_FACTORS = (15.0, 2.4711, 10_000.0)
+"""Slips of unit, either way: mu, acres or square metres for hectares."""
+UNIT_TOLERANCE = 0.05
+SEASON_FLAGS = {"crop_not_in_region": "crop_not_in_region", "weak_peak": "event_late_failed"}
+"""Codes of the season that ask for a person, and the flag they raise."""
+WIDE_CODES = ("few_looks", "few_neighbours", "in_season")
+"""Codes of the growth index that make a yield missing or wide; the rest the yields see for themselves."""
+
+StandFacts = tuple[Stand, str, float | None, dict[str, Any]]
+"""A stand with its health class, its vigour and the row of the season it comes from."""
+
+
+def gather_farms(
+    parcels: Parcels,
+    looks: Looks,
+    seasons: Seasons,
+    health: Health,
+    events: Events,
+    growth: Growth,
+    crops: Mapping[str, Crop],
+    applicants: Mapping[str, Applicant],
+) -> list[Farm]:
+    """Put together what is known of each farm: land, crops, health, and everything that asks for a person.
+
+    Planted land is the parcel's area times the share of its ground that bore a crop. Its low and high ends add 1.645 x
+    0.29 pixel x sqrt(edge pixels) and count unseen ground as bare and as planted; never more than the polygon.
+
+    Args:
+        parcels: all rows after `judge_parcels`.
+        looks: land cover and evidence.
+        seasons: crop of each parcel and slot.
+        health: class and vigour.
+        events: what struck.
+        growth: growth index.
+        crops: the region's crops by slug.
+        applicants: what the bank knows, by farm id.
+
+    Returns:
+        one record per farm id in `parcels`, sorted by it; farms of rejected parcels only have status rejected.
+    """
+    facts = _parcel_facts(parcels, looks)
+    stands = _stand_facts(facts, seasons, health, growth)
+    in_crops = events[~has_code(events, "outside_growth")]
+    struck = in_crops.groupby("parcel_id")["event"].agg(lambda names: "|".join(sorted(set(names))))
+    words = _crop_words(crops)
+    farms = []
+    by_farm: dict[Any, list[dict[str, Any]]] = {}
+    for record in facts.to_dict("records"):
+        by_farm.setdefault(record["farm_id"], []).append({str(name): value for name, value in record.items()})
+    for farm_id, rows in by_farm.items():
+        own = [stand for row in rows for stand in stands.get(row["row"], ())]
+        farms.append(_make_farm(farm_id, rows, own, struck, words, applicants.get(farm_id)))
+    strangers = sorted(set(applicants) - {farm.farm_id for farm in farms})
+    if strangers:
+        log.warning("%d applicants have no parcel in the farm file, first: %s", len(strangers), strangers[0])
+    return farms
+
+
+def _parcel_facts(parcels: Parcels, looks: Looks) -> pd.DataFrame:
+    """Parcels with planted land and clear looks, one row per input row, in farm and parcel order."""
+    import pandas as pd
+
+    table = pd.DataFrame(parcels.drop(columns=parcels.geometry.name))
+    table["row"] = np.arange(len(table))
+    table["farm_id"] = table["farm_id"].fillna("").astype(str)
+    ids = table["parcel_id"].astype("string")
+    land = looks.evidence[looks.evidence["head"] == "land"]
+    for name in ("planted", "bare", "unseen"):
+        table[name] = by_parcel(land[land["cls"] == name], "prob", ids).fillna(0).to_numpy(dtype="float64")
+    cover = by_parcel(looks.land, "cover", ids).fillna(0).to_numpy(dtype="float64")
+    full = by_parcel(looks.land, "n_full", ids).fillna(0).to_numpy(dtype="float64")
+    # An edge pixel is half covered on average, so there are twice as many as the ground in them would fill.
+    edge_px = 2 * np.maximum(cover / 10_000 - full, 0)
+    table["edge_m2"] = Z_95 * EDGE_PX_SD * np.sqrt(edge_px) * PIXEL_M2
+    return table.sort_values(["farm_id", "parcel_id", "row"], kind="stable").reset_index(drop=True)
+
+
+def _planted(row: Mapping[str, Any]) -> Interval:
+    """Planted land of one parcel, square metres."""
+    area = float(row["area_m2"])
+    planted, bare, unseen = float(row["planted"]), float(row["bare"]), float(row["unseen"])
+    total = planted + bare + unseen
+    if planted + bare == 0:  # nothing was seen: anything from none to all
+        return Interval(0.0, 0.0, area)
+    mid = area * (planted + unseen * planted / (planted + bare)) / total
+    edge = float(row["edge_m2"])
+    low = max(area * planted / total - edge, 0.0)
+    high = min(area * (planted + unseen) / total + edge, area)
+    return Interval(round(min(low, mid), 2), round(min(mid, area), 2), round(max(high, min(mid, area)), 2))
+
+
+def _stand_facts(facts: pd.DataFrame, seasons: Seasons, health: Health, growth: Growth) -> dict[int, list[StandFacts]]:
+    """Stands of each input row that was looked at, with health class, vigour and the season's own facts."""
+    measured = facts[facts["status"].isin(["ok", "degraded", "insufficient"])]
+    key = ["parcel_id", "slot"]
+    both = seasons.merge(health[[*key, "health", "vigour"]], on=key, how="left", validate="one_to_one")
+    index = growth[[*key, "index_ratio", "index_error", "code"]].rename(columns={"code": "code_growth"})
+    both = both.merge(index, on=key, how="left", validate="one_to_one")
+    joined = measured.merge(both, on="parcel_id", how="inner", suffixes=("", "_season")).sort_values(["row", "slot"])
+    found: dict[int, list[StandFacts]] = {}
+    for record in joined.to_dict("records"):
+        row = {str(name): value for name, value in record.items()}
+        stand = Stand(
+            farm_id=str(row["farm_id"]),
+            parcel_id=str(row["parcel_id"]),
+            slot=str(row["slot"]),
+            crop=str(row["crop"]),
+            crop_confidence=float(row["crop_confidence"]),
+            crop_set=tuple(name for name in str(row["crop_set"]).split("|") if name),
+            area_m2=_planted(row),
+            index_ratio=_number(row["index_ratio"]),
+            index_error=_number(row["index_error"]),
+            code=next((code for code in str(row["code_growth"]).split("|") if code in WIDE_CODES), None),
+        )
+        health_class = _text(row["health"]) or UNKNOWN
+        found.setdefault(int(row["row"]), []).append((stand, health_class, _number(row["vigour"]), row))
+    return found
+
+
+def _make_farm(
+    farm_id: str,
+    rows: Sequence[Mapping[str, Any]],
+    own: Sequence[StandFacts],
+    struck: pd.Series[Any],
+    words: Mapping[str, str],
+    applicant: Applicant | None,
+) -> Farm:
+    status = worst_status([row["status"] for row in rows])
+    reason = next((_text(row["reason"]) for row in rows if row["status"] == status), None)
+    kept = [row for row in rows if row["status"] != "rejected"]
+    stands = tuple(stand for stand, *_ in own)
+    planted = {stand.parcel_id: stand.area_m2 for stand in stands}  # land once, however many crops it bears
+    known = [stand for stand in stands if stand.crop != UNKNOWN]
+    area_of: dict[str, float] = {}
+    for stand in known:
+        area_of[stand.crop] = area_of.get(stand.crop, 0.0) + stand.area_m2.mid
+    main = min(area_of, key=lambda crop: (-area_of[crop], crop)) if area_of else None
+    largest = min(own, key=lambda s: (-s[0].area_m2.mid, s[0].parcel_id, s[0].slot)) if own else None
+    graded = [(vigour, stand.area_m2.mid) for stand, _, vigour, _ in own if vigour is not None]
+    weight = math.fsum(area for _, area in graded)
+    vigour = math.fsum(v * area for v, area in graded) / weight if weight > 0 else None
+    looked = {stand.parcel_id: (int(row["clear_looks"]), _day(row["last_clear"])) for stand, _, _, row in own}
+    views = [looked.get(str(row["parcel_id"]), (0, None)) for row in kept]
+    days = [day for _, day in views if day is not None]
+    names = sorted({name for row in kept for name in str(struck.get(str(row["parcel_id"]), "")).split("|") if name})
+    return Farm(
+        farm_id=farm_id,
+        status=status,
+        reason=None if status == "ok" else reason,
+        parcel_ids=tuple(str(row["parcel_id"]) for row in rows),
+        area_m2=round(math.fsum(float(row["area_m2"]) for row in kept), 2),
+        planted_m2=sum(planted.values(), ZERO),
+        sown_m2=round(math.fsum(stand.area_m2.mid for stand in stands), 2),
+        stands=stands,
+        main_crop=main,
+        health=largest[1] if largest else UNKNOWN,
+        vigour=None if vigour is None else round(vigour, 4),
+        clear_looks=min((count for count, _ in views), default=0),
+        last_clear=min(days) if days and len(days) == len(views) else None,
+        flags=_flags(kept, own, words, names),
+        events=tuple(names),
+        applicant=applicant,
+    )
+
+
+def _flags(
+    rows: Sequence[Mapping[str, Any]], own: Sequence[StandFacts], words: Mapping[str, str], struck: Sequence[str]
+) -> tuple[str, ...]:
+    """Codes that ask for a person, sorted."""
+    flags = {f"event_{name}" for name in struck}
+    sets: dict[str, set[str]] = {}
+    for stand, _, _, row in own:
+        codes = (_text(row["code"]) or "").split("|")
+        flags.update(flag for code, flag in SEASON_FLAGS.items() if code in codes)
+        sets.setdefault(stand.parcel_id, set()).update(stand.crop_set)
+        if stand.crop == UNKNOWN:
+            flags.add("crop_unknown")
+        elif len(stand.crop_set) != 1:
+            flags.add("crop_doubtful")
+    for parcel in rows:
+        if parcel["status"] == "degraded":
+            flags.add(_text(parcel["reason"]) or "status_degraded")
+        flags.update(re.findall(r"\bwas (\w+)", _text(parcel["detail"]) or ""))
+        if parcel["status"] == "failed":
+            flags.add("incomplete")
+        declared, found = _text(parcel["declared_crop"]), sets.get(str(parcel["parcel_id"]), set())
+        if declared and found and words.get(declared.strip().casefold(), declared) not in found:
+            flags.add("declared_crop_differs")
+        flag = area_flag(_number(parcel["declared_area_m2"]), float(parcel["area_m2"]))
+        if flag:
+            flags.add(flag)
+    return tuple(sorted(flags))
+
+
+def area_flag(declared_m2: float | None, drawn_m2: float) -> str | None:
+    """What the declared area says beside the drawn one: None within 10 %, declared_area_unit for a likely slip of unit.
+
+    The slips are mu (15), acres (2.47) or square metres (10000) for hectares, either way, within 5 %.
+    """
+    if declared_m2 is None or drawn_m2 <= 0:
+        return None
+    ratio = declared_m2 / drawn_m2
+    if 1 - AREA_TOLERANCE <= ratio <= 1 + AREA_TOLERANCE:
+        return None
+    factors = [factor for slip in UNIT_FACTORS for factor in (slip, 1 / slip)]
+    if any(abs(ratio / factor - 1) <= UNIT_TOLERANCE for factor in factors):
+        return "declared_area_unit"
+    return "declared_area_differs"
+
+
+def _crop_words(crops: Mapping[str, Crop]) -> dict[str, str]:
+    """What a farmer may have written for a crop: slug, Chinese and English name, to the slug."""
+    return {word.casefold(): slug for slug, crop in crops.items() for word in (slug, crop.name_zh, crop.name_en)}
+
+
+def _number(value: Any) -> float | None:
+    import pandas as pd
+
+    return None if pd.isna(value) else float(value)
+
+
+def _text(value: Any) -> str | None:
+    import pandas as pd
+
+    return None if pd.isna(value) or not str(value) else str(value)
+
+
+def _day(value: Any) -> date | None:
+    import pandas as pd
+
+    return None if pd.isna(value) else pd.Timestamp(value).date()

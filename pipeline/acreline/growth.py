@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much each field grew: light caught over the season, as a ratio to the same crop in the region."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from acreline.config import Crop
+from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids, smooth_curves
+from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather, check_growth
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+FAPAR_SLOPE, FAPAR_SOIL = 1.1638, 0.1426
+"""fAPAR = 1.1638 NDVI - 0.1426 (Myneni and Williams 1994, Remote Sensing of Environment 49, 200-211)."""
+FAPAR_MAX = 0.95
+PAR_SHARE = 0.48
+"""Share of solar radiation that plants can use (science 4.1)."""
+MIN_FIELDS = 3
+ERROR_PARTS = {"fapar": 0.08, "radiation_use": 0.10, "harvest_index": 0.08, "moisture_and_loss": 0.03}
+"""Relative error budget of one field (science 4.1); with the gap part below 0.05 it makes 0.16."""
+GAP_ERROR, GAP_DAYS = 0.05, 30
+"""Error from gaps: this much for a longest gap of up to 30 days, growing in proportion beyond."""
+OPEN_ERROR = 0.10
+"""Added while the season is not over: what is still to come is not known (science 4.2, order of magnitude)."""
+MIN_WEATHER_SHARE = 0.9
+
+
+def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], weather: Weather | None = None) -> Growth:
+    """Add up the light each field's canopy caught, and compare it with the same crop in the region.
+
+    The daily fAPAR of the smoothed NDVI curve is added from emergence to harvest (from the region's first to its last
+    look where these are not known); outside a field's own looks its first or last value holds.
+
+    Args:
+        looks: what was seen.
+        seasons: crop and dates of each parcel.
+        crops: the region's crops by slug; a crop outside them gets no ratio.
+        weather: daily weather; with radiation the index is MJ of usable light per m2, without it days of full light.
+
+    Returns:
+        one row per (parcel, slot): index_raw; index_ratio against the area-weighted mean of the same crop and slot;
+        index_error, one relative standard deviation. `code` is `a|b` text of few_looks, crop_unknown,
+        crop_not_in_region, few_neighbours (fewer than 3 fields), in_season, no_weather.
+    """
+    import pandas as pd
+
+    ids = parcel_ids(looks)
+    table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
+    place = ids.get_indexer(pd.Index(seasons["parcel_id"].astype("string")))
+    start, stop = _on_parcels(seasons["emergence"], place, len(ids)), _on_parcels(seasons["harvest"], place, len(ids))
+    first_day = int(table["day"].min()) if len(table) else 0
+    light, lit = _daily_light(weather, first_day, int(table["day"].max()) if len(table) else 0)
+    raw, gap = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
+    days = table["day"].to_numpy()
+    for curves in smooth_curves(table, len(ids)):
+        rows = curves.parcels
+        raw[rows], gap[rows] = _add_light(
+            curves.ndvi, curves.before, curves.after, days, start[rows] - first_day, stop[rows] - first_day, light
+        )
+    raw, gap = raw[place], gap[place]
+
+    cover = looks.land.set_index(looks.land["parcel_id"].astype("string"))["cover"]
+    area = cover.reindex(pd.Index(seasons["parcel_id"].astype("string"))).fillna(0).to_numpy(dtype="float64")
+    crop = seasons["crop"].to_numpy(dtype=object)
+    listed = np.isin(crop.astype(str), list(crops))
+    measured = ~np.isnan(raw)
+    ratio, few = _compare(seasons, raw, area, measured & listed)
+    running = has_code(seasons, "peak_not_reached")
+    parts = sum(part**2 for part in ERROR_PARTS.values())
+    gap_part = GAP_ERROR * np.maximum(gap / GAP_DAYS, 1.0)
+    error = np.sqrt(parts + gap_part**2 + np.where(running, OPEN_ERROR, 0.0) ** 2).round(4)
+    codes = {
+        "few_looks": ~measured,
+        "crop_unknown": crop == UNKNOWN,
+        "crop_not_in_region": (crop != UNKNOWN) & ~listed,
+        "few_neighbours": few,
+        "in_season": running,
+        "no_weather": np.full(len(seasons), not lit),
+    }
+    longest = [None if np.isnan(value) else int(value) for value in gap]
+    return check_growth(
+        pd.DataFrame(
+            {
+                "parcel_id": seasons["parcel_id"].astype("string").to_numpy(),
+                "slot": seasons["slot"].astype("string").to_numpy(),
+                "crop": seasons["crop"].astype("string").to_numpy(),
+                "index_raw": nullable(raw.round(4)),
+                "index_ratio": nullable(ratio),
+                "index_error": nullable(np.where(measured, error, np.nan)),
+                "evidence": pd.array([json.dumps({"longest_gap_days": days}) for days in longest], dtype="string"),
+                "code": join_codes(codes, len(seasons)),
+            }
+        ).astype({"parcel_id": "string", "slot": "string", "crop": "string"})
+    )
+
+
+def _on_parcels(dates: pd.Series[Any], place: npt.NDArray[np.intp], n: int) -> Floats:
+    """Dates of the seasons' rows as days since 1970-01-01 by parcel, NaN where not known."""
+    values = np.full(n, np.nan)
+    there = dates.notna().to_numpy()
+    values[place[there]] = days_of(dates[there])
+    return values
+
+
+def _daily_light(weather: Weather | None, first_day: int, last_day: int) -> tuple[Floats, bool]:
+    """Usable light of each day, MJ per m2; ones (days of full light) where the weather does not cover the season."""
+    import pandas as pd
+
+    days = np.arange(first_day, last_day + 1)
+    if weather is None or "radiation_mj_per_m2" not in weather.daily.columns:
+        return np.ones(len(days)), False
+    dates = pd.to_datetime(weather.daily["date"], utc=True)
+    radiation = pd.Series(weather.daily["radiation_mj_per_m2"].to_numpy(dtype="float64"), index=days_of(dates))
+    on_days = radiation.groupby(level=0).mean().reindex(days)
+    if on_days.notna().mean() < MIN_WEATHER_SHARE:
+        return np.ones(len(days)), False
+    return PAR_SHARE * on_days.interpolate(limit_direction="both").to_numpy(dtype="float64"), True
+
+
+def _add_light(
+    ndvi: Floats,
+    before: npt.NDArray[np.int64],
+    after: npt.NDArray[np.int64],
+    look_days: npt.NDArray[np.int64],
+    start: Floats,
+    stop: Floats,
+    light: Floats,
+) -> tuple[Floats, Floats]:
+    """Light caught from start to stop, and the longest gap between looks (or to the window's ends) in days."""
+    n, length = ndvi.shape
+    day, here = np.arange(length), np.arange(n)
+    seen = ~np.isnan(ndvi)
+    some = seen.any(axis=1)
+    first, last = seen.argmax(axis=1), length - 1 - seen[:, ::-1].argmax(axis=1)
+    held = ndvi[here[:, None], np.clip(day, first[:, None], last[:, None])]
+    begin, end = np.where(np.isnan(start), 0, start), np.where(np.isnan(stop), length - 1, stop)
+    inside = (day >= begin[:, None]) & (day <= end[:, None])
+    fapar = np.clip(FAPAR_SLOPE * held - FAPAR_SOIL, 0.0, FAPAR_MAX)
+    raw = np.where(
+        some, (fapar * inside * light).sum(axis=1), np.nan
+    )  # daily steps: the trapezoid rule but for half a day
+    offset = look_days.min() if len(look_days) else 0
+    earlier = np.where(before >= 0, look_days[before] - offset, 0)
+    later = np.where(after >= 0, look_days[after] - offset, length - 1)
+    gap = np.where(inside, later - earlier, 0).max(axis=1).astype("float64")
+    return raw, np.where(some, gap, np.nan)
+
+
+def _compare(
+    seasons: Seasons, raw: Floats, area: Floats, comparable: npt.NDArray[np.bool_]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Raw index over the area-weighted mean of the same crop and slot; NaN, and few, below three fields."""
+    import pandas as pd
+
+    group = (seasons["crop"] + "|" + seasons["slot"]).to_numpy(dtype=object)
+    fields = pd.DataFrame({"group": group, "raw": raw, "area": area})[comparable]
+    fields["weighted"] = fields["raw"] * fields["area"]
+    by_group = fields.groupby("group")
+    size = by_group["raw"].transform("size").to_numpy()
+    mean = (by_group["weighted"].transform("sum") / by_group["area"].transform("sum").replace(0, np.nan)).to_numpy()
+    enough = (size >= MIN_FIELDS) & (mean > 0)
+    ratio, few = np.full(len(raw), np.nan), np.zeros(len(raw), dtype=bool)
+    at = np.flatnonzero(comparable)
+    ratio[at[enough]] = (fields["raw"].to_numpy()[enough] / mean[enough]).round(6)
+    few[at[~enough]] = True
+    return ratio, few

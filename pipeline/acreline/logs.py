@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Log lines: coloured for people, plain `key=value` under cron, JSON in the run folder; never a secret in them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+_QUERY = re.compile(r"((?:https?|s3)://[^\s?\"']+)\?[^\s\"']+")
+
+
+def redact(text: str) -> str:
+    """An address without its query: signatures and tokens live there."""
+    return _QUERY.sub(r"\1?...", text)
+
+
+def configure_logs(*, plain: bool, verbose: bool = False, file: Path | None = None) -> None:
+    """Send all log lines, other libraries' too, to standard error and, as JSON lines, to `file`.
+
+    Args:
+        plain: no colour, one `key=value` line each, times in UTC.
+        verbose: also debug lines of acreline (other libraries stay at warnings: they would print headers).
+        file: a JSON-lines file to add to.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _redact_event,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    renderer: Any = (
+        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+        if plain
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers[0].setFormatter(_formatter(shared, renderer))
+    if file is not None:
+        handlers.append(logging.FileHandler(file, encoding="utf-8", delay=True))
+        handlers[1].setFormatter(_formatter(shared, structlog.processors.JSONRenderer(ensure_ascii=False)))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("acreline").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove_meta, renderer])
+
+
+def _redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: redact(value) if isinstance(value, str) else value for name, value in event.items()}

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint and its card: what it was made of, what it was measured at, and the hash that ties both together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationError, model_validator
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from acreline.config import Crop, Settings, Slot, find_config, read_settings
+from acreline.errors import ConfigError
+from acreline.layers import BANDS, HEALTH_CLASSES, Calibration, TimeAxis
+from acreline.model.net import AcreNet
+
+MONTH_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+
+
+class SeasonAxis(Settings):
+    """The steps of a crop year, as the network was taught them."""
+
+    bins: int = Field(ge=4, le=80)
+    kind: Literal["calendar"] = "calendar"
+    start: str = Field("10-01", pattern=MONTH_DAY, description="month-day in the year before harvest")
+    end: str = Field("12-15", pattern=MONTH_DAY, description="month-day in the year of harvest")
+
+    def of(self, harvest_year: int) -> TimeAxis:
+        """The bins of one crop year."""
+        first = date.fromisoformat(f"{harvest_year - 1}-{self.start}")
+        return TimeAxis(first, date.fromisoformat(f"{harvest_year}-{self.end}"), self.bins, self.kind)
+
+
+class Architecture(Settings):
+    """Sizes of the network."""
+
+    stem: int = Field(24, ge=4)
+    width: int = Field(48, ge=8)
+    levels: tuple[int, ...] = (40, 56, 80)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class ConformalSet(Settings):
+    """Split-conformal sets of crops: how wide, and what that was measured to hold."""
+
+    threshold: float = Field(ge=0, le=1, description="a crop is in the set from this calibrated probability on")
+    alpha: float = Field(gt=0, lt=1, description="share of fields whose set may miss the true crop")
+
+
+class Source(Settings):
+    """Data the checkpoint was trained on."""
+
+    name: str
+    origin: str
+    licence: str
+    fields: int = Field(ge=0)
+    pixels: int = Field(ge=0)
+
+
+class Card(Settings):
+    """The passport of a checkpoint."""
+
+    name: str
+    version: str
+    created: date
+    licence: str = "Apache-2.0"
+    bands: tuple[str, ...] = Field(min_length=1, description="in the order of the network's channels")
+    axis: SeasonAxis
+    scaling: str = "reflectance 0 to 1, clipped; normalised inside the network"
+    architecture: Architecture
+    crop_classes: tuple[str, ...] = Field(min_length=2)
+    crop_slots: dict[str, Slot] = Field(description="crop class -> season slot it fills")
+    health_classes: tuple[str, ...]
+    heads: tuple[str, ...] = ("crop", "health")
+    temperature: float = Field(gt=0)
+    conformal: ConformalSet
+    health: str = "not validated"
+    data: tuple[Source, ...] = ()
+    recipe: dict[str, Any] = Field(default_factory=dict, description="training settings as used")
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _fits_the_house(self) -> Card:
+        odd = [band for band in self.bands if band not in BANDS]
+        if odd:
+            raise ValueError(f"bands {odd} are not read by acreline; expected some of {list(BANDS)}")
+        if len(set(self.crop_classes)) != len(self.crop_classes):
+            raise ValueError(f"a crop class stands twice in {list(self.crop_classes)}")
+        if set(self.crop_slots) != set(self.crop_classes):
+            differ = sorted(set(self.crop_slots) ^ set(self.crop_classes))
+            raise ValueError(f"crop classes and slots differ: unknown crop class {differ}")
+        if self.health_classes != tuple(HEALTH_CLASSES):
+            raise ValueError(f"health classes: expected {list(HEALTH_CLASSES)}, found {list(self.health_classes)}")
+        return self
+
+    @property
+    def crop_codes(self) -> dict[str, int]:
+        """Crop class -> code in the maps, 1 upwards in card order; 0 is unknown."""
+        return {name: code for code, name in enumerate(self.crop_classes, start=1)}
+
+    @property
+    def health_codes(self) -> dict[str, int]:
+        """Health class -> code in the maps, 1 upwards in card order; 0 is unknown."""
+        return {name: code for code, name in enumerate(self.health_classes, start=1)}
+
+    @property
+    def calibration(self) -> Calibration:
+        """What the card promises about the crop probabilities."""
+        return Calibration(self.crop_classes, self.temperature, self.conformal.threshold, self.conformal.alpha)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready to work, with its card."""
+
+    net: AcreNet
+    card: Card
+    calibration: Calibration
+    digest: str
+    """16 hex digits over weights and card."""
+
+
+class ModelSettings(Settings):
+    """`configs/models/<name>.yaml`: where the checkpoint lies and how it was trained."""
+
+    name: str
+    weights: str = Field(description="safetensors file: beside this file, or among acreline's own weights")
+    card: str
+    recipe: dict[str, Any] = Field(default_factory=dict)
+
+
+def build_net(card: Card) -> AcreNet:
+    """An untrained network of the card's shape."""
+    size = card.architecture
+    return AcreNet(
+        bins=card.axis.bins,
+        bands=len(card.bands),
+        crops=len(card.crop_classes),
+        healths=len(card.health_classes),
+        stem=size.stem,
+        width=size.width,
+        levels=size.levels,
+        dropout=size.dropout,
+    )
+
+
+def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop] | None = None) -> Model:
+    """Open a checkpoint: the weights must be the very ones its card was written for.
+
+    Args:
+        name: a file of `configs/models/` without its ending, or the path of such a YAML file.
+        base: folder that a path counts from.
+        crops: the region's crops; each that the model knows must stand in the same season slot.
+
+    Raises:
+        ConfigError: a file is missing or changed, the card does not fit acreline, or the weights do not fit the card;
+            the message says what was expected and what was found.
+    """
+    settings = read_settings(ModelSettings, find_config("models", name, base))
+    folder = settings.file.parent if settings.file else Path()
+    card_path, weights_path = (_beside(folder, file) for file in (settings.card, settings.weights))
+    if weights_path.suffix != ".safetensors":
+        raise ConfigError(
+            f"{weights_path.name}: weights must be a .safetensors file",
+            hint="other formats may run code when opened; save the weights as safetensors",
+        )
+    card_bytes = _read(card_path)
+    try:
+        card = Card.model_validate_json(card_bytes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ConfigError(
+            f"{card_path.name}: {where}: {first['msg'].removeprefix('Value error, ')}",
+            hint="the card belongs to another version of acreline, or was edited; train again or take the original",
+        ) from error
+    found = hashlib.sha256(_read(weights_path)).hexdigest()
+    if found != card.weights_sha256:
+        raise ConfigError(
+            f"{weights_path.name}: expected sha256 {card.weights_sha256}, found {found}",
+            hint="the file was changed or damaged: restore it from the release",
+        )
+    for crop in (crops or {}).values():
+        slot = card.crop_slots.get(crop.slug)
+        if slot is not None and slot != crop.slot:
+            raise ConfigError(
+                f"crop {crop.slug!r}: its file says season slot {crop.slot}, the model's card says {slot}",
+                hint="mend the slot in the crop's file, or take a model trained with it",
+            )
+    net = build_net(card)
+    try:
+        state = load_file(weights_path)
+        net.load_state_dict(state, strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise ConfigError(
+            f"{weights_path.name}: the weights do not have the shape of the card: {detail}",
+            hint="weights and card come from different trainings: take both from the same release",
+        ) from error
+    if not all(bool(np.isfinite(tensor.numpy()).all()) for tensor in state.values() if tensor.is_floating_point()):
+        raise ConfigError(f"{weights_path.name}: a weight is not a number", hint="train again: the training diverged")
+    net.eval().requires_grad_(False)
+    digest = hashlib.sha256(found.encode() + card_bytes).hexdigest()[:16]
+    return Model(net, card, card.calibration, digest)
+
+
+def save_model(net: AcreNet, card: Card, folder: Path) -> Path:
+    """Write weights, card and the YAML file that names them; returns the YAML file, which a region may name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / f"{card.name}.safetensors"
+    state: dict[str, torch.Tensor] = {key: value.contiguous() for key, value in net.state_dict().items()}
+    save_file(state, weights)
+    weights.chmod(0o644)  # safetensors writes for the owner only
+    card = card.model_copy(update={"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
+    text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    (folder / f"{card.name}.json").write_text(text + "\n", encoding="utf-8")
+    settings = folder / f"{card.name}.yaml"
+    lines = [f"name: {card.name}", f"weights: {weights.name}", f"card: {card.name}.json", "recipe:"]
+    lines += [f"  {key}: {json.dumps(value)}" for key, value in card.recipe.items()]
+    settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return settings
+
+
+def _beside(folder: Path, file: str) -> Path:
+    path = folder / file
+    return path if path.exists() else Path(__file__).parent / "weights" / file
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path.name}: expected beside the model's settings or among acreline's weights, found nothing there",
+            hint="restore the file from the release, or train again",
+        ) from error

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which code of a label source means which crop, and the training fields as arrays."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from acreline.config import Slot, packaged_configs
+from acreline.errors import ConfigError, InputError
+
+CROP_SLOTS: dict[str, Slot] = {
+    "maize": "B",
+    "grassland": "AB",
+    "winter_cereal": "A",
+    "rapeseed": "A",
+    "sunflower": "B",
+    "soybean": "B",
+    "potato": "B",
+    "vegetables": "B",
+    "pulses": "B",
+    "perennial": "AB",
+}
+"""Classes of the crop head, in order, with the season slot each fills: A is harvested by about 20 July, B after."""
+CROP_CLASSES = tuple(CROP_SLOTS)
+IGNORED = "none"
+"""What a label file says of a code that is known and deliberately not learned."""
+NO_LABEL = -1
+TEST_SQUARE = "00002806639B424A"
+"""The demo region's square: the test set, never trained or tuned on."""
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """One source's codes: what they are called, which class they teach, in which group they are scored."""
+
+    name: str
+    classes: dict[int, str]
+    groups: dict[int, str]
+
+    def indices(self, codes: npt.NDArray[np.integer]) -> npt.NDArray[np.int16]:
+        """Codes -> index into `CROP_CLASSES`, `NO_LABEL` for 0 and for codes that are ignored on purpose.
+
+        Raises:
+            InputError: a code that the file does not list.
+        """
+        out = np.full(codes.shape, NO_LABEL, np.int16)
+        for code in np.unique(codes).tolist():
+            if code == 0:
+                continue
+            if code not in self.classes:
+                raise InputError(
+                    f"label code {code} is not in configs/labels/{self.name}.csv",
+                    hint=f"add a line for it; its class is a crop or `{IGNORED}`",
+                )
+            if self.classes[code] != IGNORED:
+                out[codes == code] = CROP_CLASSES.index(self.classes[code])
+        return out
+
+
+@dataclass(frozen=True)
+class Points:
+    """Fields of which one pixel was watched through a season."""
+
+    name: str
+    harvest_year: int
+    times: npt.NDArray[np.datetime64]
+    values: npt.NDArray[np.uint16]
+    """(time, band, field), as a cube's numbers: reflectance 0.0001 v - 0.1, 0 = no data."""
+    label: npt.NDArray[np.int16]
+    """Index into `CROP_CLASSES` per field, `NO_LABEL` = not learned."""
+    code: npt.NDArray[np.int64]
+    """The source's own code per field."""
+    cell: npt.NDArray[np.str_]
+    """Cell of 0.1 degree: folds never part one."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """A whole square of land through a season."""
+
+    name: str
+    harvest_year: int
+    times: npt.NDArray[np.datetime64]
+    values: npt.NDArray[np.uint16]
+    """(time, band, y20, x20), as a cube's numbers."""
+    scl: npt.NDArray[np.uint8]
+    """(time, y20, x20)."""
+    label: npt.NDArray[np.int16]
+    """(y, x) on the 10 m grid."""
+    field: npt.NDArray[np.int32]
+    """(y, x): number of the field, 0 = no label."""
+
+
+def read_label_map(name: str) -> LabelMap:
+    """Read `configs/labels/<name>.csv`: code, name, class, group.
+
+    Raises:
+        ConfigError: the file is missing, or names a class the crop head does not have.
+    """
+    path = packaged_configs() / "labels" / f"{name}.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except FileNotFoundError as error:
+        raise ConfigError(f"labels: no file {path.name}", hint="see configs/labels/") from error
+    for row in rows:
+        if row["class"] not in (*CROP_CLASSES, IGNORED):
+            raise ConfigError(
+                f"{path.name}: code {row['code']} names the unknown crop class {row['class']!r}",
+                hint=f"known: {', '.join(CROP_CLASSES)}, {IGNORED}",
+            )
+    return LabelMap(
+        name, {int(row["code"]): row["class"] for row in rows}, {int(row["code"]): row["group"] for row in rows}
+    )
+
+
+def read_points(path: Path) -> Points:
+    """Read packed points of `data/training/`.
+
+    Raises:
+        InputError: the file is missing, is not what `data/build_training.py` writes, or holds an unlisted code.
+    """
+    raw = _read_arrays(path, ("harvest_year", "times", "values", "code", "cell", "label_map"))
+    label = read_label_map(str(raw["label_map"])).indices(raw["code"])
+    return Points(
+        path.stem, int(raw["harvest_year"]), raw["times"], raw["values"], label, raw["code"], raw["cell"].astype(str)
+    )
+
+
+def read_square(path: Path) -> Square:
+    """Read a packed square of `data/training/`.
+
+    Raises:
+        InputError: as `read_points`, or the square is the demo region's, which is kept for the test.
+    """
+    refuse_test_square(path.stem)
+    raw = _read_arrays(path, ("harvest_year", "times", "values", "scl", "code", "field", "label_map", "square"))
+    refuse_test_square(str(raw["square"]))
+    label = read_label_map(str(raw["label_map"])).indices(raw["code"])
+    return Square(path.stem, int(raw["harvest_year"]), raw["times"], raw["values"], raw["scl"], label, raw["field"])
+
+
+def refuse_test_square(name: str) -> None:
+    """Stop anything that would train or tune on the test square.
+
+    Raises:
+        InputError: the name is that square's.
+    """
+    if TEST_SQUARE.lower() in name.lower():
+        raise InputError(
+            f"square {TEST_SQUARE} is the test set and is never trained on",
+            hint="train on the other squares; `acreline evaluate` reads this one",
+        )
+
+
+def _read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in keys}
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path.name}: not a training file of acreline: {error}", hint="run data/build_training.py again"
+        ) from error

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run needs from files, compiled and checked before the first pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acreline.config import Crop, Policy, Provider, Region, read_crops, read_policy, read_provider
+from acreline.hashing import file_sha256
+from acreline.layers import HEALTH_CLASSES
+
+if TYPE_CHECKING:
+    from acreline.credit import CompiledPolicy
+    from acreline.model import Model
+
+ClassTable = dict[str, dict[str, list[str]]]
+"""Layer -> code -> [name, colour, Chinese name, English name]."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A region with everything it names, read and compiled."""
+
+    region: Region
+    as_of: date
+    provider: Provider
+    crops: Mapping[str, Crop]
+    policy: Policy
+    compiled: CompiledPolicy
+    model: Model
+
+    @property
+    def base(self) -> Path | None:
+        """Folder that names in the region file are relative to."""
+        return self.region.file.parent if self.region.file else None
+
+
+def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
+    """Compile a region: provider, crops, detectors, policy and model are read and checked against each other.
+
+    Args:
+        region: the region file's settings.
+        as_of: day of the decision; default the region's own, else the earlier of season end and today (UTC).
+
+    Raises:
+        ConfigError: something named is missing or does not fit.
+    """
+    from acreline.credit import compile_policy
+    from acreline.events import check_detectors
+    from acreline.model import load_model
+
+    base = region.file.parent if region.file else None
+    crops = read_crops(region)
+    policy = read_policy(region.policy, base)
+    provider = read_provider(region)
+    model = load_model(region.model, base)
+    check_detectors(region.events)
+    day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
+    return Plan(region, day, provider, crops, policy, compile_policy(policy), model)
+
+
+def class_table(plan: Plan) -> ClassTable:
+    """Codes, colours and names of the maps' classes; a crop the region does not list is grey."""
+    crop = {}
+    for name, code in plan.model.card.crop_codes.items():
+        known = plan.crops.get(name)
+        words = [known.colour, known.name_zh, known.name_en] if known else ["#9e9e9e", name, name.replace("_", " ")]
+        crop[str(code)] = [name, *words]
+    health = {str(code): [name, *HEALTH_CLASSES[name]] for name, code in plan.model.card.health_codes.items()}
+    return {"crop": crop, "health": health}
+
+
+def input_hashes(region: Region) -> dict[str, str]:
+    """SHA-256 of every file the region names, by role."""
+    roles = {
+        "region": region.file,
+        "parcels": region.parcels.path,
+        "applicants": region.applicants,
+        "weather": region.weather,
+        "normals": region.normals,
+        "statistics": region.statistics,
+        "known_events": region.known_events,
+    }
+    return {role: file_sha256(path) for role, path in roles.items() if path is not None and path.is_file()}

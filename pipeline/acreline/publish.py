@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts and decisions into one publication: tables, trail, maps, catalogue, page, manifest. Whole, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from acreline import __version__, tables
+from acreline.credit import decision_to_json
+from acreline.errors import ContractError
+from acreline.hashing import canonical_json, digest, file_sha256
+from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
+from acreline.plan import Plan, class_table, input_hashes
+from acreline.records import OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.store import MAP_LAYERS, Part, Store
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from acreline.blocks import Measured
+
+HEALTH_NOTICE = {"en": "health: not validated", "zh": "长势与灾害等级：未经实地验证"}
+DEMONSTRATION_NOTICE = {
+    "en": "demonstration policy: invented numbers, not a bank's",
+    "zh": "演示政策：数字为虚构，并非任何银行的政策",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a run found out."""
+
+    parcels: Parcels
+    scenes: Scenes
+    looks: Looks
+    seasons: Seasons
+    health: Health
+    events: Events
+    growth: Growth
+    farms: tuple[Farm, ...]
+    decisions: tuple[Decision, ...]
+
+
+def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> tuple[Path, bool]:
+    """Publish a run whole, unless it holds no news.
+
+    Returns:
+        the folder of the current publication, and whether it is a new one. When nothing but the day has changed since
+        the current publication, that one stays.
+
+    Raises:
+        ContractError: a parcel or a farm was lost on the way.
+        StoreError: the run folder cannot be written.
+    """
+    check_counts(facts)
+    with store.staging() as staging:
+        write_tables(plan, facts, measured.parts, staging)
+        manifest = make_manifest(plan, facts, measured)
+        manifest["news"] = digest([manifest["code"], manifest["model"], manifest["policy"], _contents(staging)])
+        current = store.manifest()
+        if current is not None and current["news"] == manifest["news"] and store.latest is not None:
+            return store.latest, False
+        for part in measured.parts:
+            for layer in MAP_LAYERS:
+                (staging / "maps").mkdir(exist_ok=True)
+                shutil.copyfile(part.path / f"{layer}.tif", staging / "maps" / f"{part.block_id}_{layer}.tif")
+        (staging / "manifest.json").write_text(canonical_json(manifest), encoding="utf-8")
+        from acreline.report import write_catalog, write_map_page
+
+        write_catalog(staging)
+        write_map_page(staging)
+        (staging / "manifest.json").unlink()
+        return store.publish(staging, manifest), True
+
+
+def check_counts(facts: Facts) -> None:
+    """Every parcel in came out with one status, every farm with one decision. Raises `ContractError` otherwise."""
+    farms_in = set(facts.parcels["farm_id"])
+    farms_out = [farm.farm_id for farm in facts.farms]
+    decided = [decision.farm_id for decision in facts.decisions]
+    if sorted(farms_in) != sorted(farms_out) or decided != farms_out:
+        raise ContractError(
+            f"{len(farms_in)} farms in, {len(farms_out)} out, {len(decided)} decided",
+            hint="this is a fault of acreline: please report it with the run's log",
+        )
+    owned = Counter(parcel for farm in facts.farms for parcel in farm.parcel_ids)
+    if owned != Counter(facts.parcels["parcel_id"]):
+        raise ContractError(
+            f"{len(facts.parcels)} parcels in, {owned.total()} with a farm out",
+            hint="this is a fault of acreline: please report it with the run's log",
+        )
+
+
+def write_tables(plan: Plan, facts: Facts, parts: Sequence[Part], folder: Path) -> None:
+    """Write every table of a publication and the trail."""
+    tables.write_table(scenes_table(facts.scenes, parts), folder / "scenes.parquet")
+    tables.write_parcels(parcels_table(facts), folder / "parcels.parquet", collection=plan.region.name)
+    plain = {
+        "looks": facts.looks.passes,
+        "evidence": facts.looks.evidence,
+        "seasons": facts.seasons,
+        "health": facts.health,
+        "events": facts.events,
+        "growth": facts.growth,
+        "stands": tables.stands_table(facts.farms),
+        "farms": tables.farms_table(facts.farms),
+    }
+    for name, table in plain.items():
+        tables.write_table(table, folder / f"{name}.parquet")
+    tables.write_decisions(facts.decisions, folder / "decisions.parquet")
+    lineage = {
+        "model": plan.model.digest,
+        "policy": plan.compiled.version,
+        "looks": file_sha256(folder / "looks.parquet"),
+        "evidence": file_sha256(folder / "evidence.parquet"),
+    }
+    with (folder / "trail.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
+        for farm, decision in zip(facts.farms, facts.decisions, strict=True):
+            line = {**decision_to_json(decision), "farm": tables.farm_to_json(farm), "lineage": lineage}
+            stream.write(canonical_json(line) + "\n")
+
+
+def scenes_table(scenes: Scenes, parts: Sequence[Part]) -> pd.DataFrame:
+    """One row per scene found: used, set aside before reading, or lost while reading, with the reason."""
+    verdicts: dict[str, dict[str, str]] = {}
+    for part in parts:
+        for note in part.notes:
+            verdicts.setdefault(note.scene_id, {}).setdefault(note.verdict, note.detail)
+    rows: list[dict[str, Any]] = []
+    for scene in scenes.items:
+        found = verdicts.get(scene.scene_id, {})
+        trouble = next((v for v in ("unreadable", "missing_asset", "implausible") if v in found), None)
+        status = trouble or ("used" if "used" in found else "outside")
+        rows.append(
+            {
+                "scene_id": scene.scene_id,
+                "time": scene.time,
+                "tile": scene.tile,
+                "pass_id": scene.pass_id,
+                "status": status,
+                "reason": trouble,
+                "detail": found[trouble] if trouble else None,
+                "cloud_percent": scene.cloud_percent,
+                "baseline": scene.baseline,
+                "dn_offset": scene.dn_offset,
+                "offset_how": scene.offset_how,
+                "flags": "|".join(scene.flags),
+            }
+        )
+    for aside in scenes.set_aside:
+        rows.append(
+            {
+                "scene_id": aside.scene_id,
+                "time": aside.time,
+                "tile": aside.tile,
+                "status": "set_aside",
+                "reason": aside.reason,
+                "detail": aside.detail,
+            }
+        )
+    columns = ["scene_id", "time", "tile", "pass_id", "status", "reason", "detail", "cloud_percent", "baseline"]
+    columns += ["dn_offset", "offset_how", "flags"]
+    table = pd.DataFrame(rows, columns=columns)
+    table["time"] = pd.to_datetime(table["time"], utc=True).astype("datetime64[ms, UTC]")
+    for name in ("scene_id", "tile", "pass_id", "status", "reason", "detail", "baseline", "offset_how", "flags"):
+        table[name] = table[name].astype("string")
+    table["cloud_percent"] = table["cloud_percent"].astype("Float64")
+    table["dn_offset"] = table["dn_offset"].astype("Int32")
+    return table.sort_values(["time", "scene_id"], na_position="last", kind="stable").reset_index(drop=True)
+
+
+def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
+    """One row per input parcel: what was drawn, its status, and what was found on it."""
+    best: dict[str, Stand] = {}
+    for farm in facts.farms:
+        for stand in farm.stands:
+            rival = best.get(stand.parcel_id)
+            if rival is None or _weight(stand) > _weight(rival):
+                best[stand.parcel_id] = stand
+    health = facts.health.set_index(["parcel_id", "slot"]).sort_index()
+    seasons = facts.seasons.drop_duplicates("parcel_id").set_index("parcel_id")
+    events = facts.events.groupby("parcel_id")["event"].agg(lambda names: "|".join(sorted(set(names))))
+
+    table = facts.parcels.rename(columns={"parcel_id": "id", "area_m2": "metrics:area"})
+    measured = table["status"] != "rejected"
+    stands = [best.get(pid) if ok else None for pid, ok in zip(table["id"], measured, strict=True)]
+    keys = pd.MultiIndex.from_tuples([(s.parcel_id, s.slot) if s else ("", "") for s in stands])
+    graded = health.reindex(keys)
+    table["crop"] = pd.array([stand.crop if stand else UNKNOWN for stand in stands], dtype="string")
+    table["crop_confidence"] = pd.array([s.crop_confidence if s else None for s in stands], dtype="Float64")
+    table["crop_set"] = pd.array(["|".join(s.crop_set) if s else "" for s in stands], dtype="string")
+    table["health"] = pd.array(graded["health"].fillna(UNKNOWN).to_numpy(), dtype="string")
+    table["vigour"] = pd.array(graded["vigour"].to_numpy(dtype="float64", na_value=float("nan")), dtype="Float64")
+    fractions = [
+        None if stand is None or not area else stand.area_m2.mid / area
+        for stand, area in zip(stands, table["metrics:area"], strict=True)
+    ]
+    table["planted_fraction"] = pd.array(fractions, dtype="Float64")
+    ids = table["id"].where(measured)
+    table["clear_looks"] = ids.map(seasons["clear_looks"]).astype("Int32")
+    table["last_clear"] = pd.to_datetime(ids.map(seasons["last_clear"]), utc=True).astype("datetime64[ms, UTC]")
+    table["events"] = ids.map(events).fillna("").astype("string")
+    first = ["id", "farm_id", "metrics:area", "status", "reason", "detail", "crop", "crop_confidence", "crop_set"]
+    first += ["health", "vigour", "planted_fraction", "clear_looks", "last_clear", "events"]
+    rest = sorted(set(table.columns) - set(first) - {"geometry"})
+    ordered: gpd.GeoDataFrame = table[[*first, *rest, "geometry"]]
+    return ordered
+
+
+def _weight(stand: Stand) -> tuple[float, float]:
+    return (stand.value.mid if stand.value else 0.0, stand.area_m2.mid)
+
+
+def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any]:
+    """What went in, with hashes; who decided; and counts that add up."""
+    card = plan.model.card
+    statuses = Counter(facts.parcels["status"])
+    outcomes = Counter(decision.outcome for decision in facts.decisions)
+    scene_states = Counter(scenes_table(facts.scenes, measured.parts)["status"])
+    notices = [HEALTH_NOTICE] if card.health == "not validated" else []
+    if "demonstration" in plan.policy.title.lower():
+        notices.append(DEMONSTRATION_NOTICE)
+    return {
+        "region": plan.region.name,
+        "season": plan.region.season.model_dump(mode="json"),
+        "as_of": plan.as_of.isoformat(),
+        "code": {"acreline": __version__},
+        "model": {
+            "name": card.name,
+            "version": card.version,
+            "digest": plan.model.digest,
+            "health": card.health,
+        },
+        "policy": {"id": plan.policy.id, "version": plan.compiled.version, "title": plan.policy.title},
+        "provider": facts.scenes.provider,
+        "inputs": input_hashes(plan.region),
+        "completeness": dict(facts.scenes.completeness),
+        "counts": {
+            "parcels": {"in": len(facts.parcels), **{name: statuses.get(name, 0) for name in STATUSES}},
+            "farms": {"in": len(facts.farms), **{name: outcomes.get(name, 0) for name in OUTCOMES}},
+            "scenes": {"found": sum(scene_states.values()), **dict(sorted(scene_states.items()))},
+            "blocks": {"measured": len(measured.parts), "failed": len(measured.failed)},
+        },
+        "failed_blocks": dict(sorted(measured.failed.items())),
+        "weather": None if plan.region.weather is None else plan.region.weather.name,
+        "classes": class_table(plan),
+        "notices": notices,
+    }
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """What the tables say, whatever the day: decisions and trail without their date."""
+    contents = {
+        path.name: file_sha256(path)
+        for path in sorted(folder.glob("*.parquet"))
+        if path.name not in ("decisions.parquet",)
+    }
+    trail = (folder / "trail.jsonl").read_text(encoding="utf-8").splitlines()
+    contents["trail"] = digest([{k: v for k, v in _load(line).items() if k != "as_of"} for line in trail])
+    return contents
+
+
+def _load(line: str) -> dict[str, Any]:
+    import json
+
+    value: dict[str, Any] = json.loads(line)
+    return value

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One self-contained page of a publication: no network, no server, opened from a folder or a mail.
+
+Scripts and styles are named by their hashes in the page's own content policy, so nothing else can run in it, whatever a
+farm is called; all text goes through the template's escaping or the script's `textContent`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from acreline.errors import ContractError
+from acreline.report.read import Row, read_manifest, read_rows
+from acreline.report.tell import tell_page
+from acreline.report.words import word
+
+_HERE = Path(__file__).parent
+_SCRIPTS = ("text.js", "curve.js", "map.js", "table.js", "overview.js", "farm.js", "page.js")
+_LEAFLET_LINK = 'href="https://leafletjs.com"'
+"""Leaflet's own attribution would link to the net; the page turns that control off and names Leaflet in its foot."""
+
+
+def write_map_page(publication: Path) -> Path:
+    """Write the page on which a credit officer sees fields, evidence and limits, and the way from one to the other.
+
+    Args:
+        publication: folder of a publication, finished or still being staged (its manifest.json must be there).
+
+    Returns:
+        the page, `report/index.html` in the publication. Same publication, same bytes.
+
+    Raises:
+        StoreError: a file of the publication is missing or cannot be read.
+    """
+    page = publication / "report" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(render_page(publication), encoding="utf-8", newline="\n")
+    return page
+
+
+def render_page(publication: Path) -> str:
+    """The text of the page; see `write_map_page`."""
+    import jinja2
+
+    manifest = read_manifest(publication)
+    told = tell_page(publication)
+    leaflet, script, style = _leaflet_script(), _script(), _style()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["word"] = word
+    return environment.get_template("page.html.j2").render(
+        policy=content_policy([leaflet, script], style),
+        style=style,
+        leaflet=leaflet,
+        script=script,
+        data=script_json(told),
+        told=told,
+        region=str(manifest.get("region")),
+        season=told["season"],
+        as_of=manifest.get("as_of"),
+        heads=list(_heads(manifest)),
+        notices=[_two(notice) for notice in manifest.get("notices") or []],
+        scenes=_scenes(read_rows(publication, "scenes")),
+        counts=list(_flat({"counts": manifest.get("counts"), "search": manifest.get("completeness")})),
+        inputs=list(_flat({name: manifest.get(name) for name in ("code", "model", "policy", "provider", "inputs")})),
+        failed_blocks=sorted((manifest.get("failed_blocks") or {}).items()),
+        licence=(_HERE / "static" / "leaflet" / "LICENSE").read_text(encoding="utf-8"),
+    )
+
+
+def script_json(value: Any) -> str:
+    """JSON that can stand inside a script element: no character of it can end the element or open another."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def content_policy(scripts: list[str], style: str) -> str:
+    """A content security policy that lets exactly these inline scripts and this style work, and nothing be loaded."""
+    allowed = " ".join(_source_hash(script) for script in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src {_source_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _source_hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _static(name: str) -> str:
+    text = (_HERE / "static" / name).read_text(encoding="utf-8")
+    if "</script" in text.lower() or "</style" in text.lower():
+        raise ContractError(f"{name} would end its own element", hint="write the closing tag in two pieces")
+    return text
+
+
+def _leaflet_script() -> str:
+    text = _static("leaflet/leaflet.js")
+    body, _, _ = text.partition("//# sourceMappingURL")
+    return body.replace(_LEAFLET_LINK, "").strip()
+
+
+def _script() -> str:
+    parts = "\n".join(_static(name) for name in _SCRIPTS)
+    return f'(function () {{\n"use strict";\n{parts}\n}})();'
+
+
+def _style() -> str:
+    # Pictures of controls that the page does not use; without them nothing asks for a file.
+    lines = [line for line in _static("leaflet/leaflet.css").splitlines() if "url(" not in line]
+    return "\n".join(lines) + "\n" + _static("page.css")
+
+
+def _two(notice: Any) -> list[str]:
+    """English and Chinese of a notice: a mapping with `en` and `zh`, a pair, or one text for both."""
+    if isinstance(notice, Mapping):
+        return [str(notice["en"]), str(notice["zh"])]
+    if isinstance(notice, list | tuple):
+        return [str(notice[0]), str(notice[-1])]
+    return [str(notice), str(notice)]
+
+
+def _heads(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Model and policy for the head of the page: English label, Chinese label, name, what stands below it."""
+    for key, en, zh in (("model", "Model", "模型"), ("policy", "Policy", "政策")):
+        value = manifest.get(key)
+        if isinstance(value, Mapping):
+            name = str(value.get("name") or value.get("id") or "")
+            yield en, zh, name, str(value.get("title") or value.get("version") or "")
+        elif value is not None:
+            yield en, zh, str(value), ""
+
+
+def _scenes(rows: list[Row]) -> dict[str, Any]:
+    """Scenes for the foot of the page: how many used, the others by reason, and the years for the attribution."""
+    used = [row for row in rows if row["status"] == "used"]
+    others = [{**row, "why": row["reason"] or row["status"]} for row in rows if row["status"] != "used"]
+    why = Counter(row["why"] for row in others)
+    years = sorted({row["time"][:4] for row in used if row["time"]})
+    return {
+        "found": len(rows),
+        "used": len(used),
+        "passes": len({row["pass_id"] for row in used}),
+        "others": sorted(others, key=lambda row: (row["time"] or "", row["scene_id"])),
+        "why": sorted(why.items(), key=lambda item: (-item[1], item[0])),
+        "years": years[0] if len(years) == 1 else f"{years[0]}–{years[-1]}" if years else "",
+        "first": min((row["time"] for row in used), default=None),
+        "last": max((row["time"] for row in used), default=None),
+    }
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Nested values as rows of (dotted name, printed value), sorted by name; what is empty is left out."""
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            yield from _flat(value[key], f"{name}.{key}" if name else str(key))
+    elif value is not None:
+        yield name, str(value)

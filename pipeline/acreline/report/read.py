@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of a publication folder as plain values: nothing here decides, it only opens and says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from acreline.errors import StoreError
+
+Row = dict[str, Any]
+MAP_LAYERS = ("crop", "health")
+_AGAIN = "publish the run again"
+
+
+def read_manifest(publication: Path) -> Row:
+    """The manifest of a publication, finished or still being staged.
+
+    Raises:
+        StoreError: it is missing or not a JSON mapping.
+    """
+    path = publication / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: no such file", hint="give the folder of one publication") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: not readable as JSON: {error}", hint=_AGAIN) from error
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{path}: expected a mapping, found {type(manifest).__name__}", hint=_AGAIN)
+    return manifest
+
+
+def read_rows(publication: Path, name: str) -> list[Row]:
+    """Every row of one of a publication's tables as plain values: NaN is None, days and decimals are text.
+
+    Raises:
+        StoreError: the table is missing or is not Parquet.
+    """
+    return [{key: _plain(value) for key, value in row.items()} for row in read_table(publication, name).to_pylist()]
+
+
+def legends(manifest: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The class tables of the maps in order of code: code, slug, colour, English and Chinese name."""
+    tables = manifest.get("classes") or {}
+    return {
+        layer: [
+            {"code": int(code), "slug": slug, "colour": colour, "en": en, "zh": zh}
+            for code, (slug, colour, zh, en) in sorted(tables.get(layer, {}).items(), key=lambda item: int(item[0]))
+        ]
+        for layer in MAP_LAYERS
+    }
+
+
+def read_trails(publication: Path) -> dict[str, list[Row]]:
+    """The steps of every decision by farm, in the policy's order.
+
+    Raises:
+        StoreError: trail.jsonl is missing or a line of it is not JSON.
+    """
+    path = publication / "trail.jsonl"
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: no such file", hint=_AGAIN) from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: not readable as JSON lines: {error}", hint=_AGAIN) from error
+    return {line["farm_id"]: line["trail"] for line in lines}
+
+
+def read_table(publication: Path, name: str, columns: list[str] | None = None) -> Any:
+    """One of a publication's tables as an Arrow table, whole or some columns of it.
+
+    Raises:
+        StoreError: the table is missing or is not Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = publication / f"{name}.parquet"
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: no such file", hint=_AGAIN) from error
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{path}: not readable as Parquet: {error}", hint=_AGAIN) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if value != value else value
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date | Decimal):
+        return str(value)
+    return value

@@ -1,0 +1,103 @@
+// One farm: decision, facts, parcels, curve, and every step from land to limit.
+function fact(label, value, below) {
+  return el("div", { class: "fact" }, el("dt", {}, label), el("dd", {}, value, below ? el("small", {}, below) : null));
+}
+
+// Low, mid and high as a bar from zero to a little beyond the high end.
+function interval(ends) {
+  const [low, mid, high] = ends;
+  const at = (value) => Math.min(100, (100 * value) / Math.max(high * 1.08, 1e-9)) + "%";
+  return el("span", { class: "interval" }, el("i", { class: "range", style: { left: at(low), width: "calc(" + at(high) + " - " + at(low) + ")" } }), el("i", { class: "mid", style: { left: at(mid) } }));
+}
+
+function decisionBox(farm) {
+  return el("div", { class: "decision outcome-" + farm.outcome },
+    el("div", { class: "verdict" }, badge("outcome", farm.outcome), el("strong", {}, farm.limit === null ? "" : money(farm.limit, farm.limit_currency))),
+    farm.outcome === "refer" ? el("p", {}, ui("refer_note")) : null,
+    farm.reasons.length ? el("ol", { class: "reasons" }, farm.reasons.map((reason) => el("li", { title: reason[0] }, reasonText(reason)))) : null,
+    farm.binding ? el("p", { class: "quiet" }, ui("binding") + ": ", el("code", {}, farm.binding), " · " + ui("policy") + ": ", el("code", {}, farm.policy)) : null);
+}
+
+function farmFacts(farm) {
+  const [low, mid, high] = farm.planted;
+  const share = farm.mu && mid !== null ? percent(mid / farm.mu) : null;
+  return el("dl", { class: "facts-grid" },
+    fact(ui("land"), number(farm.mu, 1) + " " + ui("mu"), number(farm.ha, 2) + " " + ui("ha") + " · " + number(farm.acres, 1) + " " + ui("acres")),
+    fact(ui("planted"), mid === null ? "–" : number(mid, 1) + " " + ui("mu"), mid === null ? null : number(low, 1) + " – " + number(high, 1) + (share ? " · " + share + " " + ui("of_land") : "")),
+    fact(ui("main_crop"), [swatch(classColour("crop", farm.crop)), className("crop", farm.crop)], farm.confidence ? ui("confidence") + " " + percent(farm.confidence) : null),
+    fact(ui("health"), [swatch(classColour("health", farm.health)), className("health", farm.health)], farm.vigour === null ? null : ui("vigour_short") + " " + signed(farm.vigour) + " " + ui("sd")),
+    fact(ui("value"), farm.value ? [rounded(farm.value[1], farm.currency), interval(farm.value)] : "–", farm.value ? rounded(farm.value[0]) + " – " + rounded(farm.value[2]) + " (" + ui("range90") + ")" : null),
+    fact(ui("sown"), number(farm.sown, 1) + " " + ui("mu")),
+    fact(ui("looks"), number(farm.looks, 0), ui("fewest")),
+    fact(ui("last_clear"), farm.last || "–", farm.last ? day(data.as_of) - day(farm.last) + " " + ui("days_before") : null),
+    farm.flags.length ? el("div", { class: "fact wide" }, el("dt", {}, ui("asks_person")), el("dd", {}, farm.flags.map((flag) => el("span", { class: "chip" }, word("flag", flag))))) : null);
+}
+
+function parcelTable(farm) {
+  const heads = [["parcel"], ["crop"], ["health"], ["vigour_short", true], ["mu", true], ["planted", true], ["looks_short", true], ["last_clear"], ["status"]];
+  const rows = farm.parcels.map((index) => {
+    const parcel = data.parcels[index];
+    const differs = parcel.declared_crop && parcel.crop && parcel.declared_crop !== parcel.crop;
+    const cells = [parcel.id, [swatch(classColour("crop", parcel.crop)), cropNames(parcel.crop_set, parcel.crop), parcel.confidence ? el("small", {}, percent(parcel.confidence)) : null, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
+      className("health", parcel.health), signed(parcel.vigour), number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
+      el("span", { title: [parcel.reason, parcel.detail].filter(Boolean).join(": ") }, badge("status", parcel.status))];
+    return el("tr", { "data-parcel": index, tabindex: 0, class: index === state.parcel ? "chosen" : null },
+      cells.map((cell, i) => el("td", { class: heads[i][1] ? "number" : null }, cell)));
+  });
+  return el("div", { class: "scroll" }, el("table", { class: "plain parcels" },
+    el("thead", {}, el("tr", {}, heads.map(([key, right]) => el("th", { class: right ? "number" : null }, ui(key))))), el("tbody", {}, rows)));
+}
+
+function standLine(stand) {
+  const parts = [word("slot", stand.slot) + ": " + cropNames(stand.crop_set, stand.crop), number(stand.mu[1], 1) + " " + ui("mu") + " (" + number(stand.mu[0], 1) + " – " + number(stand.mu[2], 1) + ")"];
+  if (stand.yield) parts.push(ui("yield") + " " + stand.yield.map((end) => number(end, 0)).join(" / ") + " " + ui("kg_per_ha"));
+  if (stand.value) parts.push(ui("value") + " " + rounded(stand.value[0], stand.currency) + " – " + rounded(stand.value[2]));
+  if (stand.code) parts.push(word("flag", stand.code));
+  return el("li", {}, parts.join(" · "));
+}
+
+function parcelBox() {
+  const parcel = data.parcels[state.parcel];
+  if (!parcel) return null;
+  const readout = el("output", { class: "readout" }, ui("hover"));
+  const events = parcel.events.map((event) => el("span", { class: "chip" }, word("event", event.event) + " " + (event.start || "") + (event.share === null ? "" : " · " + percent(event.share))));
+  return el("section", { class: "parcel-box" },
+    el("h3", {}, ui("curve") + " · " + ui("parcel") + " ", el("b", {}, parcel.id), readout),
+    parcel.reason ? el("p", { class: "why" }, badge("status", parcel.status), " " + word("flag", parcel.reason) + (parcel.detail ? ": " + parcel.detail : "")) : null,
+    drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
+    events.length ? el("p", {}, ui("events") + ": ", events) : null,
+    parcel.stands.length ? [el("h3", {}, ui("stands")), el("ul", { class: "stands" }, parcel.stands.map(standLine))] : null);
+}
+
+function stepItem(step, currency) {
+  const amount = (text) => (text === null ? "–" : money(text, currency));
+  const evidence = step.evidence.map(([name, value]) => el("span", { class: "chip" }, name.replace(/_/g, " ") + ": " + value));
+  return el("li", { class: "step" + (step.changed ? " changed" : "") + (step.outcome ? " outcome-" + step.outcome : "") },
+    el("div", { class: "step-head" }, el("code", {}, step.rule), el("span", { class: "money" }, step.before === null && step.after === null ? null : [amount(step.before), el("i", {}, " → "), el("b", {}, amount(step.after))], step.outcome ? [" ", badge("outcome", step.outcome)] : null)),
+    el("p", {}, pick(step.text) || step.code.replace(/_/g, " ")), evidence.length ? el("p", { class: "evidence" }, evidence) : null);
+}
+
+function trailBox(farm) {
+  if (!farm.trail.length) return el("section", {}, el("h3", {}, ui("trail")), el("p", { class: "quiet" }, ui("no_trail")));
+  return el("section", { class: "trail-box" }, el("h3", {}, ui("trail")), el("p", { class: "quiet" }, ui("trail_help")),
+    el("ol", { class: "trail" }, farm.trail.map((step) => stepItem(step, farm.limit_currency))));
+}
+
+function drawFarm() {
+  const farm = data.farms[state.farm];
+  return [
+    el("div", { class: "panel-head" }, el("h2", {}, farm.id), badge("status", farm.status), farm.reason ? el("span", { class: "quiet" }, word("flag", farm.reason)) : null, el("button", { type: "button", class: "back", on: { click: () => choose(-1, -1) } }, ui("back"))),
+    decisionBox(farm), farmFacts(farm), parcelTable(farm), parcelBox(), trailBox(farm),
+  ];
+}
+
+function drawStray() {
+  const parcel = data.parcels[state.parcel];
+  return [el("div", { class: "panel-head" }, el("h2", {}, parcel.id), badge("status", parcel.status), el("button", { type: "button", class: "back", on: { click: () => choose(-1, -1) } }, ui("back"))), parcelBox()];
+}
+
+function drawPanel() {
+  const inside = state.farm >= 0 ? drawFarm() : state.parcel >= 0 ? drawStray() : drawOverview();
+  const panel = document.getElementById("panel");
+  panel.replaceChildren(...inside.filter(Boolean));
+}

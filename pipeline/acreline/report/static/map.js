@@ -1,0 +1,106 @@
+// The map: parcels over the pixel map, no ground map beneath because the page never asks the net for anything.
+const DASHES = { ok: null, degraded: "10 4", insufficient: "3 5", failed: "9 4 2 4", rejected: "2 4" };
+const farmPlace = new Map(data.farms.map((farm, index) => [farm.id, index]));
+const drawn = { map: null, shapes: [], pictures: [] };
+
+function parcelColour(parcel) {
+  if (state.mode === "crop") return classColour("crop", parcel.crop);
+  if (state.mode === "health") return classColour("health", parcel.health);
+  const farm = data.farms[farmOf(parcel)];
+  return OUTCOME_COLOURS[farm ? farm.outcome : "none"];
+}
+
+function farmOf(parcel) {
+  const at = farmPlace.get(parcel.farm);
+  return at === undefined ? -1 : at;
+}
+
+function parcelStyle(index) {
+  const parcel = data.parcels[index];
+  const chosen = index === state.parcel;
+  const mine = state.farm >= 0 && data.farms[state.farm].parcels.includes(index);
+  const solid = state.mode === "outcome" ? 0.78 : 0.82 * (1 - state.fade);
+  return {
+    color: mine ? "#0b1f2a" : "#33444f",
+    weight: chosen ? 3.5 : mine ? 2.5 : 1.2,
+    dashArray: DASHES[parcel.status],
+    fillColor: parcelColour(parcel),
+    fillOpacity: parcel.status === "rejected" ? 0 : solid,
+    opacity: 1,
+  };
+}
+
+function parcelTip(parcel) {
+  return el("div", { class: "tip" }, el("b", {}, parcel.id), parcel.farm ? el("span", {}, ui("farm") + " " + parcel.farm) : null,
+    el("span", {}, cropNames(parcel.crop_set, parcel.crop) + (parcel.confidence ? " · " + percent(parcel.confidence) : "")),
+    el("span", {}, number(parcel.mu, 1) + " " + ui("mu") + " · " + word("status", parcel.status)));
+}
+
+function fitAll() {
+  const corners = data.parcels.flatMap((parcel) => parcel.rings.flat(2));
+  if (corners.length) drawn.map.fitBounds(L.latLngBounds(corners), { padding: [18, 18], animate: false });
+  else drawn.map.setView([0, 0], 3);
+}
+
+function drawMap(onParcel) {
+  const map = L.map("map", {
+    attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5, wheelPxPerZoomLevel: 90, maxZoom: 21, minZoom: 3,
+    preferCanvas: data.parcels.length > 3000, zoomControl: false, fadeAnimation: false, boxZoom: false,
+  });
+  drawn.map = map;
+  L.control.zoom({ position: "topright" }).addTo(map);
+  L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
+  fitAll();
+  matchMedia("print").addEventListener("change", () => { map.invalidateSize({ animate: false }); fitAll(); });
+  map.createPane("pictures").style.zIndex = 250;
+  drawn.pictures = data.rasters.map((raster) => {
+    const [west, south, east, north] = raster.bounds;
+    const picture = L.imageOverlay("data:image/png;base64," + raster.png, [[south, west], [north, east]], { pane: "pictures", className: "pixels" });
+    return { layer: raster.layer, picture: picture.addTo(map) };
+  });
+  drawn.shapes = data.parcels.map((parcel, index) => {
+    if (!parcel.rings.length) return null;
+    const shape = L.polygon(parcel.rings, { ...parcelStyle(index), className: "parcel" }).addTo(map);
+    shape.bindTooltip(() => parcelTip(parcel), { sticky: true, direction: "top", opacity: 1 });
+    shape.on("click", () => onParcel(index));
+    const path = shape.getElement && shape.getElement();
+    if (path) path.setAttribute("data-parcel", index);
+    return shape;
+  });
+  const north = L.control({ position: "topleft" });
+  north.onAdd = () => el("div", { class: "north" }, svg("svg", { viewBox: "0 0 20 30" }, svg("path", { d: "M10 1 17 20 10 16 3 20z" }), svg("text", { x: 10, y: 29.5, "text-anchor": "middle" }, "N")));
+  north.addTo(map);
+}
+
+function paintMap() {
+  drawn.shapes.forEach((shape, index) => shape && shape.setStyle(parcelStyle(index)));
+  for (const index of [...(state.farm >= 0 ? data.farms[state.farm].parcels : []), state.parcel]) {
+    if (index >= 0 && drawn.shapes[index]) drawn.shapes[index].bringToFront();
+  }
+  for (const { layer, picture } of drawn.pictures) picture.setOpacity(layer === state.mode ? state.fade : 0);
+  document.getElementById("fader").disabled = !drawn.pictures.some(({ layer }) => layer === state.mode);
+}
+
+function showFarm() {
+  const shapes = (state.farm >= 0 ? data.farms[state.farm].parcels : []).map((index) => drawn.shapes[index]).filter(Boolean);
+  if (!shapes.length) return;
+  const bounds = L.featureGroup(shapes).getBounds();
+  if (!drawn.map.getBounds().contains(bounds)) drawn.map.fitBounds(bounds, { padding: [60, 60], maxZoom: drawn.map.getZoom(), animate: false });
+}
+
+function legendRows() {
+  if (state.mode === "outcome") {
+    return counted(OUTCOMES, data.totals.outcomes, true).map(([code]) => [OUTCOME_COLOURS[code], word("outcome", code)]);
+  }
+  const shown = new Set(data.parcels.filter((parcel) => parcel.status !== "rejected").map((parcel) => parcel[state.mode]));
+  const rows = data.classes[state.mode].filter((row) => row.code > 0 && (state.mode === "health" || shown.has(row.slug) || data.rasters.length)).map((row) => [row.colour, row[state.lang]]);
+  if ([...shown].some((slug) => !slug || !classOf(state.mode, slug) || slug === "unknown")) rows.push([GREY, ui("unknown")]);
+  return rows;
+}
+
+function drawLegend() {
+  const colours = legendRows().map(([colour, text]) => el("span", { class: "key" }, swatch(colour), text));
+  const lines = counted(STATUSES, data.totals.statuses).map(([status]) =>
+    el("span", { class: "key" }, svg("svg", { class: "dash", viewBox: "0 0 26 8" }, svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, "stroke-dasharray": DASHES[status] || "none" })), word("status", status)));
+  document.getElementById("legend").replaceChildren(el("div", {}, colours), el("div", { class: "lines" }, lines));
+}

@@ -1,0 +1,99 @@
+// Words, numbers and elements. Text enters the page as text nodes only, never as markup.
+const data = JSON.parse(document.getElementById("data").textContent);
+const state = { lang: "en", mode: "crop", farm: -1, parcel: -1, sort: "id", down: false, query: "", outcome: "", fade: 0.3 };
+const OUTCOMES = ["approve", "refer", "decline", "none"];
+const STATUSES = ["ok", "degraded", "insufficient", "failed", "rejected"];
+const GREY = "#9aa5ad";
+const OUTCOME_COLOURS = { approve: "#2475b0", refer: "#e39a1b", decline: "#6a5a7d", none: GREY };
+
+function pick(pair) {
+  return pair[state.lang === "zh" ? 1 : 0];
+}
+
+function ui(key) {
+  return pick(data.words.ui[key]);
+}
+
+function word(group, code) {
+  if (!code) return "–";
+  const pair = (data.words[group] || {})[code];
+  return pair ? pick(pair) : code.replace(/_/g, " ");
+}
+
+function classOf(layer, slug) {
+  return data.classes[layer].find((row) => row.slug === slug) || null;
+}
+
+function className(layer, slug) {
+  const found = slug && classOf(layer, slug);
+  if (found) return found[state.lang];
+  return layer === "health" ? word("health", slug || "unknown") : slug && slug !== "unknown" ? slug.replace(/_/g, " ") : ui("unknown");
+}
+
+function classColour(layer, slug) {
+  const found = slug && classOf(layer, slug);
+  return found ? found.colour : GREY;
+}
+
+function number(value, digits) {
+  if (value === null || value === undefined) return "–";
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function percent(share) {
+  return share === null || share === undefined ? "–" : Math.round(100 * share) + " %";
+}
+
+function signed(value) {
+  return value === null ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "") + number(Math.abs(value), 1);
+}
+
+// Money stays text, so no cent is lost to binary fractions.
+function money(text, currency) {
+  if (text === null || text === undefined) return "–";
+  const [whole, cents] = String(text).split(".");
+  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  return (currency ? currency + " " : "") + grouped + (cents && /[1-9]/.test(cents) ? "." + cents : "");
+}
+
+function rounded(value, currency) {
+  return money(String(Math.round(value)), currency);
+}
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
+    else if (name === "style") Object.assign(node.style, value);
+    else if (value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined && child !== "") node.append(child);
+  }
+  return node;
+}
+
+function el(tag, attributes, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function svg(tag, attributes, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+// [name, count] in the house's own order, what never occurs left out.
+function counted(names, counts, keep) {
+  return names.filter((name) => counts[name] || (keep && name in counts)).map((name) => [name, counts[name]]);
+}
+
+function badge(group, code) {
+  return el("span", { class: "badge " + group + "-" + code }, word(group, code));
+}
+
+function swatch(colour) {
+  return el("i", { class: "swatch", style: { background: colour } });
+}
+
+// One name where the crop is decided, all that cannot be told apart where it is not.
+function cropNames(set, crop) {
+  return set.length > 1 ? set.map((slug) => className("crop", slug)).join(ui("or")) : className("crop", crop);
+}

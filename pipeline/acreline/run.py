@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole way in one screen: scenes and parcels in, limits out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import structlog
+
+from acreline.blocks import Progress, measure_blocks
+from acreline.config import Region
+from acreline.credit import assess_credit
+from acreline.errors import NotPublishedError
+from acreline.events import detect_events
+from acreline.farms import gather_farms, judge_parcels, read_applicants
+from acreline.geo import place_parcels, split_blocks
+from acreline.growth import measure_growth
+from acreline.health import score_health
+from acreline.layers import Parcels, Scenes
+from acreline.looks import merge_looks
+from acreline.parcels import read_parcels
+from acreline.plan import plan_run
+from acreline.publish import Facts, publish_run
+from acreline.records import Decision, Farm
+from acreline.search import search_scenes
+from acreline.seasons import describe_seasons
+from acreline.store import Store
+from acreline.weather import read_weather
+from acreline.yields import estimate_yields
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did."""
+
+    publication: Path
+    """The folder that `latest` points at now."""
+    published: bool
+    """False when nothing has changed since the publication that is there."""
+    decisions: tuple[Decision, ...]
+    farms: tuple[Farm, ...]
+    scenes: Scenes
+    made_blocks: tuple[str, ...]
+    kept_blocks: tuple[str, ...]
+    failed_blocks: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_region(
+    region: Region,
+    store: Store,
+    *,
+    as_of: date | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Take a region from scenes to limits and publish the result whole; what is done already is not done again.
+
+    Args:
+        region: the region file's settings.
+        store: the run folder.
+        as_of: day of the decision; default the region's own, else the earlier of season end and today (UTC).
+        executor: where blocks are measured (any `concurrent.futures.Executor`); None measures them here, in turn.
+        progress: called with (blocks done, blocks in all, block id).
+
+    Returns:
+        what was done, with the farms and decisions; blocks that could not be measured are named in it.
+
+    Raises:
+        AcrelineError: the run as a whole cannot go on; the old publication stays as it is.
+    """
+    plan = plan_run(region, as_of=as_of)
+    day, crops = plan.as_of, plan.crops
+    parcels = read_parcels(region.parcels)
+    applicants = read_applicants(region.applicants)
+    weather = read_weather(region.weather, as_of=day)
+    scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
+    parcels = place_parcels(parcels, scenes)
+    log.info("scenes found", region=region.name, **scenes.completeness)
+
+    blocks = split_blocks(parcels, scenes, region.block_px)
+    measured = measure_blocks(plan, blocks, scenes, store, executor=executor, progress=progress)
+
+    looks = merge_looks(store.looks(measured.parts))
+    seasons = describe_seasons(looks, crops, plan.model.calibration, region.season, as_of=day, weather=weather)
+    failed = {pid: "block_failed" for b in blocks if b.block_id in measured.failed for pid in b.coverage.parcel_ids}
+    parcels = judge_parcels(parcels, looks, seasons, failed, region.evidence, as_of=day)
+    health = score_health(looks, seasons)
+    events = detect_events(looks, seasons, health, region.events, weather)
+    growth = measure_growth(looks, seasons, crops, weather)
+
+    farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, applicants)
+    farms = estimate_yields(farms, crops)
+    decisions = assess_credit(farms, plan.compiled, as_of=day)
+
+    _guard(region, parcels, store)
+    facts = Facts(parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions))
+    publication, published = publish_run(plan, facts, measured, store)
+    return RunResult(
+        publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed
+    )
+
+
+def _guard(region: Region, parcels: Parcels, store: Store) -> None:
+    """The safety breaker: a run in which too many parcels failed does not replace an earlier publication."""
+    share = float((parcels["status"] == "failed").mean())
+    if share > region.max_failed_share and store.latest is not None:
+        raise NotPublishedError(
+            f"{region.name}: not published: {share:.0%} of the parcels failed (limit {region.max_failed_share:.0%})",
+            hint="the earlier publication stays current; mend the source and run again, what is done is kept",
+        )

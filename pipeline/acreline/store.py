@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The run folder: block parts, publications, the lock and the log.
+
+    OUT/latest             symbolic link to one complete publication
+    OUT/publications/<id>  named by the hash of its content
+    OUT/parts/<key>        one block's result, named by the hash of all it depends on
+    OUT/log/               what happened, run by run; times and retries live here and nowhere else
+    OUT/lock               held while a run works
+
+Parts and publications are written beside their place and renamed into it whole, so a reader, and a run after a crash,
+sees each of them complete or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acreline.errors import BusyError, StoreError
+from acreline.hashing import canonical_json, digest, file_sha256
+from acreline.layers import Block, Looks, Maps, SceneNote
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PART_FILES = ("passes.parquet", "evidence.parquet", "land.parquet")
+MAP_LAYERS = ("crop", "health")
+ClassTable = Mapping[str, Mapping[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One block's result as it lies on disk."""
+
+    key: str
+    block_id: str
+    path: Path
+    notes: tuple[SceneNote, ...]
+
+
+class Store:
+    """A run folder.
+
+    Raises:
+        StoreError: the folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        try:
+            for name in ("parts", "publications", "log"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{uuid.uuid4().hex}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"{root}: cannot be written: {error.strerror or error}", hint="give a folder you may write with --out"
+            ) from error
+
+    # --- one writer -------------------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def locked(self, run_id: str, started: str) -> Iterator[None]:
+        """Hold the region for one run; the operating system frees it when the process ends, however it ends.
+
+        Raises:
+            BusyError: another run holds it; the message names its id and start.
+        """
+        from filelock import FileLock, Timeout
+
+        lock, holder = FileLock(self.root / "lock"), self.root / "log" / "holder.json"
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BusyError(
+                f"{self.root.name}: another run holds this region: {_holder(holder)}",
+                hint="wait until it has ended; nothing was changed",
+            ) from error
+        try:
+            _write_text(holder, canonical_json({"run": run_id, "started": started}))
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    # --- parts ------------------------------------------------------------------------------------------------
+    def part(self, key: str) -> Part | None:
+        """The part of that key, if it is there whole."""
+        path = self.root / "parts" / key
+        try:
+            head = json.loads((path / "part.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        if any(not (path / name).is_file() or file_sha256(path / name) != sha for name, sha in head["files"].items()):
+            shutil.rmtree(path, ignore_errors=True)  # rotten: made again rather than used
+            return None
+        return Part(key, head["block_id"], path, tuple(SceneNote(**note) for note in head["notes"]))
+
+    def save_block(
+        self, key: str, block: Block, looks: Looks, maps: Maps, notes: Sequence[SceneNote], classes: ClassTable
+    ) -> Part:
+        """Keep one block's looks and maps under its key.
+
+        Args:
+            key: hash of all the part depends on.
+            block: the block.
+            looks: its looks.
+            maps: its maps.
+            notes: what reading found about each scene.
+            classes: layer -> code -> [name, colour, ...], for the maps' class tables.
+
+        Raises:
+            StoreError: it cannot be written; nothing of it stays under its final name.
+        """
+        from acreline.rasters import write_cog
+        from acreline.tables import write_table
+
+        final = self.root / "parts" / key
+        staging = self.root / "parts" / f".{key}-{uuid.uuid4().hex[:8]}"
+        try:
+            staging.mkdir()
+            for name, table in zip(PART_FILES, (looks.passes, looks.evidence, looks.land), strict=True):
+                write_table(table, staging / name)
+            for layer in MAP_LAYERS:
+                values = maps[layer].to_numpy()
+                write_cog(
+                    staging / f"{layer}.tif",
+                    values,
+                    crs=maps.attrs["crs"],
+                    origin_x=maps.attrs["origin_x"],
+                    origin_y=maps.attrs["origin_y"],
+                    row=maps.attrs["row"],
+                    col=maps.attrs["col"],
+                    nodata=0,
+                    class_table={int(code): (entry[0], entry[1]) for code, entry in classes[layer].items()},
+                    tags={"block": block.block_id, "layer": layer},
+                    descriptions=[f"crop of slot {slot}" for slot in maps["slot"].to_numpy()]
+                    if layer == "crop"
+                    else [layer],
+                )
+            files = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
+            head = {"block_id": block.block_id, "notes": [asdict(note) for note in notes], "files": files}
+            _write_text(staging / "part.json", canonical_json(head))
+            if final.exists():
+                shutil.rmtree(final)
+            staging.rename(final)
+        except OSError as error:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise _storage(error, final) from error
+        return Part(key, block.block_id, final, tuple(notes))
+
+    def looks(self, parts: Iterable[Part]) -> Iterator[Looks]:
+        """The looks of some parts, one after another."""
+        import pandas as pd
+
+        for part in parts:
+            yield Looks(*(pd.read_parquet(part.path / name) for name in PART_FILES))
+
+    # --- publications -----------------------------------------------------------------------------------------
+    @property
+    def latest(self) -> Path | None:
+        """The folder of the current publication, or None."""
+        link = self.root / "latest"
+        return link.resolve() if link.is_symlink() and link.exists() else None
+
+    def manifest(self) -> dict[str, Any] | None:
+        """The current publication's manifest, or None."""
+        return None if self.latest is None else read_manifest(self.latest)
+
+    @contextlib.contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A folder to build a publication in; gone afterwards unless it was published."""
+        path = self.root / "publications" / f".staging-{uuid.uuid4().hex[:8]}"
+        path.mkdir()
+        try:
+            yield path
+        except OSError as error:
+            raise _storage(error, path) from error
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def publish(self, staging: Path, manifest: Mapping[str, Any]) -> Path:
+        """Give a complete staging folder its manifest and name, and point `latest` at it in one step.
+
+        Returns:
+            the publication's folder. A publication of the same content that is there already is kept as it is.
+        """
+        files = {
+            path.relative_to(staging).as_posix(): file_sha256(path)
+            for path in sorted(staging.rglob("*"))
+            if path.is_file()
+        }
+        publication_id = digest([dict(manifest), files])
+        whole = {"publication_id": publication_id, **manifest, "files": files}
+        _write_text(staging / "manifest.json", json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        final = self.root / "publications" / publication_id
+        if not final.exists():
+            for path in staging.rglob("*"):
+                if path.is_file():
+                    _sync(path)
+            staging.rename(final)
+            _sync(final.parent)
+        link = self.root / f".latest-{uuid.uuid4().hex[:8]}"
+        link.symlink_to(Path("publications") / publication_id)
+        link.replace(self.root / "latest")
+        _sync(self.root)
+        return final
+
+
+def read_manifest(publication: Path) -> dict[str, Any]:
+    """The manifest of a publication.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+    """
+    try:
+        manifest = json.loads((publication / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise StoreError(f"{publication}: no readable manifest.json", hint="give the OUT folder of a run") from error
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{publication}: manifest.json is not a mapping", hint="publish the run again")
+    return manifest
+
+
+def open_publication(run: Path) -> Path:
+    """The publication a user means by RUN: an OUT folder, its `latest`, or a publication itself.
+
+    Raises:
+        StoreError: there is no publication there.
+    """
+    for path in (run / "latest", run):
+        if (path / "manifest.json").is_file():
+            return path.resolve()
+    raise StoreError(f"{run}: no publication here", hint="give the OUT folder of `acreline run`")
+
+
+def verify_publication(publication: Path) -> list[str]:
+    """Every file that is missing, changed or extra in a publication; an empty list means untouched since publishing."""
+    wanted: dict[str, str] = read_manifest(publication)["files"]
+    found = {
+        path.relative_to(publication).as_posix(): path
+        for path in sorted(publication.rglob("*"))
+        if path.is_file() and path.name != "manifest.json"
+    }
+    faults = [f"missing: {name}" for name in sorted(set(wanted) - set(found))]
+    faults += [f"extra: {name}" for name in sorted(set(found) - set(wanted))]
+    faults += [f"changed: {n}" for n in sorted(set(wanted) & set(found)) if file_sha256(found[n]) != wanted[n]]
+    manifest = read_manifest(publication)
+    head = {name: value for name, value in manifest.items() if name not in ("publication_id", "files")}
+    if digest([head, wanted]) != manifest["publication_id"]:
+        faults.append("changed: manifest.json")
+    return faults
+
+
+def read_tables(publication: Path, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Some of a publication's tables, by name without ending."""
+    import pandas as pd
+
+    return {name: pd.read_parquet(publication / f"{name}.parquet") for name in names}
+
+
+def _holder(path: Path) -> str:
+    try:
+        head = json.loads(path.read_text(encoding="utf-8"))
+        return f"run {head['run']}, started {head['started']}"
+    except (OSError, ValueError, KeyError):
+        return "a run that has just started"
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write beside the place and rename into it, so nobody ever reads half a file."""
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _storage(error: OSError, path: Path) -> StoreError:
+    where = path if path.exists() else path.parent
+    free = shutil.disk_usage(where).free if where.exists() else 0
+    return StoreError(
+        f"{path}: cannot be written: {error.strerror or error} ({free // 1_000_000} MB free)",
+        hint="free some space or give another folder with --out, then run again: what is done is kept",
+    )

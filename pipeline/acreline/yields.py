@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much each stand will yield and what the harvest is worth, always as a range.
+
+A field's growth index says how it stands against the same crop around it; the region's normal yield says what the
+crop gives there. The index is believed as far as its own error allows (shrinkage, as in Fay and Herriot 1979), and
+every range is log-normal: half of the harvests lie above the middle number, one in twenty below the low one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from acreline.config import Crop, Sourced
+from acreline.errors import ConfigError, ContractError, InputError
+from acreline.records import ZERO, Farm, Interval, Stand
+
+TRUE_SPREAD = 0.18
+"""True relative spread of yield between fields of one crop in a region (0.15 to 0.20); order of magnitude."""
+COMMON_ERROR = 0.18
+"""Relative error common to all fields where no county statistic pins the level (0.15 to 0.20); order of magnitude."""
+NOT_MODELLED_CV = 0.5
+"""Least relative error of a crop whose yield is not modelled (vegetables, orchards)."""
+Z95 = 1.6448536269514722
+"""95 % quantile of the standard normal distribution."""
+M2_PER_HA = 10_000
+
+Statistics = Mapping[str, tuple[float, float]]
+
+
+def estimate_yields(
+    farms: Sequence[Farm], crops: Mapping[str, Crop], statistics: Statistics | None = None
+) -> list[Farm]:
+    """Give every stand its expected yield and the worth of its harvest, and every farm the sum, each with its doubt.
+
+    Per stand, with normal yield M (relative error s_M), index ratio r (error s) and spread between fields tau:
+    w = tau^2 / (tau^2 + s^2), yield = M (1 + w (r - 1)), CV = sqrt(w s^2 + s_M^2 + common^2), where the common error
+    falls away once a county statistic is given; without an index yield = M and CV = sqrt(tau^2 + s_M^2 + common^2).
+    The yield is the median of a log-normal; value is area x yield x price, the price's error joining in quadrature,
+    the two ends of the area multiplied on as if both errors went the same way: never too narrow.
+
+    Args:
+        farms: the region's farms; not changed.
+        crops: crop settings by slug.
+        statistics: slug -> (yield in kg/ha, relative standard error) that replaces the crop's own normal yield; crops
+            of the statistic that the region does not grow are not used.
+
+    Returns:
+        the farms in the same order, stands with `yield_kg_per_ha`, `value`, `currency` and a `code` where one of them
+        is missing (crop_unknown, crop_not_in_region, no_yield, no_price) or wide (not_modelled, no_index). A farm has a
+        value only if all its parcels were measured and each of its stands has a value, in one currency; two currencies
+        add the flag mixed_currency.
+
+    Raises:
+        ConfigError: a crop's normal yield or price is not above zero.
+        InputError: a statistic is not above zero, or its error is negative.
+        ContractError: an index ratio is negative or not a number.
+    """
+    statistics = statistics or {}
+    for slug, (value, cv) in statistics.items():
+        if not (math.isfinite(value) and value > 0 and math.isfinite(cv) and cv >= 0):
+            raise InputError(
+                f"statistics: {slug}: yield {value} kg/ha with relative error {cv}",
+                hint="a yield is above 0 kg/ha and its relative error 0 or more",
+                crop=slug,
+            )
+    return [_value_farm(farm, crops, statistics) for farm in farms]
+
+
+def log_normal(mid: float, cv: float) -> Interval:
+    """A number with its relative error as a range: 5, 50 and 95 % quantiles of the log-normal with median `mid`."""
+    spread = math.exp(Z95 * math.sqrt(math.log1p(cv * cv)))
+    return Interval(mid / spread, mid, mid * spread)
+
+
+def combine_cv(*parts: float) -> float:
+    """Relative error of a product of log-normal factors whose own errors do not depend on each other."""
+    return math.sqrt(math.expm1(sum(math.log1p(cv * cv) for cv in parts)))
+
+
+def _value_farm(farm: Farm, crops: Mapping[str, Crop], statistics: Statistics) -> Farm:
+    stands = tuple(_value_stand(stand, crops, statistics) for stand in farm.stands)
+    values = [stand.value for stand in stands if stand.value is not None]
+    currencies = sorted({stand.currency for stand in stands if stand.currency is not None})
+    flags = farm.flags
+    if len(currencies) > 1 and "mixed_currency" not in flags:
+        flags = (*flags, "mixed_currency")
+    whole = farm.status not in ("failed", "rejected") and len(values) == len(stands) > 0
+    if not whole or len(currencies) != 1:
+        return replace(farm, stands=stands, flags=flags, value=None, currency=None)
+    return replace(farm, stands=stands, flags=flags, value=sum(values, ZERO), currency=currencies[0])
+
+
+def _value_stand(stand: Stand, crops: Mapping[str, Crop], statistics: Statistics) -> Stand:
+    crop = crops.get(stand.crop)
+    if crop is None:
+        missing = "crop_unknown" if stand.crop == "unknown" else "crop_not_in_region"
+        return replace(stand, yield_kg_per_ha=None, value=None, currency=None, code=missing)
+    estimate = _estimate(stand, crop, statistics.get(crop.slug))
+    if estimate is None:
+        return replace(stand, yield_kg_per_ha=None, value=None, currency=None, code="no_yield")
+    kg_per_ha, cv, code = estimate
+    harvest = log_normal(kg_per_ha, cv)
+    if crop.price_per_kg is None:
+        return replace(stand, yield_kg_per_ha=harvest, value=None, currency=None, code="no_price")
+    price = _above_zero(crop.price_per_kg, crop.slug, "price_per_kg")
+    per_ha = log_normal(kg_per_ha * price, combine_cv(cv, crop.price_per_kg.cv))
+    area = stand.area_m2
+    value = Interval(
+        area.low / M2_PER_HA * per_ha.low, area.mid / M2_PER_HA * per_ha.mid, area.high / M2_PER_HA * per_ha.high
+    )
+    return replace(stand, yield_kg_per_ha=harvest, value=value, currency=crop.price_currency, code=code)
+
+
+def _estimate(
+    stand: Stand, crop: Crop, statistic: tuple[float, float] | None
+) -> tuple[float, float, str | None] | None:
+    """Median yield in kg/ha, its relative error and why that is wide; None where no normal yield is known."""
+    if statistic is not None:
+        (normal, normal_cv), common = statistic, 0.0
+    elif crop.yield_kg_per_ha is not None:
+        normal = _above_zero(crop.yield_kg_per_ha, crop.slug, "yield_kg_per_ha")
+        normal_cv, common = crop.yield_kg_per_ha.cv, COMMON_ERROR
+    else:
+        return None
+    prior_cv = math.sqrt(TRUE_SPREAD**2 + normal_cv**2 + common**2)
+    if not crop.modelled_yield:
+        return normal, max(NOT_MODELLED_CV, prior_cv), "not_modelled"
+    ratio, error = stand.index_ratio, stand.index_error
+    if ratio is None or error is None:
+        return normal, prior_cv, stand.code or "no_index"
+    if not (math.isfinite(ratio) and ratio >= 0 and math.isfinite(error) and error >= 0):
+        raise ContractError(
+            f"stand {stand.parcel_id} {stand.slot}: index ratio {ratio} with error {error}",
+            hint="this is a fault of acreline: please report it with the run's log",
+            parcel=stand.parcel_id,
+        )
+    weight = TRUE_SPREAD**2 / (TRUE_SPREAD**2 + error**2)
+    cv = math.sqrt(weight * error**2 + normal_cv**2 + common**2)
+    return normal * (1 + weight * (ratio - 1)), cv, stand.code
+
+
+def _above_zero(number: Sourced, slug: str, name: str) -> float:
+    if not (math.isfinite(number.value) and number.value > 0):
+        raise ConfigError(
+            f"crop {slug}: {name} must be above 0; found {number.value}",
+            hint=f"mend {name!r} in the crop's file, or leave it out if it is not known",
+            crop=slug,
+        )
+    return number.value

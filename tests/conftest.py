@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test shares; a service test that skips fails where services were promised (ACRELINE_REQUIRE_SERVICES)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    promised = os.environ.get("ACRELINE_REQUIRE_SERVICES") == "1"
+    if report.skipped and promised and item.get_closest_marker("service"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although services were promised: {call.excinfo}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The top of the checkout."""
+    return REPO
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own ACRELINE_* variables must not reach a test."""
+    for name in list(os.environ):
+        if name.startswith("ACRELINE_") and name != "ACRELINE_REQUIRE_SERVICES":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of the packaged demo region; read it, do not hurt it."""
+    from acreline.config import read_region
+    from acreline.run import run_region
+    from acreline.store import Store
+
+    out = tmp_path_factory.mktemp("demo") / "flanders-2018"
+    run_region(read_region(REPO / "configs" / "regions" / "flanders-2018.yaml"), Store(out))
+    return out

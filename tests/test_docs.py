@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README keeps its word: every command is in it, and every command in it runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[1]
+README = (REPO / "README.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.xdist_group("docs")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced shell block of the README; tags `network` and `long` say it is not run here."""
+
+    tags: frozenset[str]
+    commands: tuple[str, ...]
+
+
+def blocks() -> list[Block]:
+    found = []
+    for info, body in re.findall(r"^```sh([^\n]*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        lines = body.replace("\\\n", " ").splitlines()
+        commands = tuple(line.split("  #")[0].strip() for line in lines if line.strip() and line[0] != "#")
+        found.append(Block(frozenset(info.split()), commands))
+    return found
+
+
+BLOCKS = blocks()
+RUN = [command for block in BLOCKS if not block.tags for command in block.commands]
+TOLD = [command for block in BLOCKS if block.tags for command in block.commands]
+
+
+def command_names() -> list[str]:
+    from acreline.cli import app
+
+    return sorted(info.name or info.callback.__name__ for info in app.registered_commands if info.callback)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like the checkout to a reader of the README, where runs may be written."""
+    place = tmp_path_factory.mktemp("readme")
+    for name in ("configs", "data", "notebooks", "pipeline", "Makefile", "README.md"):
+        (place / name).symlink_to(REPO / name)
+    (place / ".venv").mkdir()
+    (place / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    return place
+
+
+def shell(command: str, place: Path) -> subprocess.CompletedProcess[str]:
+    bin_folder = Path(sys.executable).parent
+    return subprocess.run(
+        ["/bin/sh", "-c", f'PATH="{bin_folder}:$PATH"; {command}'],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_tagged_blocks_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    tags = {tag for block in BLOCKS for tag in block.tags}
+    assert tags <= {"network", "long"}
+    assert RUN, "no command of the README is run"
+    with capsys.disabled():
+        print(f"\nREADME: {len(RUN)} commands run, {len(TOLD)} only checked (network or long):")
+        for command in TOLD:
+            print(f"  {command}")
+
+
+@pytest.mark.slow
+def test_every_untagged_command_runs_in_order(checkout: Path) -> None:
+    for command in RUN:
+        done = shell(command, checkout)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("command", TOLD)
+def test_tagged_commands_are_at_least_well_formed(command: str, checkout: Path) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        done = shell(f"make -n {' '.join(words[1:])}", checkout)
+    elif words[:2] == ["acreline", "run"] and (REPO / words[2]).exists():
+        done = shell(f"acreline check {words[2]}", checkout)
+    elif words[0] == "acreline":
+        done = shell(f"acreline {words[1]} --help", checkout)
+    else:
+        pytest.fail(f"nobody knows how to check {command!r}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_every_command_is_documented(name: str) -> None:
+    assert re.search(rf"`acreline {name}\b", README), f"the README's table does not name `acreline {name}`"
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_every_command_has_help(name: str) -> None:
+    from typer.testing import CliRunner
+
+    from acreline.cli import app
+
+    done = CliRunner().invoke(app, [name, "--help"])
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) > 3
+
+
+def test_the_readme_says_what_each_exit_code_means() -> None:
+    for code in range(9):
+        assert re.search(rf"^\| {code} \|", README, re.MULTILINE), f"exit code {code}"
+
+
+@pytest.mark.parametrize("word", ["house", "river"])
+def test_the_map_of_the_house_is_there(word: str) -> None:
+    text = (REPO / "pipeline" / "README.md").read_text(encoding="utf-8")
+    assert word in text
+    rooms = {path.name.removesuffix(".py") for path in (REPO / "pipeline" / "acreline").iterdir()}
+    for room in sorted(rooms - {"__init__", "__main__", "__pycache__"}):
+        assert re.search(rf"\b{room}\b", text), f"pipeline/README.md does not show the room {room}"

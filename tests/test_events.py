@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events: short series with the event drawn in, and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+
+import pandas as pd
+import pandas.testing
+import pytest
+
+from acreline.errors import ConfigError, InputError
+from acreline.events import check_detectors, detect_events, list_detectors
+from acreline.events.flood import Settings as FloodSettings
+from acreline.health import score_health
+from acreline.layers import EVENT_COLUMNS, Events, Weather
+from acreline.seasons import describe_seasons
+from tests.made_looks import AS_OF, CALIBRATION, MAIZE, SEASON, every, made_crops, made_looks
+
+NAMES = [f"p{k}" for k in range(8)]
+SURE = {"maize": 0.97, "grassland": 0.01, "winter_cereal": 0.01, "potato": 0.01}
+STRUCK = date(2018, 7, 28)
+Change = Callable[[str, date, dict[str, float]], None]
+
+
+def _detect(
+    change: Change | None,
+    detectors: Sequence[str] = ("flood", "drought"),
+    weather: Weather | None = None,
+    known: pd.DataFrame | None = None,
+    settings: dict[str, FloodSettings] | None = None,
+) -> Events:
+    looks = made_looks(dict.fromkeys(NAMES, MAIZE), every(5), dict.fromkeys(NAMES, SURE), change=change)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    return detect_events(looks, seasons, score_health(looks, seasons), detectors, weather, known, settings)
+
+
+def _between(day: date, first: date, days: int) -> bool:
+    return first <= day < first + timedelta(days=days)
+
+
+def flooded(parcel: str, day: date, look: dict[str, float]) -> None:
+    if parcel == "p3" and _between(day, STRUCK, 10):
+        look.update(ndvi=0.05, ndre=0.0, mndwi=0.3, water=0.6, nir=0.08, swir=0.05)
+
+
+def parched(parcel: str, day: date, look: dict[str, float]) -> None:
+    if parcel == "p5" and _between(day, STRUCK, 20):
+        look["ndmi"] -= 0.15
+
+
+def _weather(rain_mm: float) -> Weather:
+    days = pd.date_range(SEASON.start, AS_OF, freq="D")
+    return Weather(pd.DataFrame({"date": days, "rain_mm": rain_mm, "radiation_mj_per_m2": 15.0}), "made")
+
+
+def test_a_quiet_season_has_no_event() -> None:
+    table = _detect(None)
+    assert len(table) == 0
+    assert list(table.columns) == list(EVENT_COLUMNS)
+    assert table.dtypes.to_dict() == _detect(flooded).dtypes.to_dict()
+
+
+def test_a_flood_is_found_where_it_was_drawn() -> None:
+    table = _detect(flooded, ["flood"])
+    looks = [day for day in every(5) if _between(day, STRUCK, 10)]
+    assert len(looks) == 2
+    row = table.iloc[0]
+    assert len(table) == 1
+    assert (row["parcel_id"], row["event"]) == ("p3", "flood")
+    assert (row["start"].date(), row["end"].date()) == (looks[0], looks[-1])
+    assert row["share"] == 1.0  # every pixel below NDVI 0.1
+    assert row["severity"] == pytest.approx((MAIZE(STRUCK) - 0.05) / MAIZE(STRUCK), abs=0.01)
+    assert all(f"{day:%Y%m%d}" in row["evidence"] for day in looks)
+    assert not row["confirmed"]
+    assert pd.isna(row["code"])
+
+
+def test_water_under_the_canopy_needs_a_fall_of_green() -> None:
+    def emergent(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel in ("p1", "p2") and _between(day, STRUCK, 5):
+            look["mndwi"] = -0.05
+            look["ndvi"] -= 0.3 if parcel == "p1" else 0.1
+
+    assert _detect(emergent, ["flood"])["parcel_id"].tolist() == ["p1"]
+
+
+def test_a_pond_is_no_flood() -> None:
+    def pond(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p2":
+            look["water"] = 0.5
+
+    assert len(_detect(pond, ["flood"])) == 0
+
+
+def test_water_on_bare_ground_is_told_apart() -> None:
+    def winter(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p2" and _between(day, date(2018, 1, 10), 10):
+            look.update(water=0.5, mndwi=0.2)
+
+    table = _detect(winter, ["flood"])
+    assert table["code"].tolist() == ["outside_growth"]
+
+
+def test_a_drought_is_found_where_it_was_drawn() -> None:
+    table = _detect(parched, ["drought"])
+    row = table.iloc[0]
+    assert len(table) == 1
+    assert (row["parcel_id"], row["event"]) == ("p5", "drought")
+    assert _between(row["start"].date(), STRUCK, 20)
+    assert row["severity"] == pytest.approx(0.15 / 0.3, abs=0.01)
+    assert row["share"] > 0.95
+
+
+def test_one_dry_look_is_no_drought() -> None:
+    def once(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p5" and _between(day, STRUCK, 5):
+            look["ndmi"] -= 0.15
+
+    assert len(_detect(once, ["drought"])) == 0
+
+
+def test_a_drought_of_all_has_no_neighbours_to_show_it() -> None:
+    def everyone(parcel: str, day: date, look: dict[str, float]) -> None:
+        if _between(day, STRUCK, 20):
+            look["ndmi"] -= 0.15
+
+    assert len(_detect(everyone, ["drought"])) == 0
+
+
+def test_weather_agrees_or_not() -> None:
+    assert _detect(flooded, ["flood"], _weather(10.0))["confirmed"].tolist() == [True]
+    assert _detect(flooded, ["flood"], _weather(1.0))["confirmed"].tolist() == [False]
+    assert _detect(parched, ["drought"], _weather(0.1))["confirmed"].tolist() == [True]
+    assert _detect(parched, ["drought"], _weather(3.0))["confirmed"].tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("parcel", "event", "end", "agrees"),
+    [("p3", "flood", "2018-08-01", True), (None, "flood", "2018-08-01", True), ("p4", "flood", "2018-08-01", False),
+     ("p3", "hail", "2018-08-01", False), ("p3", "flood", "2018-07-20", False)],
+)  # fmt: skip
+def test_a_report_confirms_its_own_kind_place_and_time(parcel: str | None, event: str, end: str, agrees: bool) -> None:
+    known = pd.DataFrame({"parcel_id": [parcel], "event": [event], "start": ["2018-07-15"], "end": [end]})
+    assert _detect(flooded, ["flood"], known=known)["confirmed"].tolist() == [agrees]
+
+
+def test_known_events_without_a_column_are_refused() -> None:
+    with pytest.raises(InputError, match=r"known events: columns \['event', 'start', 'end'\] are missing"):
+        _detect(flooded, ["flood"], known=pd.DataFrame({"parcel_id": ["p3"]}))
+
+
+def test_settings_can_be_given() -> None:
+    strict = FloodSettings(min_water_share=0.7, open_water_mndwi=0.5, wet_mndwi=0.5)
+    assert len(_detect(flooded, ["flood"], settings={"flood": strict})) == 0
+
+
+def test_detectors_are_named() -> None:
+    assert list_detectors() == ["drought", "flood"]
+    check_detectors(["flood"])
+    with pytest.raises(ConfigError, match="'floods' is not known") as caught:
+        _detect(None, ["floods"])
+    assert caught.value.hint == "did you mean 'flood'? known: drought, flood"
+    with pytest.raises(ConfigError, match="stands twice"):
+        check_detectors(["flood", "flood"])
+
+
+def test_order_of_detectors_does_not_matter() -> None:
+    def both(parcel: str, day: date, look: dict[str, float]) -> None:
+        flooded(parcel, day, look)
+        parched(parcel, day, look)
+
+    one, other = _detect(both, ["flood", "drought"]), _detect(both, ["drought", "flood"])
+    pandas.testing.assert_frame_equal(one, other)
+    assert one["parcel_id"].tolist() == ["p3", "p5"]
+    assert len(_detect(both, [])) == 0

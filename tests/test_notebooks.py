@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Notebooks: the stripped .ipynb says what the .py says, and each runs from top to bottom."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+def test_the_pair_is_equal_and_stripped(script: Path) -> None:
+    told = jupytext.read(script)
+    kept = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+    assert [(c.cell_type, c.source) for c in told.cells] == [(c.cell_type, c.source) for c in kept.cells]
+    for cell in kept.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+def test_the_notebook_runs(script: Path, tmp_path: Path) -> None:
+    """In a process of its own: Jupyter's client needs sockets of its own kind and warns about other people's code."""
+    code = (
+        "import nbformat, nbclient, pathlib\n"
+        f"book = nbformat.read({str(script.with_suffix('.ipynb'))!r}, as_version=4)\n"
+        f"nbclient.NotebookClient(book, timeout=300, resources={{'metadata': {{'path': {str(FOLDER)!r}}}}}).execute()\n"
+        f"pathlib.Path({str(tmp_path / 'done')!r}).write_text(str(len(book.cells)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert int((tmp_path / "done").read_text()) > 10
