@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 PINS   := -c constraints.txt -c constraints-torch.txt
 ifdef UV
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 NEWVENV := $(UV) venv --quiet --python $(PYTHON)
 else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from acreline import overlaps, parcel_crs, parcel_files, parcels
 from acreline.config import ParcelSource
 from acreline.datum import gcj02_to_bd09, wgs84_to_gcj02
 from acreline.errors import ConfigError, InputError
-from acreline.parcels import read_parcels
+from acreline.parcels import crs as parcel_crs
+from acreline.parcels import files as parcel_files
+from acreline.parcels import overlaps, read_parcels
+from acreline.parcels import read as parcels
 
 REAL = Path(__file__).parent / "data" / "parcels"
 LON, LAT = 3.02, 50.81

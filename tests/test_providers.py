@@ -24,12 +24,12 @@ def read_provider(name: str) -> Provider:
     return read_settings(Provider, find_config("providers", name))
 
 
-def search_recorded(name: str, provider: Provider) -> Any:
+def search_recorded(name: str, provider: Provider, place: tuple[float, float] | None = None) -> Any:
     """The recorded item of a provider through its own settings, from disk instead of its server."""
     item = json.loads((RECORDED / name).read_text(encoding="utf-8"))
     local = provider.model_copy(update={"kind": "folder", "href": str(RECORDED / name), "lag_days": 0})
-    shape = shapely.geometry.shape(item["geometry"] or {"type": "Point", "coordinates": (0, 0)})
-    parcels: Any = gpd.GeoDataFrame({"status": ["ok"]}, geometry=[shape.representative_point().buffer(0.001)], crs=4326)
+    inside = shapely.Point(place) if place else shapely.geometry.shape(item["geometry"]).representative_point()
+    parcels: Any = gpd.GeoDataFrame({"status": ["ok"]}, geometry=[inside.buffer(0.001)], crs=4326)
     stamp = item["properties"].get("start_datetime") or item["properties"]["datetime"]
     day = date.fromisoformat(stamp[:10])
     season = SeasonSettings(start=day.replace(month=1, day=1), end=day.replace(month=12, day=31))
@@ -80,16 +80,19 @@ def test_asset_addresses_can_be_opened_as_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "reason", "detail"),
+    ("name", "place", "reason", "detail"),
     [
-        ("earth-search-l1c.json", "foreign_scheme", "B02: s3:// is not among this provider's ways"),
-        ("fields-excluded.json", "no_geometry", "the item has no footprint"),
-        ("geodes-zip.json", "missing_asset", "no asset for B02 (B02 or blue or B02_10m)"),
-        ("antimeridian.json", "foreign_scheme", "s3://"),
+        ("earth-search-l1c.json", None, "foreign_scheme", "B02: s3:// is not among this provider's ways"),
+        ("fields-excluded.json", (-105.0, 40.0), "no_geometry", "the item has no footprint"),
+        ("geodes-zip.json", None, "missing_asset", "no asset for B02 (B02 or blue or B02_10m)"),
+        ("antimeridian.json", (-179.5, 67.0), "foreign_scheme", "s3://"),
+        ("antimeridian.json", (0.0, 67.0), "outside_area", "the footprint does not touch the parcels"),
     ],
 )
-def test_items_that_are_no_use_are_set_aside_by_name(name: str, reason: str, detail: str) -> None:
-    scenes = search_recorded(name, read_provider("folder"))
+def test_items_that_are_no_use_are_set_aside_by_name(
+    name: str, place: tuple[float, float] | None, reason: str, detail: str
+) -> None:
+    scenes = search_recorded(name, read_provider("folder"), place)
     assert scenes.items == ()
     (aside,) = scenes.set_aside
     assert aside.reason == reason

@@ -78,7 +78,7 @@ def test_nothing_said_of_a_new_scene_is_refused(day: str | None) -> None:
     ],
 )
 def test_other_scales_and_offsets_are_refused(asset: Any) -> None:
-    with pytest.raises(SourceError, match="the band states scale .* known are 0.0001 with 0 or -0.1"):
+    with pytest.raises(SourceError, match=r"the band states scale .* known are 0\.0001 with 0 or -0\.1"):
         settle_offset(NEW, asset, "stac")
 
 

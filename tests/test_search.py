@@ -17,7 +17,7 @@ import geopandas as gpd
 import pytest
 import shapely
 import shapely.affinity
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acreline.config import Provider, SeasonSettings
@@ -621,6 +621,7 @@ def test_the_same_id_in_two_collections_is_two_items(tmp_path: Path) -> None:
     assert Counter(aside.reason for aside in scenes.set_aside) == {"other_collection": 1}
 
 
+@settings(deadline=None)
 @given(order=st.permutations(range(6)))
 def test_the_order_of_a_catalogue_changes_nothing(order: list[int]) -> None:
     first = make_item(0)

@@ -64,11 +64,18 @@ def init(
     parcels: Annotated[Path, typer.Argument(metavar="PARCELS", help="your parcel file")],
     datum: Annotated[str, typer.Option("--datum", help="wgs84, cgcs2000, gcj02 or bd09: ask who drew the parcels")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="region file to write")] = Path("region.yaml"),
+    provider: Annotated[str, typer.Option("--provider", help="see acreline list providers")] = "earth-search",
+    layer: Annotated[str | None, typer.Option("--layer", help="layer of a GeoPackage with several")] = None,
+    season_start: Annotated[str | None, typer.Option("--season-start", metavar="DATE")] = None,
+    season_end: Annotated[str | None, typer.Option("--season-end", metavar="DATE")] = None,
 ) -> None:
     """Write a commented region file for your own parcels."""
     from acreline.init import write_region_file
 
-    path = write_region_file(parcels, out=out, datum=datum)
+    start, end = _day(season_start, "--season-start"), _day(season_end, "--season-end")
+    path = write_region_file(
+        parcels, out=out, datum=datum, provider=provider, layer=layer, season_start=start, season_end=end
+    )
     typer.echo(f"{path}: written; next: read it, then acreline check {path}")
 
 
@@ -252,13 +259,13 @@ def evaluate(
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------
-def _day(text: str | None) -> date | None:
+def _day(text: str | None, option: str = "--as-of") -> date | None:
     if text is None:
         return None
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"--as-of: {text!r} is not a date", hint="write it as 2018-12-15") from error
+        raise ConfigError(f"{option}: {text!r} is not a date", hint="write it as 2018-12-15") from error
 
 
 @contextlib.contextmanager

@@ -10,7 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PIXEL_ROOMS = ("layers.py", "geo.py", "cubes.py", "reflectance.py", "imagery.py", "rasters.py", "looks.py", "model")
+PIXEL_ROOMS = (
+    *("layers.py", "geo.py", "datum.py", "tiles.py", "coverage.py", "cubes.py", "reflectance.py", "fetch.py"),
+    *("geotiff.py", "imagery.py", "rasters.py", "looks.py", "model"),
+)
 """Rooms whose code decides what a block's part holds."""
 
 

@@ -13,8 +13,7 @@ from typing import get_args
 
 from acreline.config import Datum, SeasonSettings, list_configs
 from acreline.errors import ConfigError
-from acreline.parcel_files import FID, ParcelFile, open_parcel_file
-from acreline.parcels import guess_columns
+from acreline.parcels import FID, ParcelFile, guess_columns, open_parcel_file
 from acreline.units import M2_PER_UNIT
 
 SEASON_START = (10, 1)

@@ -175,7 +175,6 @@ def web_map(path: Path) -> tuple[npt.NDArray[np.uint8], tuple[float, float, floa
         InputError: it is missing, not a GeoTIFF or not a map of codes.
     """
     from pyproj import Transformer
-    from rasterio.transform import array_bounds
     from rasterio.warp import Resampling, calculate_default_transform, reproject
 
     with _opened(path) as source:
@@ -212,10 +211,10 @@ def web_map(path: Path) -> tuple[npt.NDArray[np.uint8], tuple[float, float, floa
             resampling=Resampling.nearest,
             num_threads=1,
         )
-    left, bottom, right, top = array_bounds(height, width, transform)
+    left, top = transform.c, transform.f
     to_lonlat = Transformer.from_crs(WEB_MERCATOR, "EPSG:4326", always_xy=True)
-    west, south = to_lonlat.transform(left, bottom)
-    east, north = to_lonlat.transform(right, top)
+    west, south = to_lonlat.transform(left, top + height * transform.e)
+    east, north = to_lonlat.transform(left + width * transform.a, top)
     return out, (float(west), float(south), float(east), float(north))
 
 

@@ -117,7 +117,8 @@ def _planted(row: Mapping[str, Any]) -> Interval:
     edge = float(row["edge_m2"])
     low = max(area * planted / total - edge, 0.0)
     high = min(area * (planted + unseen) / total + edge, area)
-    return Interval(round(min(low, mid), 2), round(min(mid, area), 2), round(max(high, min(mid, area)), 2))
+    mid = min(mid, area)
+    return Interval(min(low, mid), mid, max(high, mid))
 
 
 def _stand_facts(facts: pd.DataFrame, seasons: Seasons, health: Health, growth: Growth) -> dict[int, list[StandFacts]]:
@@ -179,9 +180,9 @@ def _make_farm(
         status=status,
         reason=None if status == "ok" else reason,
         parcel_ids=tuple(str(row["parcel_id"]) for row in rows),
-        area_m2=round(math.fsum(float(row["area_m2"]) for row in kept), 2),
+        area_m2=math.fsum(float(row["area_m2"]) for row in kept),
         planted_m2=sum(planted.values(), ZERO),
-        sown_m2=round(math.fsum(stand.area_m2.mid for stand in stands), 2),
+        sown_m2=math.fsum(stand.area_m2.mid for stand in stands),
         stands=stands,
         main_crop=main,
         health=largest[1] if largest else UNKNOWN,

@@ -41,6 +41,8 @@ def judge_parcels(
         (small_parcel, few_clear_looks, stale_look), else what they were. `detail` tells the numbers; an earlier reason
         stays in it as `was <reason>`.
     """
+    import pandas as pd
+
     table = parcels.copy()
     ids = table["parcel_id"].astype("string")
     alive = (table["status"] != "rejected").to_numpy(dtype=bool)
@@ -90,7 +92,7 @@ def judge_parcels(
             status[i], reason[i], detail[i] = name, why(i), "; ".join([words(i), *before])
         open_rows &= ~holds
     for name, values in (("status", status), ("reason", reason), ("detail", detail)):
-        table[name] = values
+        table[name] = pd.Series(values, index=table.index, dtype=object)  # None must stay None
     return check_parcels(table)
 
 

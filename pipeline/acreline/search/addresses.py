@@ -8,6 +8,7 @@ import os
 import socket
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urljoin, urlsplit
@@ -46,6 +47,7 @@ def home_of(provider: Provider) -> Home:
     return Home(None, reach_of(urlsplit(href).hostname or ""))
 
 
+@lru_cache(maxsize=1024)
 def reach_of(host: str) -> Reach:
     """What kind of address a host name is, without asking a name server.
 

@@ -19,9 +19,9 @@ import numpy as np
 from acreline.errors import ConfigError, InputError
 from acreline.geo import geodesic_area_m2
 from acreline.layers import Parcels, check_parcels
-from acreline.overlaps import find_overlaps
-from acreline.parcel_crs import place_on_earth
-from acreline.parcel_files import FID, ParcelFile, open_parcel_file
+from acreline.parcels.crs import place_on_earth
+from acreline.parcels.files import FID, ParcelFile, open_parcel_file
+from acreline.parcels.overlaps import find_overlaps
 from acreline.units import M2_PER_UNIT, to_m2
 
 if TYPE_CHECKING:
