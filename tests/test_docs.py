@@ -84,6 +84,16 @@ def test_every_untagged_command_runs_in_order(checkout: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(checkout: Path) -> None:
+    scripts = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert scripts
+    for script in scripts:
+        done = subprocess.run([sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert "approve" in done.stdout
+
+
 @pytest.mark.parametrize("command", TOLD)
 def test_tagged_commands_are_at_least_well_formed(command: str, checkout: Path) -> None:
     words = shlex.split(command)

@@ -186,6 +186,16 @@ def test_a_farm_put_together_by_hand() -> None:
     assert farm.vigour == pytest.approx((12_000 * graded["a"] + 8_000 * graded["b"]) / 20_000, abs=1e-3)
 
 
+def test_a_corner_does_not_speak_for_the_whole_farm() -> None:
+    names = ["a", "b", "c", "d", "e", "f"]
+    curves = {**dict.fromkeys(names, MAIZE), "w": CEREAL}
+    looks = made_looks(curves, every(5), {**dict.fromkeys(names, _sure("maize")), "w": _sure("winter_cereal")})
+    parcels = made_parcels({**dict.fromkeys(names[1:], "g"), "a": "f", "w": "f"}, area_m2=[1e4] * 5 + [9e3, 1e4])
+    farms = _gather(parcels, looks)
+    assert farms["f"].vigour is None  # the ungraded cereal is more than half of it
+    assert farms["g"].vigour == 0.0
+
+
 def test_farms_of_rejected_parcels_only_come_out() -> None:
     parcels = made_parcels({"a": "f", "b": "g"}, status=["ok", "rejected"], reason=[None, "no_geometry"])
     farms = _gather(parcels, _maize(["a"]))

@@ -97,6 +97,17 @@ def test_two_crops_a_year_are_two_seasons_and_the_slot_picks_its_own() -> None:
     assert table["peak_ndvi"].tolist() == pytest.approx([0.85, 0.7], abs=0.04)
 
 
+def test_a_green_manure_in_autumn_is_not_the_peak() -> None:
+    def covered(day: date) -> float:
+        return max(MAIZE(day), bump(date(2018, 10, 20), date(2019, 3, 1), high=0.9)(day))
+
+    row = _describe({"m": covered}, {"m": "maize"}).iloc[0]
+    assert date(2018, 7, 10) <= row["peak"].date() <= date(2018, 8, 20)
+    assert _days_off(row["harvest"], DOWN) <= 6
+    assert (row["seasons"], row["stage"]) == (2, "harvested")
+    assert pd.isna(row["code"])
+
+
 def test_stages_through_the_year() -> None:
     stages = {}
     for month, day in ((4, 1), (6, 8), (7, 1), (8, 1), (9, 15), (11, 1)):

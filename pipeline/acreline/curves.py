@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +18,8 @@ from acreline.layers import HISTOGRAM_BINS, INDICES, Looks, Weather
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Floats = npt.NDArray[np.float64]
 
 UTC_MS: Final = "datetime64[ms, UTC]"
 """Type of every time column: what a Parquet file gives back."""
@@ -37,6 +40,11 @@ DEEP_DIP_DAYS = 30
 """Nothing on a field falls and regrows by the deep dip within this many days."""
 WATER_SHARE = 0.2
 """A look with this share of water is a flood's witness and never dropped as a shadow."""
+
+TURN_MONTH_DAY = (7, 20)
+"""Slot A is harvested by about this day, slot B after it."""
+GROWING_DAYS = {"A": (-300, 0), "B": (-30, 75), "AB": (-110, 75)}
+"""When a slot's crop may peak, days from the turn: neither a green manure in autumn nor grass under a winter sun."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +198,22 @@ def has_code(table: pd.DataFrame, code: str) -> npt.NDArray[np.bool_]:
     """Rows whose `code` column names a code."""
     names = table["code"].fillna("").astype("string")
     return ("|" + names + "|").str.contains(f"|{code}|", regex=False).to_numpy(dtype=bool)
+
+
+def turn_day(first_day: int, last_day: int) -> int | None:
+    """The last 20 July between two days (all in days since 1970-01-01); None where there is none."""
+    last = date(1970, 1, 1) + timedelta(days=last_day)
+    turns = [(date(year, *TURN_MONTH_DAY) - date(1970, 1, 1)).days for year in (last.year, last.year - 1)]
+    return next((turn for turn in turns if first_day <= turn <= last_day), None)
+
+
+def growing_window(slots: npt.NDArray[Any], turn: int | None) -> tuple[Floats, Floats]:
+    """First and last day on which each slot's crop may peak; no bounds without a turn or for another slot."""
+    low, high = np.full(len(slots), -np.inf), np.full(len(slots), np.inf)
+    if turn is not None:
+        for slot, (before, after) in GROWING_DAYS.items():
+            low[slots == slot], high[slots == slot] = turn + before, turn + after
+    return low, high
 
 
 def empty_table(kinds: Mapping[str, str]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_cod
 from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather, check_growth
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,8 +37,9 @@ MIN_WEATHER_SHARE = 0.9
 def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], weather: Weather | None = None) -> Growth:
     """Add up the light each field's canopy caught, and compare it with the same crop in the region.
 
-    The daily fAPAR of the smoothed NDVI curve is added from emergence to harvest (from the region's first to its last
-    look where these are not known); outside a field's own looks its first or last value holds.
+    The daily fAPAR of the smoothed NDVI curve is added from emergence to harvest; where a field's own date is not
+    known, its crop's median date holds, and without one the region's first or last look. Outside a field's own looks its first
+    or last value holds.
 
     Args:
         looks: what was seen.
@@ -56,7 +57,10 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     ids = parcel_ids(looks)
     table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
     place = ids.get_indexer(pd.Index(seasons["parcel_id"].astype("string")))
-    start, stop = _on_parcels(seasons["emergence"], place, len(ids)), _on_parcels(seasons["harvest"], place, len(ids))
+    running = has_code(seasons, "peak_not_reached")
+    start, stop = (np.full(len(ids), np.nan) for _ in range(2))
+    start[place] = _dates(seasons, "emergence", np.zeros(len(seasons), dtype=bool))
+    stop[place] = _dates(seasons, "harvest", running)
     first_day = int(table["day"].min()) if len(table) else 0
     light, lit = _daily_light(weather, first_day, int(table["day"].max()) if len(table) else 0)
     raw, gap = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
@@ -74,7 +78,6 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     listed = np.isin(crop.astype(str), list(crops))
     measured = ~np.isnan(raw)
     ratio, few = _compare(seasons, raw, area, measured & listed)
-    running = has_code(seasons, "peak_not_reached")
     parts = sum(part**2 for part in ERROR_PARTS.values())
     gap_part = GAP_ERROR * np.maximum(gap / GAP_DAYS, 1.0)
     error = np.sqrt(parts + gap_part**2 + np.where(running, OPEN_ERROR, 0.0) ** 2).round(4)
@@ -103,12 +106,16 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     )
 
 
-def _on_parcels(dates: pd.Series[Any], place: npt.NDArray[np.intp], n: int) -> Floats:
-    """Dates of the seasons' rows as days since 1970-01-01 by parcel, NaN where not known."""
-    values = np.full(n, np.nan)
-    there = dates.notna().to_numpy()
-    values[place[there]] = days_of(dates[there])
-    return values
+def _dates(seasons: Seasons, name: str, still_open: npt.NDArray[np.bool_]) -> Floats:
+    """A date of each row in days since 1970-01-01, its crop's median where its own is not known; NaN without either."""
+    import pandas as pd
+
+    values = np.full(len(seasons), np.nan)
+    there = seasons[name].notna().to_numpy()
+    values[there] = days_of(seasons[name][there])
+    group = (seasons["crop"] + "|" + seasons["slot"]).to_numpy(dtype=object)
+    median: Floats = np.floor(pd.Series(values).groupby(group).transform("median").to_numpy(dtype="float64"))
+    return np.where(there | still_open, values, median)
 
 
 def _daily_light(weather: Weather | None, first_day: int, last_day: int) -> tuple[Floats, bool]:

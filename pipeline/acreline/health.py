@@ -36,8 +36,8 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
     """Grade each field against its neighbours of the same crop, and name what the network saw.
 
     Vigour is a robust z: (mean index - median of the same crop and slot) / (1.4826 MAD), over the looks within 20 days
-    of the field's own peak; of the last 40 days before the newest look where the peak is not reached; -5 to 5, 0 is
-    usual. The median includes the field itself.
+    of the field's own peak (of the crop's middle peak in slot AB); of the last 40 days before the newest look where the
+    peak is not reached; -5 to 5, 0 is usual. The median includes the field itself.
 
     Args:
         looks: what was seen.
@@ -97,6 +97,10 @@ def _looks_in_window(looks: Looks, seasons: Seasons) -> pd.DataFrame:
     peak = np.full(len(seasons), np.nan)
     there = seasons["peak"].notna().to_numpy()
     peak[there] = days_of(seasons["peak"][there])
+    annual = (seasons["slot"] == "AB").to_numpy(dtype=bool)
+    # Grass has no season of its own to be aligned by: all fields of it are read around their common middle peak.
+    common = pd.Series(peak).groupby(seasons["crop"].to_numpy(dtype=object)).transform("median").to_numpy()
+    peak = np.where(annual & ~np.isnan(peak), common, peak)
     is_open = has_code(seasons, "peak_not_reached")
     first = np.where(is_open, newest - OPEN_DAYS, peak - WINDOW_DAYS)
     last = np.where(is_open, newest, peak + WINDOW_DAYS)

@@ -12,7 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.config import Crop, SeasonSettings
-from acreline.curves import Curves, clear_looks, dates_of, end_of_day, join_codes, nullable, parcel_ids, smooth_curves
+from acreline.curves import (
+    Curves,
+    clear_looks,
+    dates_of,
+    end_of_day,
+    growing_window,
+    join_codes,
+    nullable,
+    parcel_ids,
+    smooth_curves,
+    turn_day,
+)
 from acreline.errors import ContractError
 from acreline.layers import UNKNOWN, Calibration, Looks, Seasons, Weather, check_seasons
 
@@ -23,10 +34,8 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 LOGP_SCALE = 1024
-TURN_MONTH_DAY = (7, 20)
-"""Slot A is harvested by about this day, slot B after it."""
-OVERLAP_DAYS = 30
-"""A slot-B crop may peak this long before the turn."""
+EARLY_DAYS = 30
+"""Before the window of its slot opens, a crop is told by this many days up to its newest look."""
 MIN_AMPLITUDE = 0.15
 """A rise or fall of NDVI below this is no season (science 3.1: prominence of a peak)."""
 MIN_PEAK_DAYS = 50
@@ -170,19 +179,13 @@ def _date_seasons(
     dated["stage"] = np.full(n, STAGES.index(UNKNOWN), dtype=np.int64)
     dated["passes"] = np.full((n, 5), -1, dtype=np.int64)
     days = table["day"].to_numpy()
-    turn = _turn_day(season)
+    epoch = date(1970, 1, 1)
+    turn = turn_day((season.start - epoch).days, (season.end - epoch).days)
     for curves in smooth_curves(table, n):
         for name, values in _date_chunk(curves, days, slots[curves.parcels], turn).items():
             dated[name][curves.parcels] = values
     dated["seasons"] = np.where(slots == "AB", 1, dated["seasons"])
     return dated
-
-
-def _turn_day(season: SeasonSettings) -> int | None:
-    """The last 20 July of the season, in days since 1970-01-01; None where it holds none: then slots have no window."""
-    turns = [date(year, *TURN_MONTH_DAY) for year in (season.end.year, season.end.year - 1)]
-    inside = [day for day in turns if season.start <= day <= season.end]
-    return (inside[0] - date(1970, 1, 1)).days if inside else None
 
 
 def _date_chunk(
@@ -198,10 +201,8 @@ def _date_chunk(
 
     # The peak of the slot: the highest peak of its window, or just its highest day where the curve has none.
     window = seen.copy()
-    if turn is not None:
-        window &= ~((slots == "A")[:, None] & (day > turn - curves.first_day))
-        opens = np.minimum(turn - OVERLAP_DAYS - curves.first_day, last - OVERLAP_DAYS)  # earlier while it is early
-        window &= ~((slots == "B")[:, None] & (day < opens[:, None]))
+    opens, closes = (bound[:, None] - curves.first_day for bound in growing_window(slots, turn))
+    window &= (day >= np.minimum(opens, last[:, None] - EARLY_DAYS)) & (day <= closes)
     has_curve, has_peak = seen.any(axis=1), window.any(axis=1)
     seasons, is_top = _count_seasons(ndvi, first, last)
     tops = window & is_top & ~annual[:, None]
@@ -232,7 +233,8 @@ def _date_chunk(
     steepest = np.where(falling & ~np.isnan(slope), slope, np.inf).argmin(axis=1)
     with np.errstate(invalid="ignore"):
         falling_off = peak_ndvi - ndvi[here, last] > (1 - NEAR_PEAK) * amplitude
-    open_end = (has_peak & ~cut & ~falling_off) | (has_curve & ~has_peak)
+    running = last <= closes[:, 0]
+    open_end = has_curve & running & ~(has_peak & (cut | falling_off))
 
     around_peak = _Around(curves, look_days, top)
     around_start = _Around(curves, look_days, np.maximum(emergence - 1, 0))

@@ -43,6 +43,7 @@ def make_events(
     *,
     event: str,
     min_looks: int,
+    min_days: int = 0,
     share: npt.NDArray[np.float64],
     severity: npt.NDArray[np.float64],
 ) -> pd.DataFrame:
@@ -53,6 +54,7 @@ def make_events(
         flagged: looks that show the event.
         event: its name.
         min_looks: runs of fewer looks are no event.
+        min_days: nor are runs of fewer days from first to last look.
         share: of each look, 0 to 1; an event has its largest.
         severity: of each look, 0 to 1; an event has its largest.
 
@@ -78,7 +80,8 @@ def make_events(
         slot=("slot", "first"),
     )
     events["evidence"] = grouped["pass_id"].agg(lambda names: json.dumps(list(names))).astype("string")
-    events = events[events["looks"] >= min_looks].reset_index(drop=True)
+    lasting = (events["looks"] >= min_looks) & (events["end"] - events["start"] >= min_days)
+    events = events[lasting].reset_index(drop=True)
     start, end = events["start"].to_numpy(dtype="float64"), events["end"].to_numpy(dtype="float64")
     with np.errstate(invalid="ignore"):
         early = end < events["emergence"].to_numpy(dtype="float64")

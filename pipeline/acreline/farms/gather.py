@@ -32,6 +32,8 @@ AREA_TOLERANCE = 0.10
 UNIT_FACTORS = (15.0, 2.4711, 10_000.0)
 """Slips of unit, either way: mu, acres or square metres for hectares."""
 UNIT_TOLERANCE = 0.05
+MIN_GRADED_SHARE = 0.5
+"""A farm has a vigour when at least this share of its sown land has one: a corner does not speak for the whole."""
 SEASON_FLAGS = {"crop_not_in_region": "crop_not_in_region", "weak_peak": "event_late_failed"}
 """Codes of the season that ask for a person, and the flag they raise."""
 WIDE_CODES = ("few_looks", "few_neighbours", "in_season")
@@ -169,8 +171,9 @@ def _make_farm(
     main = min(area_of, key=lambda crop: (-area_of[crop], crop)) if area_of else None
     largest = min(own, key=lambda s: (-s[0].area_m2.mid, s[0].parcel_id, s[0].slot)) if own else None
     graded = [(vigour, stand.area_m2.mid) for stand, _, vigour, _ in own if vigour is not None]
-    weight = math.fsum(area for _, area in graded)
-    vigour = math.fsum(v * area for v, area in graded) / weight if weight > 0 else None
+    weight, whole = math.fsum(area for _, area in graded), math.fsum(stand.area_m2.mid for stand in stands)
+    speaks = weight > 0 and weight >= MIN_GRADED_SHARE * whole
+    vigour = math.fsum(grade * area for grade, area in graded) / weight if speaks else None
     looked = {stand.parcel_id: (int(row["clear_looks"]), _day(row["last_clear"])) for stand, _, _, row in own}
     views = [looked.get(str(row["parcel_id"]), (0, None)) for row in kept]
     days = [day for _, day in views if day is not None]
