@@ -19,7 +19,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ from rasterio.windows import Window
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.range_server import RangeServer  # noqa: E402
+from tests.scenes import GREEN, at_server, make_block, make_scene, make_scenes  # noqa: E402
+
 from acreline.config import ReadSettings  # noqa: E402
 from acreline.imagery import ASSETS, load_cube  # noqa: E402
 from acreline.layers import BANDS_10M, BANDS_20M, Block, Scene, Scenes  # noqa: E402
-from tests.range_server import RangeServer  # noqa: E402
-from tests.scenes import GREEN, at_server, make_block, make_scene, make_scenes  # noqa: E402
 
 PASSES, SIDE, PAIRS = 4, 2560, 5
 
@@ -108,22 +110,31 @@ def compare(at: Callable[[int], Scenes], block: Block, read: ReadSettings) -> di
 
 
 def _serve(folder: str, latency_s: float, pipe: Any) -> None:
+    """A server in a process of its own: plain rasterio asks some things with Python's lock held."""
     with RangeServer(Path(folder), latency_s) as server:
         pipe.send(server.port)
-        pipe.recv()
+        while pipe.recv() == "asked":
+            pipe.send([entry.sent for entry in server.asked()])
+            server.heal()
 
 
-def over_http(folder: Path, scenes: list[Scene], block: Block, latency_s: float) -> dict[str, Any]:
-    """The comparison against a server in a process of its own."""
+@contextmanager
+def serving(folder: Path, latency_s: float = 0.0) -> Iterator[tuple[str, Any]]:
+    """(address, pipe) of a running server."""
     near, far = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(folder), latency_s, far))
     process.start()
-    url = f"http://127.0.0.1:{near.recv()}"
     try:
-        return compare(lambda n: served(folder, scenes, url, n), block, ReadSettings(threads=8))
+        yield f"http://127.0.0.1:{near.recv()}", near
     finally:
         near.send("stop")
         process.join()
+
+
+def over_http(folder: Path, scenes: list[Scene], block: Block, latency_s: float) -> dict[str, Any]:
+    """The comparison over HTTP."""
+    with serving(folder, latency_s) as (url, _):
+        return compare(lambda n: served(folder, scenes, url, n), block, ReadSettings(threads=8))
 
 
 def served(folder: Path, scenes: list[Scene], url: str, n: int) -> Scenes:
@@ -136,16 +147,16 @@ def served(folder: Path, scenes: list[Scene], url: str, n: int) -> Scenes:
 def count(folder: Path, scenes: list[Scene], block: Block) -> dict[str, Any]:
     """Requests and bytes of both, which do not depend on the machine."""
     told: dict[str, Any] = {}
-    with RangeServer(folder) as server:
+    with serving(folder) as (url, pipe):
         for name, work in (
             ("plain", lambda s: plain(s, block)),
             ("ours", lambda s: load_cube(s, block, ReadSettings(threads=8))),
         ):
-            server.heal()
-            work(served(folder, scenes, server.url("").rstrip("/"), len(told)))
-            asked = server.asked()
-            told[f"{name}_requests_per_file"] = round(len(asked) / (PASSES * len(ASSETS)), 2)
-            told[f"{name}_mib"] = round(sum(entry.sent for entry in asked) / 2**20, 1)
+            work(served(folder, scenes, url, len(told)))
+            pipe.send("asked")
+            sent = pipe.recv()
+            told[f"{name}_requests_per_file"] = round(len(sent) / (PASSES * len(ASSETS)), 2)
+            told[f"{name}_mib"] = round(sum(sent) / 2**20, 1)
     return told
 
 

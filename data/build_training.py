@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import ndimage
 
 from acreline.layers import BANDS_20M
-from acreline.model.labels import read_label_map, refuse_test_square
+from acreline.model.labels import number_fields, read_label_map, refuse_test_square
 
 OUT = Path(__file__).parent / "training"
 NO_DATA_16 = 65535
@@ -40,16 +39,6 @@ def pack_square(folder: Path, name: str, harvest_year: int) -> None:
         square=folder.name, harvest_year=harvest_year, label_map="worldcereal-legacy", times=times, values=values,
         scl=scl, code=codes, field=number_fields(codes),
     )  # fmt: skip
-
-
-def number_fields(codes: np.ndarray) -> np.ndarray:
-    """Label raster -> number of each 4-connected patch of one code, from 1; 0 = no label."""
-    field, count = np.zeros(codes.shape, np.int32), 0
-    for code in np.unique(codes[codes > 0]):
-        patches, found = ndimage.label(codes == code)
-        field[patches > 0] = patches[patches > 0] + count
-        count += found
-    return field
 
 
 def pack_points(file: Path, name: str, harvest_year: int) -> None:
@@ -83,7 +72,6 @@ def main(shared: Path) -> None:
     patches = shared / "data" / "imagery" / "worldcereal-patches"
     pack_square(patches / "000028085BF08E7E", "flanders-2019", 2019)
     pack_points(shared / "data" / "series" / "worldcereal_fra2023_dekad.geoparquet", "france-2023", 2023)
-    pack_points(shared / "data" / "series" / "worldcereal_cor2022_month.geoparquet", "corsica-2022", 2022)
     for file in sorted(OUT.glob("*.npz")):
         print(file.name, file.stat().st_size)
 

@@ -70,7 +70,7 @@ clip
 # ## What the network sees, and the looks
 
 # %%
-maps = al.segment_cube(cube, plan.model, blocks[0])
+maps = al.segment_cube(cube, plan.model, blocks[0], season=region.season)
 looks = al.merge_looks([al.take_looks(cube, maps, blocks[0])])
 mine = looks.passes[(looks.passes.parcel_id == field.parcel_id) & (looks.passes.n_clear > 0)]
 fig, ax = plt.subplots(figsize=(8, 3))

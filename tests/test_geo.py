@@ -353,7 +353,9 @@ def test_blocks_are_named_sorted_and_cut_at_the_tile_edge():
     blocks = split_blocks(table, scenes("31UDS", "31UES"))
     assert [block.block_id for block in blocks] == ["31UDS_r0000_c0000_1024", "31UDS_r0010_c0010_1024"]
     edge = blocks[1]
-    assert (edge.row, edge.col, edge.height, edge.width) == (10240, 10240, 740, 740)
+    # trimmed to the network cell (64 px) that holds the parcel, and cut where the tile ends
+    assert (edge.row, edge.col, edge.height, edge.width) == (10944, 10944, 36, 36)
+    assert (blocks[0].row, blocks[0].col, blocks[0].height, blocks[0].width) == (0, 0, 64, 64)
     assert (edge.crs, edge.origin_x, edge.origin_y) == ("EPSG:32631", 399_960, 5_700_000)
     assert edge.coverage.parcel_ids == ("p00000",)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from acreline.config import ReadSettings
+from acreline.config import ReadSettings, SeasonSettings
 from acreline.errors import AcrelineError
 from acreline.hashing import digest, pixel_code_digest
 from acreline.layers import PIXEL_M, Block, Scenes
@@ -33,6 +33,7 @@ class BlockTask:
 
     block: Block
     scenes: Scenes
+    season: SeasonSettings
     read: ReadSettings
     model: str
     base: Path | None
@@ -87,8 +88,8 @@ def measure_blocks(
         if part is not None and not _worth_another_try(part, mine):
             parts[block.block_id] = part
             continue
-        read = plan.provider.read
-        waiting.append(BlockTask(block, mine, read, plan.region.model, plan.base, store.root, key, classes))
+        season, read, model = plan.region.season, plan.provider.read, plan.region.model
+        waiting.append(BlockTask(block, mine, season, read, model, plan.base, store.root, key, classes))
     kept = tuple(parts)
     if progress is not None:
         progress(len(kept), len(blocks), "")
@@ -119,7 +120,7 @@ def measure_block(task: BlockTask) -> Part:
     from acreline.model import segment_cube
 
     cube = load_cube(task.scenes, task.block, task.read)
-    maps = segment_cube(cube, _model(task.model, task.base), task.block)
+    maps = segment_cube(cube, _model(task.model, task.base), task.block, season=task.season)
     looks = take_looks(cube, maps, task.block)
     return Store(task.root).save_block(task.key, task.block, looks, maps, cube.attrs["notes"], task.classes)
 

@@ -233,28 +233,28 @@ def list_kinds(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="MODEL", help="model name or recipe file")] = "acrenet-xs",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="model name, or path of its YAML file")] = "acrenet-xs",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where weights and card go")] = Path("runs/train"),
     seed: Annotated[int | None, typer.Option("--seed", help="instead of the recipe's own")] = None,
 ) -> None:
     """Train the network on the packaged labels and write weights with their card."""
     from acreline.logs import configure_logs
-    from acreline.model import train_model
+    from acreline.trial import train_packaged
 
     configure_logs(plain=not sys.stderr.isatty())
     with _progress(shown=sys.stderr.isatty()) as progress:
-        weights = train_model(recipe, out, seed=seed, progress=progress)
-    typer.echo(f"{weights}: written, its card beside it")
+        settings = train_packaged(model, out, seed=seed, progress=progress)
+    typer.echo(f"{settings}: written, weights and card beside it; a region file may name it under `model:`")
 
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="model name or weights file")] = "acrenet-xs",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="model name, or path of its YAML file")] = "acrenet-xs",
 ) -> None:
     """Report the network on the demo square, which no training reads, with majority and forest baselines."""
-    from acreline.model import evaluate_model
+    from acreline.trial import evaluate_on_demo
 
-    for line in evaluate_model(model):
+    for line in evaluate_on_demo(model):
         typer.echo(line)
 
 

@@ -57,6 +57,8 @@ class Curves:
     """Days since 1970-01-01 of column 0."""
     ndvi: npt.NDArray[np.float64]
     """Smoothed; NaN before the first and after the last look, and everywhere for a parcel with too few looks."""
+    raw: Floats
+    """As seen, NaN on days without a look."""
     before: npt.NDArray[np.int64]
     """Row of the newest look on or before the day, -1 where there is none."""
     after: npt.NDArray[np.int64]
@@ -260,6 +262,7 @@ def smooth_curves(table: pd.DataFrame, n_parcels: int, chunk: int = CHUNK) -> It
         size = shape[0] * shape[1]
         weights = np.bincount(cell, weights=weight[rows], minlength=size).reshape(shape)
         pulls = np.bincount(cell, weights=weight[rows] * value[rows], minlength=size).reshape(shape)
+        raw = np.divide(pulls, weights, out=np.full(shape, np.nan), where=weights > 0)
         before = np.full(shape, -1, dtype="int64")
         before.ravel()[cell] = np.arange(rows.start, rows.stop)
         after = np.where(before < 0, len(table), before)
@@ -278,7 +281,7 @@ def smooth_curves(table: pd.DataFrame, n_parcels: int, chunk: int = CHUNK) -> It
         np.maximum.at(highs, parcel[rows] - start, value[rows])
         curve = np.clip(curve, lows[:, None], highs[:, None])  # no overshoot in long gaps
         curve[~(inside & enough[:, None])] = np.nan
-        yield Curves(slice(start, stop), first_day, curve, before, np.where(after >= len(table), -1, after))
+        yield Curves(slice(start, stop), first_day, curve, raw, before, np.where(after >= len(table), -1, after))
 
 
 def _whittaker(

@@ -15,7 +15,7 @@ import numpy as np
 from acreline.coverage import coverage_key, load_coverage, measure_coverage, save_coverage
 from acreline.datum import to_wgs84
 from acreline.errors import ConfigError, ContractError, SourceError
-from acreline.layers import Block, Coverage, Parcels, check_parcels
+from acreline.layers import CELL_PX, Block, Coverage, Parcels, check_parcels
 from acreline.tiles import TileGrid, tile_grid
 
 if TYPE_CHECKING:
@@ -217,8 +217,9 @@ def split_blocks(parcels: Parcels, scenes: Scenes, block_px: int = 1024, *, cach
         cache: folder where measured coverage is kept between runs, by hash of its content.
 
     Returns:
-        Blocks sorted by id, only those that parcels touch, each with the exact coverage of its own window. The
-        numbers are the same whatever `block_px`: a parcel across an edge is in both blocks with its own pixels.
+        Blocks sorted by id, only those that parcels touch, each trimmed to the network cells that hold a parcel, with
+        the exact coverage of its own window. The numbers are the same whatever `block_px`: a parcel across an edge is
+        in both blocks with its own pixels.
 
     Raises:
         ConfigError: `block_px` is no multiple of 32.
@@ -250,6 +251,13 @@ def split_blocks(parcels: Parcels, scenes: Scenes, block_px: int = 1024, *, cach
     return sorted(blocks, key=lambda block: block.block_id)
 
 
+def _trimmed(lines: npt.NDArray[np.int32], start: int, block_px: int, size_px: int) -> tuple[int, int]:
+    """First and last line (exclusive) of a window's network cells that hold a parcel: no more than those is read."""
+    first = max(start, int(lines.min()) // CELL_PX * CELL_PX)
+    last = min(start + block_px, (int(lines.max()) // CELL_PX + 1) * CELL_PX, size_px)
+    return first, last
+
+
 def _windows(coverage: Coverage, grid: TileGrid, block_px: int) -> list[Block]:
     """One block per touched window of the tile, with the pixels that lie in it."""
     if len(coverage.cover) == 0:
@@ -269,15 +277,17 @@ def _windows(coverage: Coverage, grid: TileGrid, block_px: int) -> list[Block]:
             coverage.col[part],
             coverage.cover[part],
         )
+        top, bottom = _trimmed(inside.row, at_row * block_px, block_px, grid.size_px)
+        left, right = _trimmed(inside.col, at_col * block_px, block_px, grid.size_px)
         blocks.append(
             Block(
                 block_id=f"{grid.tile}_r{at_row:04d}_c{at_col:04d}_{block_px}",
                 tile=grid.tile,
                 crs=grid.crs,
-                row=at_row * block_px,
-                col=at_col * block_px,
-                height=min(block_px, grid.size_px - at_row * block_px),
-                width=min(block_px, grid.size_px - at_col * block_px),
+                row=top,
+                col=left,
+                height=bottom - top,
+                width=right - left,
                 origin_x=grid.origin_x,
                 origin_y=grid.origin_y,
                 coverage=inside,

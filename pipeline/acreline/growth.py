@@ -37,8 +37,8 @@ MIN_WEATHER_SHARE = 0.9
 def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], weather: Weather | None = None) -> Growth:
     """Add up the light each field's canopy caught, and compare it with the same crop in the region.
 
-    The daily fAPAR of the smoothed NDVI curve is added from emergence to harvest; where a field's own date is not
-    known, its crop's median date holds, and without one the region's first or last look. Outside a field's own looks its first
+    The daily fAPAR of the smoothed NDVI curve is added from emergence to harvest. Where a field's own date is not known
+    its crop's median date holds, and without one the region's first or last look. Outside a field's own looks its first
     or last value holds.
 
     Args:
@@ -152,9 +152,7 @@ def _add_light(
     begin, end = np.where(np.isnan(start), 0, start), np.where(np.isnan(stop), length - 1, stop)
     inside = (day >= begin[:, None]) & (day <= end[:, None])
     fapar = np.clip(FAPAR_SLOPE * held - FAPAR_SOIL, 0.0, FAPAR_MAX)
-    raw = np.where(
-        some, (fapar * inside * light).sum(axis=1), np.nan
-    )  # daily steps: the trapezoid rule but for half a day
+    raw = np.where(some, (fapar * inside * light).sum(axis=1), np.nan)  # daily steps
     offset = look_days.min() if len(look_days) else 0
     earlier = np.where(before >= 0, look_days[before] - offset, 0)
     later = np.where(after >= 0, look_days[after] - offset, length - 1)

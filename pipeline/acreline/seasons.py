@@ -225,7 +225,9 @@ def _date_chunk(
     soil = np.fmin(low, end_low)
     amplitude = peak_ndvi - soil
     ground = np.maximum(SOIL_NDVI, soil + SOIL_SHARE * amplitude)
-    down = late & (ndvi <= ground[:, None])
+    # A short stubble between two stands is smoothed away: a look at soil counts once the curve has half fallen.
+    half = (soil + 0.5 * amplitude)[:, None]
+    down = late & ((ndvi <= ground[:, None]) | ((curves.raw <= ground[:, None]) & (ndvi <= half)))
     cut: Mask = has_peak & ~annual & (peak_ndvi - end_low >= MIN_AMPLITUDE) & down.any(axis=1)
     slope = np.full_like(ndvi, np.inf)
     slope[:, 1:] = np.diff(ndvi, axis=1)

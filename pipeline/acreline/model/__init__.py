@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from acreline.model.card import Card, Model, load_model
+from acreline.model.evaluate import evaluate_model, report_lines
+from acreline.model.fitting import Recipe
 from acreline.model.segment import segment_cube
+from acreline.model.train import train_model
 
-__all__ = ["Card", "Model", "load_model", "segment_cube"]
+__all__ = ["Card", "Model", "Recipe", "evaluate_model", "load_model", "report_lines", "segment_cube", "train_model"]

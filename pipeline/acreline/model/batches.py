@@ -68,6 +68,10 @@ class Batch:
     health: npt.NDArray[np.int64]
     weight: npt.NDArray[np.float32]
     """(patch, y, x): pixels of a field share its weight."""
+    single_x: npt.NDArray[np.float32]
+    """(field, bin, channel): fields known from one pixel, without surroundings."""
+    single_crop: npt.NDArray[np.int64]
+    single_health: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -131,41 +135,70 @@ def days_to_times(days: npt.NDArray[np.float64], axis: TimeAxis) -> npt.NDArray[
 
 
 def draw_batch(
-    banks: list[Bank], bands: tuple[str, ...], changes: Changes, mosaics: int, crops: int, rng: np.random.Generator
+    banks: list[Bank],
+    bands: tuple[str, ...],
+    changes: Changes,
+    mosaics: int,
+    crops: int,
+    singles: int,
+    rng: np.random.Generator,
 ) -> Batch:
-    """Draw one step's patches: `mosaics` of single fields, then `crops` of squares (none where there is no square)."""
+    """Draw one step's fields.
+
+    `singles` fields stand alone (cheap: many of them teach the temporal part), `mosaics` patches are painted from
+    single fields, `crops` patches are cut from squares (none where there is no square).
+    """
     labelled = [bank for bank in banks if (bank.label >= 0).any()]
     sizes = np.array([len(np.unique(bank.field[bank.label >= 0])) for bank in labelled], float) ** 0.5
+    shares = sizes / sizes.sum()
     parts = []
     for _ in range(mosaics):
-        bank = labelled[int(rng.choice(len(labelled), p=sizes / sizes.sum()))]
-        parts.append(_mosaic(bank, bands, changes, rng))
+        parts.append(_mosaic(labelled[int(rng.choice(len(labelled), p=shares))], bands, changes, rng))
     squares = [bank for bank in banks if bank.raster is not None]
     for _ in range(crops if squares else 0):
         parts.append(_crop(squares[int(rng.integers(len(squares)))], bands, changes, rng))
     x, crop, health, field = (np.stack([part[i] for part in parts]) for i in range(4))
-    return Batch(x.astype(np.float32), crop.astype(np.int64), health.astype(np.int64), _field_weights(field))
+    alone = [
+        _singles(bank, max(1, round(share * singles / 2)), bands, changes, rng)
+        for bank, share in zip(labelled, shares, strict=True)
+        for _ in range(2)
+    ]
+    single_x, single_crop, single_health = (np.concatenate([part[i] for part in alone]) for i in range(3))
+    return Batch(
+        x.astype(np.float32), crop.astype(np.int64), health.astype(np.int64), _field_weights(field),
+        single_x.astype(np.float32), single_crop.astype(np.int64), single_health.astype(np.int64),
+    )  # fmt: skip
+
+
+def _singles(
+    bank: Bank, count: int, bands: tuple[str, ...], changes: Changes, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
+    """Fields of one bank under one sky: inputs (field, bin, channel), crop and health per field."""
+    pixels = _draw_fields(bank, count, rng)
+    days, values, clear = _vary(bank, pixels, changes, rng)
+    health = np.full(count, NO_LABEL)
+    for i in range(count):
+        values[:, :, i : i + 1], health[i] = _draw_health(
+            values[:, :, i : i + 1], clear[:, i], days, bands, changes, rng
+        )
+    binned = bin_series(values, clear, days_to_times(days, bank.axis), bank.axis)  # (k, c, count)
+    binned[:, :-2] *= 1 + rng.normal(0, 0.03, (1, binned.shape[1] - 2, count)).astype(np.float32)
+    return binned.transpose(2, 0, 1), bank.label[pixels], health
 
 
 def _mosaic(bank: Bank, bands: tuple[str, ...], changes: Changes, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Single fields painted side by side: every pixel belongs to its nearest seed."""
     count = int(rng.integers(3, 9))
-    pixels = _draw_fields(bank, count, rng)
-    days, values, clear = _vary(bank, pixels, changes, rng)
-    health = np.full(count, -1)
-    for i in range(count):
-        changed, health[i] = _draw_health(values[:, :, i : i + 1], clear[:, i], days, bands, changes, rng)
-        values[:, :, i : i + 1] = changed
-    binned = bin_series(values, clear, days_to_times(days, bank.axis), bank.axis)  # (k, c, count)
+    binned, label, health = _singles(bank, count, bands, changes, rng)
     seeds = rng.uniform(0, PATCH_PX, (count, 2))
     grid = np.stack(np.meshgrid(np.arange(PATCH_PX), np.arange(PATCH_PX), indexing="ij"), axis=-1) + 0.5
     owner = ((grid[:, :, None] - seeds) ** 2).sum(axis=-1).argmin(axis=-1)
-    fine = binned[:, :, owner]
+    fine = binned.transpose(1, 2, 0)[:, :, owner]  # (k, c, y, x)
     k, c = fine.shape[:2]
     # A 20 m pixel on an edge holds both fields, as it does on the ground.
     x = fine.reshape(k, c, PATCH_PX // 2, 2, PATCH_PX // 2, 2).mean(axis=(3, 5))
-    x[:, :-2] *= 1 + rng.normal(0, 0.03, (1, c - 2, *x.shape[2:])).astype(np.float32)
-    return x, bank.label[pixels][owner], health[owner], owner + 1
+    x[:, :-2] *= 1 + rng.normal(0, 0.02, (1, c - 2, *x.shape[2:])).astype(np.float32)
+    return x, label[owner], health[owner], owner + 1
 
 
 def _crop(bank: Bank, bands: tuple[str, ...], changes: Changes, rng: np.random.Generator) -> tuple[np.ndarray, ...]:

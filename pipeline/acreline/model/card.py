@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from acreline.config import Crop, Settings, Slot, find_config, read_settings
 from acreline.errors import ConfigError
 from acreline.layers import BANDS, HEALTH_CLASSES, Calibration, TimeAxis
-from acreline.model.net import AcreNet
+from acreline.model.net import AcreNet, AcreNets
 
 MONTH_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
@@ -46,6 +46,7 @@ class Architecture(Settings):
     width: int = Field(48, ge=8)
     levels: tuple[int, ...] = (40, 56, 80)
     dropout: float = Field(0.1, ge=0, lt=1)
+    members: int = Field(1, ge=1, le=10, description="networks whose log-probabilities are averaged")
 
 
 class ConformalSet(Settings):
@@ -123,7 +124,7 @@ class Card(Settings):
 class Model:
     """A network ready to work, with its card."""
 
-    net: AcreNet
+    net: AcreNets
     card: Card
     calibration: Calibration
     digest: str
@@ -139,14 +140,24 @@ class ModelSettings(Settings):
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 
-def build_net(card: Card) -> AcreNet:
-    """An untrained network of the card's shape."""
+def build_net(card: Card) -> AcreNets:
+    """Untrained networks of the card's shape."""
     size = card.architecture
+    return AcreNets(
+        [
+            build_member(size, card.axis.bins, len(card.bands), len(card.crop_classes), len(card.health_classes))
+            for _ in range(size.members)
+        ]
+    )
+
+
+def build_member(size: Architecture, bins: int, bands: int, crops: int, healths: int) -> AcreNet:
+    """One untrained network."""
     return AcreNet(
-        bins=card.axis.bins,
-        bands=len(card.bands),
-        crops=len(card.crop_classes),
-        healths=len(card.health_classes),
+        bins=bins,
+        bands=bands,
+        crops=crops,
+        healths=healths,
         stem=size.stem,
         width=size.width,
         levels=size.levels,
@@ -214,7 +225,7 @@ def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop]
     return Model(net, card, card.calibration, digest)
 
 
-def save_model(net: AcreNet, card: Card, folder: Path) -> Path:
+def save_model(net: AcreNets, card: Card, folder: Path) -> Path:
     """Write weights, card and the YAML file that names them; returns the YAML file, which a region may name."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{card.name}.safetensors"

@@ -16,9 +16,9 @@ from acreline.config import Settings
 from acreline.cubes import bin_series
 from acreline.layers import BANDS_20M, HEALTH_CLASSES
 from acreline.model.batches import Bank, Batch, Changes, draw_batch, points_bank, square_bank
-from acreline.model.card import Architecture, SeasonAxis
+from acreline.model.card import Architecture, SeasonAxis, build_member
 from acreline.model.labels import CROP_CLASSES, read_points, read_square
-from acreline.model.net import AcreNet
+from acreline.model.net import AcreNet, AcreNets
 
 Progress = Callable[[int, int, float], None]
 """Called with (step, steps, loss)."""
@@ -28,7 +28,7 @@ class Recipe(Settings):
     """How a checkpoint is made; the `recipe:` of a model's YAML file."""
 
     seed: int = 7
-    steps: int = Field(600, ge=1)
+    steps: int = Field(300, ge=1)
     bins: int = Field(14, ge=4, le=80)
     stem: int = Field(24, ge=4)
     width: int = Field(48, ge=8)
@@ -36,8 +36,10 @@ class Recipe(Settings):
     dropout: float = Field(0.1, ge=0, lt=1)
     points: tuple[str, ...] = ("france-2023",)
     squares: tuple[str, ...] = ("flanders-2019",)
-    mosaics: int = Field(8, ge=0, description="patches of single fields per step")
-    crops: int = Field(3, ge=0, description="patches of real squares per step")
+    members: int = Field(1, ge=1, le=10, description="networks whose log-probabilities are averaged")
+    singles: int = Field(48, ge=2, description="fields without surroundings per step")
+    mosaics: int = Field(3, ge=1, description="patches of single fields per step")
+    crops: int = Field(2, ge=0, description="patches of real squares per step")
     learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warm_up: float = Field(0.08, ge=0, lt=1)
@@ -59,7 +61,9 @@ class Recipe(Settings):
     @property
     def architecture(self) -> Architecture:
         """Sizes of the network."""
-        return Architecture(stem=self.stem, width=self.width, levels=self.levels, dropout=self.dropout)
+        return Architecture(
+            stem=self.stem, width=self.width, levels=self.levels, dropout=self.dropout, members=self.members
+        )
 
     @property
     def changes(self) -> Changes:
@@ -86,17 +90,17 @@ def read_banks(recipe: Recipe, folder: Path) -> list[Bank]:
     return banks
 
 
-def fit(recipe: Recipe, banks: list[Bank], *, seed: int, progress: Progress | None = None) -> AcreNet:
-    """Train a network on banks of fields; same seed, same weights.
+def fit(recipe: Recipe, banks: list[Bank], *, seed: int, progress: Progress | None = None) -> AcreNets:
+    """Train the recipe's networks on banks of fields; same seed, same weights.
 
     Returns:
-        the averaged network (EMA), in evaluation mode.
+        the members, each averaged over its last steps (EMA), in evaluation mode.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng():
-            return _fit(recipe, banks, seed, progress)
+            return AcreNets([_fit(recipe, banks, 1000 * seed + i, progress) for i in range(recipe.members)]).eval()
     finally:
         torch.set_num_threads(threads)
 
@@ -104,11 +108,7 @@ def fit(recipe: Recipe, banks: list[Bank], *, seed: int, progress: Progress | No
 def _fit(recipe: Recipe, banks: list[Bank], seed: int, progress: Progress | None) -> AcreNet:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    size = recipe.architecture
-    net = AcreNet(
-        bins=recipe.bins, bands=len(BANDS_20M), crops=len(CROP_CLASSES), healths=len(HEALTH_CLASSES),
-        stem=size.stem, width=size.width, levels=size.levels, dropout=size.dropout,
-    )  # fmt: skip
+    net = build_member(recipe.architecture, recipe.bins, len(BANDS_20M), len(CROP_CLASSES), len(HEALTH_CLASSES))
     _normalise(net, banks, recipe, np.random.default_rng(seed))
     average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
     averaged = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=average, use_buffers=True)
@@ -119,7 +119,7 @@ def _fit(recipe: Recipe, banks: list[Bank], seed: int, progress: Progress | None
     )  # fmt: skip
     net.train()
     for step in range(recipe.steps):
-        batch = draw_batch(banks, BANDS_20M, recipe.changes, recipe.mosaics, recipe.crops, rng)
+        batch = draw_batch(banks, BANDS_20M, recipe.changes, recipe.mosaics, recipe.crops, recipe.singles, rng)
         loss = batch_loss(net, batch, recipe)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -136,17 +136,23 @@ def _fit(recipe: Recipe, banks: list[Bank], seed: int, progress: Progress | None
 
 def batch_loss(net: AcreNet, batch: Batch, recipe: Recipe) -> Tensor:
     """Weighted cross-entropy of both heads, final and auxiliary."""
-    y = net.embed(torch.from_numpy(batch.x))
+    patches, k, c, side, _ = batch.x.shape
+    pixels = batch.x.transpose(1, 2, 0, 3, 4).reshape(1, k, c, 1, -1)  # one row of pixels, so that both kinds share
+    alone = batch.single_x.transpose(1, 2, 0).reshape(1, k, c, 1, -1)  # the batch normalisation
+    row = net.embed(torch.from_numpy(np.concatenate([pixels, alone], axis=4)))  # (1, d, 1, n)
+    y = row[..., : pixels.shape[-1]].reshape(-1, patches, side, side).transpose(0, 1)
     y = y.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)  # (p, d, 16, 16) -> (p, d, 32, 32)
-    crop, health = net.decode(y)
-    aux_crop, aux_health = net.auxiliary(y)
     weight = torch.from_numpy(batch.weight)
-    crop_true, health_true = torch.from_numpy(batch.crop), torch.from_numpy(batch.health)
-    crop_loss = _cross_entropy(crop, crop_true, weight, recipe.smoothing)
-    crop_loss = crop_loss + recipe.auxiliary * _cross_entropy(aux_crop, crop_true, weight, recipe.smoothing)
-    health_loss = _cross_entropy(health, health_true, weight, recipe.smoothing)
-    health_loss = health_loss + recipe.auxiliary * _cross_entropy(aux_health, health_true, weight, recipe.smoothing)
-    return crop_loss + recipe.health * health_loss
+    ones = torch.ones(1, 1, len(batch.single_crop))
+    loss = torch.zeros(())
+    heads = zip(net.decode(y), net.auxiliary(y), net.auxiliary(row[..., pixels.shape[-1] :]), strict=True)
+    targets = ((batch.crop, batch.single_crop, 1.0), (batch.health, batch.single_health, recipe.health))
+    for (final, pixel, single), (mapped, listed, share) in zip(heads, targets, strict=True):
+        true, true_alone = torch.from_numpy(mapped), torch.from_numpy(listed)[None, None]
+        loss = loss + share * _cross_entropy(final, true, weight, recipe.smoothing)
+        loss = loss + share * recipe.auxiliary * _cross_entropy(pixel, true, weight, recipe.smoothing)
+        loss = loss + share * _cross_entropy(single, true_alone, ones, recipe.smoothing)
+    return loss
 
 
 def _cross_entropy(logits: Tensor, target: Tensor, weight: Tensor, smoothing: float) -> Tensor:
@@ -158,13 +164,13 @@ def _cross_entropy(logits: Tensor, target: Tensor, weight: Tensor, smoothing: fl
 
 def _normalise(net: AcreNet, banks: list[Bank], recipe: Recipe, rng: np.random.Generator) -> None:
     """Put the mean and spread of the training inputs into the network."""
-    batch = draw_batch(banks, BANDS_20M, recipe.changes, 32, 8, rng)
+    batch = draw_batch(banks, BANDS_20M, recipe.changes, 32, 8, 96, rng)
     bands = batch.x[:, :, :-2]
     net.mean[:-2] = torch.from_numpy(bands.mean(axis=(0, 1, 3, 4)))
     net.sd[:-2] = torch.from_numpy(bands.std(axis=(0, 1, 3, 4)))
 
 
-def predict_points(net: AcreNet, bank: Bank) -> npt.NDArray[np.float32]:
+def predict_points(net: AcreNets, bank: Bank) -> npt.NDArray[np.float32]:
     """Crop logits (pixel, class) of single pixels, each as if its field filled the land around it."""
     binned = bin_series(bank.values, bank.clear, bank.times(), bank.axis)  # (k, c, n)
     x = torch.from_numpy(np.ascontiguousarray(binned.transpose(2, 0, 1)[..., None, None]))
@@ -176,7 +182,7 @@ def predict_points(net: AcreNet, bank: Bank) -> npt.NDArray[np.float32]:
     return torch.cat(out).numpy()
 
 
-def predict_square(net: AcreNet, bank: Bank) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def predict_square(net: AcreNets, bank: Bank) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Crop and health logits (class, y, x) of a whole square on the 10 m grid."""
     assert bank.raster is not None
     side = bank.raster.shape[0] // 2
@@ -188,7 +194,7 @@ def predict_square(net: AcreNet, bank: Bank) -> tuple[npt.NDArray[np.float32], n
     return crop[0].numpy(), health[0].numpy()
 
 
-def predict_batch(net: AcreNet, x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def predict_batch(net: AcreNets, x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Crop and health logits (patch, class, y, x) of training-like patches."""
     with torch.inference_mode():
         y = net.embed(torch.from_numpy(x)).repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)

@@ -14,7 +14,7 @@ from acreline.layers import BANDS_20M, HEALTH_CLASSES
 from acreline.model.batches import Bank, draw_batch
 from acreline.model.fitting import Progress, Recipe, fit, predict_batch, predict_points, predict_square
 from acreline.model.labels import CROP_CLASSES
-from acreline.model.net import AcreNet
+from acreline.model.net import AcreNets
 from acreline.model.scores import fit_forest, score_labels
 
 FOLDS = 5
@@ -130,12 +130,12 @@ def score_drawings(recipe: Recipe, banks: list[Bank], progress: Progress | None 
     return drawing_scores(net, recipe, held)
 
 
-def drawing_scores(net: AcreNet, recipe: Recipe, held: list[Bank]) -> dict[str, Any]:
+def drawing_scores(net: AcreNets, recipe: Recipe, held: list[Bank]) -> dict[str, Any]:
     """Health scores over freshly drawn mosaics of held-back fields, one sample per field in a mosaic."""
     rng = np.random.default_rng(recipe.seed + 22)
     true, found, unit = [], [], []
     for number in range(24):
-        batch = draw_batch(held, BANDS_20M, recipe.changes, 8, 0, rng)
+        batch = draw_batch(held, BANDS_20M, recipe.changes, 8, 0, 2, rng)
         logits = predict_batch(net, batch.x)[1]
         for patch in range(len(batch.x)):
             # A field of a mosaic has one weight of its own size: distinct weights are fields.

@@ -146,6 +146,26 @@ def read_square(path: Path) -> Square:
     return Square(path.stem, int(raw["harvest_year"]), raw["times"], raw["values"], raw["scl"], label, raw["field"])
 
 
+def number_fields(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    """Label raster -> number of each 4-connected patch of one code, from 1 in reading order; 0 = no label."""
+    height, width = codes.shape
+    number = np.where(codes > 0, np.arange(1, height * width + 1).reshape(codes.shape), 0)
+    while True:  # the lowest number walks through its patch
+        before = number.copy()
+        for ahead, behind in (
+            ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
+            ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
+        ):
+            same = (codes[ahead] == codes[behind]) & (codes[ahead] > 0)
+            low = np.minimum(number[ahead], number[behind])
+            number[ahead] = np.where(same, low, number[ahead])
+            number[behind] = np.where(same, np.minimum(low, number[behind]), number[behind])
+        if np.array_equal(before, number):
+            break
+    names = np.unique(number)
+    return np.searchsorted(names, number).astype(np.int32) + np.int32(names[0] != 0)
+
+
 def refuse_test_square(name: str) -> None:
     """Stop anything that would train or tune on the test square.
 

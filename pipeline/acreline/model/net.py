@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -133,6 +134,47 @@ class AcreNet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(b, k, c, h, w) -> crop logits and health logits, (b, classes, h, w)."""
         return self.decode(self.embed(x))
+
+
+class AcreNets(nn.Module):
+    """Several networks of one shape that learned from different draws: their log-probabilities are averaged.
+
+    Args:
+        members: networks of the same shape.
+    """
+
+    def __init__(self, members: Sequence[AcreNet]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """As `AcreNet.embed`; the members' embeddings one after the other, (b, members x d, h, w)."""
+        return torch.cat([self._member(i).embed(x) for i in range(len(self.members))], dim=1)
+
+    def auxiliary(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of crop and health from the pixel alone."""
+        return self._mean([self._member(i).auxiliary(part) for i, part in enumerate(self._parts(y))])
+
+    def decode(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of crop and health with the surroundings."""
+        return self._mean([self._member(i).decode(part) for i, part in enumerate(self._parts(y))])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, k, c, h, w) -> log-probabilities of crop and health, (b, classes, h, w)."""
+        return self.decode(self.embed(x))
+
+    def _member(self, i: int) -> AcreNet:
+        member = self.members[i]
+        assert isinstance(member, AcreNet)
+        return member
+
+    def _parts(self, y: Tensor) -> tuple[Tensor, ...]:
+        return torch.chunk(y, len(self.members), dim=1)
+
+    @staticmethod
+    def _mean(outputs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        crop = torch.stack([torch.log_softmax(crop, dim=1) for crop, _ in outputs]).mean(dim=0)
+        return crop, torch.stack([torch.log_softmax(health, dim=1) for _, health in outputs]).mean(dim=0)
 
 
 def _over_time(before: int, after: int, length: int, stride: int) -> nn.Module:

@@ -64,7 +64,7 @@ def segment_cube(
         ContractError: the maps do not keep what `check_maps` asks.
     """
     card = model.card
-    axis = card.axis.of(season.end.year if season is not None else _harvest_year(cube, model))
+    axis = card.axis.of(season.end.year if season is not None else harvest_year(cube, model))
     crops, healths = len(card.crop_classes), len(card.health_classes)
     layers: dict[str, npt.NDArray[np.generic]] = {
         "crop_logp": np.full((crops, block.height, block.width), _uniform(crops), np.int16),
@@ -273,7 +273,7 @@ def _as_maps(layers: dict[str, npt.NDArray[np.generic]], model: Model, block: Bl
     )
 
 
-def _harvest_year(cube: Cube, model: Model) -> int:
+def harvest_year(cube: Cube, model: Model) -> int:
     """The crop year that holds the first look."""
     first = cube["time"].values[0].astype("datetime64[D]").astype(date) if cube.sizes["time"] else date(2000, 1, 1)
     month, day = (int(part) for part in model.card.axis.start.split("-"))

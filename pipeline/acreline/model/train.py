@@ -32,10 +32,6 @@ SOURCES = {
         "WorldCereal/worldcereal-classification, 2023_FRA_LPIS_POLY_110 (dekads); declarations: LPIS France 2023",
         "MIT; contains modified Copernicus Sentinel data 2022-2024",
     ),
-    "corsica-2022": (
-        "WorldCereal/worldcereal-classification, 2022_FRA_LPIS_POLY_110 (months); declarations: LPIS France 2022",
-        "MIT; contains modified Copernicus Sentinel data 2021-2023",
-    ),
 }
 REMARKS = (
     "Crops are scored against farmers' declarations, one main crop a year; two crops in one year are not taught.",

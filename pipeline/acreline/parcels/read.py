@@ -83,7 +83,9 @@ def read_parcels(source: ParcelSource) -> Parcels:
     verdict.reject(nameless, "no_parcel_id", f"no value in column {chosen['parcel_id']!r}")
     twice = pd.Series(parcel_id).duplicated(keep=False).to_numpy()
     verdict.reject(twice, "duplicate_id", "another row has the same id")
-    verdict.reject(_missing(farm_id), "no_farm_id", f"no value in column {chosen['farm_id']!r}")
+    homeless = _missing(farm_id)
+    verdict.reject(homeless, "no_farm_id", f"no value in column {chosen['farm_id']!r}")
+    farm_id[homeless] = parcel_id[homeless]  # a farm of its own, so that it too comes out with a decision
 
     _judge_shapes(outlines, broken, verdict)
     outlines = place_on_earth(outlines, file.crs, source, parcel_id, file.name)
