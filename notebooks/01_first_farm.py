@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import acreline as al
+from acreline.cubes import reflectance
 
 repo = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "configs").is_dir())
 region = al.read_region(repo / "configs" / "regions" / "flanders-2018.yaml")
@@ -49,7 +50,7 @@ cube
 
 # %%
 clearest = int(cube["clear"].mean(("y", "x")).argmax())
-picture = al.reflectance(cube.isel(time=[clearest]), ["B04", "B03", "B02"]).isel(time=0)
+picture = reflectance(cube.isel(time=[clearest]), ["B04", "B03", "B02"]).isel(time=0)
 inside = np.isfinite(picture).all("band")
 rows, cols = np.where(inside.any("x"))[0], np.where(inside.any("y"))[0]
 picture = picture.isel(y=slice(rows[0], rows[-1] + 1), x=slice(cols[0], cols[-1] + 1))

@@ -15,6 +15,7 @@ import shapely
 import xarray as xr
 
 from acreline.config import Crop, SeasonSettings
+from acreline.doors import check_cube, check_looks, check_maps, check_parcels
 from acreline.layers import (
     BANDS,
     BANDS_10M,
@@ -29,10 +30,6 @@ from acreline.layers import (
     Looks,
     Maps,
     Parcels,
-    check_cube,
-    check_looks,
-    check_maps,
-    check_parcels,
 )
 from acreline.looks import merge_looks
 

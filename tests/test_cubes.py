@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acreline.cubes import INDEX_NO_DATA, band_values, bin_series, clear_from_scl, index_x10000, reflectance
+from acreline.doors import check_cube
 from acreline.errors import ContractError
-from acreline.layers import BANDS_10M, BANDS_20M, TimeAxis, check_cube
+from acreline.layers import BANDS_10M, BANDS_20M, TimeAxis
 
 YEAR = TimeAxis(date(2020, 1, 1), date(2020, 1, 11), 10)  # ten bins of one day
 

@@ -49,7 +49,8 @@ def command_names() -> list[str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like the checkout to a reader of the README, where runs may be written."""
     place = tmp_path_factory.mktemp("readme")
-    for name in ("configs", "data", "notebooks", "pipeline", "Makefile", "README.md"):
+    files = ("Makefile", "README.md", "pyproject.toml", "constraints.txt", "constraints-torch.txt")
+    for name in ("configs", "data", "notebooks", "pipeline", *files):
         (place / name).symlink_to(REPO / name)
     (place / ".venv").mkdir()
     (place / ".venv" / "bin").symlink_to(Path(sys.executable).parent)

@@ -19,13 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acreline.config import EvidenceBar
+from acreline.doors import check_parcels
 from acreline.errors import InputError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels, read_applicants
 from acreline.farms.gather import _planted, area_flag
 from acreline.growth import measure_growth
 from acreline.health import score_health
-from acreline.layers import Looks, Parcels, Seasons, check_parcels
+from acreline.layers import Looks, Parcels, Seasons
 from acreline.records import Applicant, Farm
 from acreline.seasons import describe_seasons
 from tests.made_looks import (

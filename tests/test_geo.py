@@ -16,9 +16,10 @@ from shapely.affinity import rotate
 from acreline import coverage as coverage_room
 from acreline import geo
 from acreline.coverage import measure_coverage
+from acreline.doors import check_parcels
 from acreline.errors import ConfigError, ContractError, SourceError, StoreError
 from acreline.geo import geodesic_area_m2, place_parcels, shrunk_share, split_blocks, tile_grid
-from acreline.layers import Scene, Scenes, check_parcels
+from acreline.layers import Scene, Scenes
 
 # tile -> EPSG code and upper-left corner, read off proj:epsg (or proj:code) and proj:transform of real STAC items of
 # Earth Search (v0, v1, c1), Planetary Computer, CDSE and ESA's own archive.

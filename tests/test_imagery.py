@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import random
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,10 @@ from hypothesis import strategies as st
 from acreline.config import ReadSettings
 from acreline.errors import InputError, SourceError
 from acreline.fetch import Fetcher, address_problem, redact
-from acreline.geotiff import Window, read_header
+from acreline.geotiff import Window, _inflate, read_header
 from acreline.imagery import ASSETS, _read_window, clip_cube, load_cube, settle_dn
 from acreline.layers import BANDS_10M, BANDS_20M, Cube, Scene
+from acreline.reflectance import GreenCount, judge_offset
 from tests.range_server import RangeServer
 from tests.scenes import (
     COL,
@@ -288,7 +290,7 @@ FAULTS = {
     "empty": (lambda path: path.write_bytes(b""), "empty file"),
     "sign-in page": (lambda path: path.write_text("<html>sign in</html>"), "not a GeoTIFF"),
     "virtual raster": (_vrt, "not a GeoTIFF"),
-    "flipped bytes": (_flip, "damaged GeoTIFF: tile 0,0 does not match its check sum"),
+    "flipped bytes": (_flip, "damaged GeoTIFF: tile 0,0 does not match its size or check sum"),
     "cut tile": (lambda path: path.write_bytes(path.read_bytes()[:-300]), "damaged GeoTIFF: tile 0,0 is cut off"),
     "cut tables": (
         lambda path: path.write_bytes(path.read_bytes()[:150]),
@@ -335,6 +337,20 @@ def test_flipped_bytes_are_found_wherever_they_are(tmp_path: Path) -> None:
                 _read_window(str(path), window, fetcher, {}, READ)
 
 
+def test_the_faster_unpacker_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = pytest.importorskip("deflate", reason="the extra `fast` is not installed")
+    raw = np.random.default_rng(0).integers(0, 99, 5000).astype(np.uint16).tobytes()
+    packed = zlib.compress(raw)
+    broken = packed[:500] + b"\0\0\0" + packed[503:]
+    for data in (packed, packed + b"more", packed[:-1], packed[:-4] + b"1234", broken, b"", zlib.compress(raw + b"1")):
+        monkeypatch.setattr("acreline.geotiff.libdeflate", fast)
+        quick = _inflate(data, len(raw))
+        monkeypatch.setattr("acreline.geotiff.libdeflate", None)
+        slow = _inflate(data, len(raw))
+        assert (quick == raw) == (slow == raw)
+        assert (data[: len(packed)] == packed) == (slow == raw)
+
+
 def test_a_hole_in_one_band_is_told(tmp_path: Path) -> None:
     hole = np.full((SIZE, SIZE), 4600, np.uint16)
     hole[:20] = 0
@@ -355,17 +371,17 @@ def test_an_item_in_another_crs_is_refused(two: list[Scene]) -> None:
     assert verdicts(cube)["first"][1] == "grid disagrees with its item: item in EPSG:32632, tile in EPSG:32631"
 
 
-@pytest.mark.parametrize(("stored_with", "told", "code"), [(1000, 0, "not_subtracted"), (0, 1000, "subtracted_twice")])
-def test_pixels_that_contradict_their_offset_are_not_used(
+@pytest.mark.parametrize(
+    ("stored_with", "told", "code"), [(1000, 0, "not_subtracted"), (0, 1000, "subtracted_twice"), (0, 0, "ok")]
+)
+def test_pixels_that_contradict_their_offset_are_told_by_their_counts(
     tmp_path: Path, stored_with: int, told: int, code: str
 ) -> None:
-    bad = replace(make_scene(tmp_path, "bad", dn_offset=stored_with), dn_offset=told)
-    good = make_scene(tmp_path, "good", day=3)
-    cube = load_cube(make_scenes([bad, good]), make_block(), READ)
-    verdict, detail = verdicts(cube)["bad"]
-    assert verdict == "implausible"
-    assert detail.startswith(f"{code}: ")
-    assert cube.sizes["time"] == 1
+    scene = replace(make_scene(tmp_path, "s", dn_offset=stored_with), dn_offset=told)
+    cube = load_cube(make_scenes([scene]), make_block(), READ)
+    (note,) = cube.attrs["notes"]
+    assert note.verdict == "used"
+    assert judge_offset(GreenCount(*note.green)).code == code
 
 
 def test_a_footprint_elsewhere_spares_the_files(two: list[Scene]) -> None:

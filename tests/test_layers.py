@@ -8,6 +8,16 @@ import pytest
 import shapely
 import xarray as xr
 
+from acreline.doors import (
+    check_cube,
+    check_events,
+    check_growth,
+    check_health,
+    check_looks,
+    check_maps,
+    check_parcels,
+    check_seasons,
+)
 from acreline.errors import ContractError
 from acreline.layers import (
     BANDS_10M,
@@ -22,14 +32,6 @@ from acreline.layers import (
     Block,
     Coverage,
     Looks,
-    check_cube,
-    check_events,
-    check_growth,
-    check_health,
-    check_looks,
-    check_maps,
-    check_parcels,
-    check_seasons,
 )
 
 

@@ -67,7 +67,7 @@ def test_a_missing_file_is_named(saved, suffix):
 
 def test_weights_that_could_run_code_are_refused(saved):
     saved.write_text(yaml.safe_dump({"name": "tiny", "weights": "tiny.pt", "card": "tiny.json"}))
-    with pytest.raises(ConfigError, match="weights must be a .safetensors file"):
+    with pytest.raises(ConfigError, match=r"weights must be a \.safetensors file"):
         load_model(saved.name, saved.parent)
 
 

@@ -11,7 +11,8 @@ import torch
 import xarray as xr
 
 from acreline.config import SeasonSettings
-from acreline.layers import BANDS_10M, BANDS_20M, CELL_PX, HALO_PX, HEALTH_CLASSES, Block, Coverage, check_cube
+from acreline.doors import check_cube
+from acreline.layers import BANDS_10M, BANDS_20M, CELL_PX, HALO_PX, HEALTH_CLASSES, Block, Coverage
 from acreline.model import Model, segment_cube
 from acreline.model.card import Architecture, Card, ConformalSet, SeasonAxis, build_net
 from acreline.model.labels import CROP_CLASSES, CROP_SLOTS
@@ -43,8 +44,9 @@ def make_model(**changes) -> Model:
     card = make_card(**changes)
     torch.manual_seed(3)
     net = build_net(card).eval().requires_grad_(False)
-    for parameter in (*net.crop.parameters(), *net.health.parameters()):
-        torch.nn.init.normal_(parameter, std=0.5)
+    for member in net.members:
+        for parameter in (*member.crop.parameters(), *member.health.parameters()):
+            torch.nn.init.normal_(parameter, std=0.5)
     return Model(net, card, card.calibration, "digest")
 
 
@@ -158,7 +160,7 @@ def test_a_pixel_never_seen_is_unknown():
 
 def test_a_network_that_gives_no_number_says_unknown():
     model, block = make_model(), make_block(128, 128, 64, 64)
-    model.net.aux_crop.bias.data[2] = float("nan")
+    model.net.members[0].aux_crop.bias.data[2] = float("nan")
     maps = segment_cube(read(block), model, block, season=SEASON)
     assert maps["valid"].values.all()
     assert (maps["crop"].values == 0).all()

@@ -42,7 +42,7 @@ from acreline.model.train import check_recipe, train_model
 TRAINING = Path(__file__).parents[1] / "data" / "training"
 AXIS = SeasonAxis(bins=8).of(2020)
 TINY = Recipe(
-    steps=3, bins=8, stem=4, width=8, levels=(8, 8, 8), singles=8, mosaics=1, crops=1, points=("points",),
+    steps=3, members=1, bins=8, stem=4, width=8, levels=(8, 8, 8), singles=8, mosaics=1, crops=1, points=("points",),
     squares=("square",),
 )  # fmt: skip
 
@@ -126,7 +126,7 @@ def test_every_packaged_code_is_mapped():
 
 def test_label_files_hold_known_classes_once_each():
     for path in sorted((packaged_configs() / "labels").glob("*.csv")):
-        rows = list(csv.DictReader(path.open(encoding="utf-8")))
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
         assert len({row["code"] for row in rows}) == len(rows)
         assert {row["class"] for row in rows} <= {*CROP_CLASSES, IGNORED}
         assert all(row["group"] for row in rows)
@@ -136,12 +136,12 @@ def test_codes_become_classes_and_unknown_codes_are_refused():
     listed = read_label_map("worldcereal-legacy")
     found = listed.indices(np.array([[0, 1200], [1400, 9120]]))
     assert found.tolist() == [[-1, CROP_CLASSES.index("maize")], [-1, CROP_CLASSES.index("grassland")]]
-    with pytest.raises(InputError, match="label code 4711 is not in configs/labels/worldcereal-legacy.csv"):
+    with pytest.raises(InputError, match=r"label code 4711 is not in configs/labels/worldcereal-legacy\.csv"):
         listed.indices(np.array([4711]))
 
 
 def test_an_unknown_label_file_and_an_unknown_class_are_refused(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="labels: no file nowhere.csv"):
+    with pytest.raises(ConfigError, match=r"labels: no file nowhere\.csv"):
         read_label_map("nowhere")
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "x.csv").write_text("code,name,class,group\n1,rice,rice,rice\n")
@@ -159,7 +159,7 @@ def test_fields_are_numbered_by_connected_code():
 
 def test_a_damaged_training_file_is_named(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"not an archive")
-    with pytest.raises(InputError, match="bad.npz: not a training file of acreline"):
+    with pytest.raises(InputError, match=r"bad\.npz: not a training file of acreline"):
         read_points(tmp_path / "bad.npz")
 
 
@@ -271,8 +271,8 @@ def test_training_writes_a_checkpoint_that_opens(tmp_path):
     make_files(tmp_path)
     calls = []
     path = train_model(
-        TINY, tmp_path, tmp_path / "out", 9, lambda step, steps, loss: calls.append((step, steps)),
-        name="made", created=date(2026, 1, 1),
+        TINY, tmp_path, tmp_path / "out", seed=9, name="made", created=date(2026, 1, 1),
+        progress=lambda step, steps, loss: calls.append((step, steps)),
     )  # fmt: skip
     model = load_model(path.name, path.parent)
     card = model.card

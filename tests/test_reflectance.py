@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acreline.errors import SourceError
-from acreline.reflectance import baseline_of, check_offset, settle_offset
+from acreline.reflectance import baseline_of, check_offset, count_green, judge_offset, settle_offset
 
 NOTHING: dict[str, Any] = {}
 V1 = {"raster:bands": [{"scale": 0.0001, "offset": -0.1}]}
@@ -145,3 +145,12 @@ def test_only_clear_pixels_with_data_count() -> None:
 def test_numbers_do_not_wrap() -> None:
     values = {band: np.full((20, 20), v, np.uint16) for band, v in {"B02": 1300, "B04": 60_000, "B08": 100}.items()}
     assert check_offset(values, np.ones((20, 20), dtype=bool)).code == "not_checked"
+
+
+def test_counts_of_two_halves_add_up_to_the_whole() -> None:
+    values, clear = make_canopy(1000)
+    upper = count_green({band: value[:9] for band, value in values.items()}, clear[:9])
+    lower = count_green({band: value[9:] for band, value in values.items()}, clear[9:])
+    assert upper + lower == count_green(values, clear)
+    assert judge_offset(upper).code == "not_checked"
+    assert judge_offset(upper + lower).code == "not_subtracted"

@@ -232,7 +232,7 @@ def test_a_parcel_file_without_crs_exits_3(repo: Path, tmp_path: Path) -> None:
     import geopandas as gpd
 
     parcels = gpd.read_parquet(repo / "data" / "flanders-2018" / "parcels.parquet").set_crs(None, allow_override=True)
-    parcels.drop(columns=["collection"]).to_file(tmp_path / "bare.shp")
+    parcels[["id", "farm_id", "geometry"]].to_file(tmp_path / "bare.shp")
     (tmp_path / "bare.prj").unlink(missing_ok=True)
     region = own_region(repo, tmp_path, parcels={"path": "bare.shp", "datum": "wgs84", "declared_area_unit": "ha"})
     says(acreline("run", str(region), "--out", str(tmp_path / "out")), 3, "bare.shp", "CRS")
@@ -288,9 +288,8 @@ def crontab_line(repo: Path) -> str:
 def test_the_crontab_line_of_the_readme_runs_without_a_terminal(repo: Path, tmp_path: Path) -> None:
     """Under `env -i`, with the five time fields taken off and the README's folder replaced by this checkout."""
     command = " ".join(crontab_line(repo).split()[5:])
-    (tmp_path / "runs").mkdir()
     place = tmp_path / "acreline"
-    place.mkdir()
+    (place / "runs").mkdir(parents=True)
     for name in ("configs", "data"):
         (place / name).symlink_to(repo / name)
     venv_bin = Path(sys.executable).parent

@@ -20,7 +20,6 @@ _HOME = {
     "split_blocks": "geo",
     "load_cube": "imagery",
     "clip_cube": "imagery",
-    "reflectance": "cubes",
     "segment_cube": "model",
     "take_looks": "looks",
     "merge_looks": "looks",

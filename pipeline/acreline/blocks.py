@@ -18,6 +18,7 @@ from acreline.errors import AcrelineError
 from acreline.hashing import digest, pixel_code_digest
 from acreline.layers import PIXEL_M, Block, Scenes
 from acreline.plan import ClassTable, Plan, class_table
+from acreline.reflectance import GreenCount, judge_offset
 from acreline.store import Part, Store
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Measured:
     """Ids of blocks that had been measured from the same inputs before."""
     failed: Mapping[str, str]
     """Block id -> what stopped it."""
+    implausible: Mapping[str, str]
+    """Scene id -> why its numbers cannot be reflectance as we read it; no block uses it."""
 
 
 def measure_blocks(
@@ -75,8 +78,39 @@ def measure_blocks(
         progress: called with (blocks done, blocks in all, block id).
 
     Returns:
-        the parts, and which blocks were made, kept and failed. One block's trouble never stops another.
+        the parts, and which blocks were made, kept and failed. One block's trouble never stops another. A scene whose
+        pixels, over all blocks, contradict its offset is set aside and the blocks it touched are measured without it.
     """
+    first = _measure(plan, blocks, scenes, store, executor, progress)
+    implausible = implausible_scenes(first.parts)
+    if not implausible:
+        return first
+    for scene_id, why in implausible.items():
+        log.warning("scene set aside", scene=scene_id, why=why)
+    items = tuple(scene for scene in scenes.items if scene.scene_id not in implausible)
+    second = _measure(plan, blocks, replace(scenes, items=items), store, executor, progress)
+    made = tuple(block_id for block_id in second.made if block_id not in first.made)
+    return replace(second, made=tuple(sorted({*first.made, *made})), implausible=implausible)
+
+
+def implausible_scenes(parts: Sequence[Part]) -> dict[str, str]:
+    """Scenes whose pixels under parcels, over all blocks together, say that the offset was taken off wrongly."""
+    counts: dict[str, GreenCount] = {}
+    for part in parts:
+        for note in part.notes:
+            counts[note.scene_id] = counts.get(note.scene_id, GreenCount()) + GreenCount(*note.green)
+    verdicts = {scene_id: judge_offset(count) for scene_id, count in sorted(counts.items())}
+    return {scene_id: f"{v.code}: {v.detail}" for scene_id, v in verdicts.items() if not v.ok}
+
+
+def _measure(
+    plan: Plan,
+    blocks: Sequence[Block],
+    scenes: Scenes,
+    store: Store,
+    executor: Executor | None,
+    progress: Progress | None,
+) -> Measured:
     classes = class_table(plan)
     parts: dict[str, Part] = {}
     failed: dict[str, str] = {}
@@ -110,7 +144,7 @@ def measure_blocks(
             progress(len(parts) + len(failed), len(blocks), block_id)
     whole = tuple(parts[block.block_id] for block in blocks if block.block_id in parts)
     made = tuple(part.block_id for part in whole if part.block_id not in kept)
-    return Measured(whole, made, kept, failed)
+    return Measured(whole, made, kept, failed, {})
 
 
 def measure_block(task: BlockTask) -> Part:

@@ -23,8 +23,9 @@ def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = 
     from acreline.credit import reason_words
 
     for farm, decision in zip(farms, decisions, strict=True):
-        main = [stand for stand in farm.stands if stand.crop == farm.main_crop]
-        confidence = max((stand.crop_confidence for stand in main), default=None)
+        main = [(stand.crop_confidence, stand.area_m2.mid) for stand in farm.stands if stand.crop == farm.main_crop]
+        land = sum(area for _, area in main)
+        confidence = sum(share * area for share, area in main) / land if land else None
         crop = farm.main_crop or "unknown"
         yield (
             farm.farm_id,

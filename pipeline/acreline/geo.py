@@ -14,8 +14,9 @@ import numpy as np
 
 from acreline.coverage import coverage_key, load_coverage, measure_coverage, save_coverage
 from acreline.datum import to_wgs84
+from acreline.doors import check_parcels
 from acreline.errors import ConfigError, ContractError, SourceError
-from acreline.layers import CELL_PX, Block, Coverage, Parcels, check_parcels
+from acreline.layers import CELL_PX, Block, Coverage, Parcels
 from acreline.tiles import TileGrid, tile_grid
 
 if TYPE_CHECKING:

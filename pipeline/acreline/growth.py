@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from acreline.config import Crop
 from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids, smooth_curves
-from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather, check_growth
+from acreline.doors import check_growth
+from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
     pass

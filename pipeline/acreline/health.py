@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids
+from acreline.doors import check_health
 from acreline.errors import InputError
-from acreline.layers import UNKNOWN, Health, Looks, Seasons, check_health
+from acreline.layers import UNKNOWN, Health, Looks, Seasons
 
 if TYPE_CHECKING:
     import pandas as pd

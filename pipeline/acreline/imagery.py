@@ -21,6 +21,7 @@ import xarray as xr
 
 from acreline.config import ReadSettings
 from acreline.cubes import clear_from_scl, reflectance
+from acreline.doors import check_cube
 from acreline.errors import InputError, SourceError
 from acreline.fetch import Fetcher, redact
 from acreline.geotiff import JP2_MAGIC, Window, place, put, read_header, read_tiles
@@ -35,17 +36,16 @@ from acreline.layers import (
     Scene,
     SceneNote,
     Scenes,
-    check_cube,
 )
 from acreline.rasters import centres_inside, read_with_gdal
-from acreline.reflectance import check_offset
+from acreline.reflectance import count_green
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 ASSETS = (*BANDS, "SCL")
 SCL_WATER = 6
-VERDICTS = ("unreadable", "missing_asset", "outside", "implausible")
+VERDICTS = ("unreadable", "missing_asset", "outside")
 HOLES_WORTH_TELLING = 0.005
 """Share of a scene's pixels that one band lacks and others have, from which its note says so."""
 FOOTPRINT_DOUBT_DEG = 0.02
@@ -66,9 +66,9 @@ class _Part:
 def load_cube(scenes: Scenes, block: Block, read: ReadSettings) -> Cube:
     """Read every scene of the block's tile over the block, and join the parts of each pass.
 
-    A scene with an asset that is missing, unreadable or on another grid, or whose numbers contradict physics, is not
-    used here at all. Which scenes were used and which not, and why, is in `attrs["notes"]` (one `SceneNote` for each
-    scene of the tile, in the order of `scenes`).
+    A scene with an asset that is missing, unreadable or on another grid is not used here at all. Which scenes were used
+    and which not, and why, is in `attrs["notes"]` (one `SceneNote` for each scene of the tile, in the order of
+    `scenes`), with the counts by which a scene's offset is checked against physics once all blocks are read.
 
     Args:
         scenes: the season's scenes; those of other tiles are left out.
@@ -105,7 +105,9 @@ def load_cube(scenes: Scenes, block: Block, read: ReadSettings) -> Cube:
     arrays, parts = _empty_parts(list(passes.values()), block)
     _read_files([part for members in parts for part in members], block, scenes.read_options, read)
     for part in (part for members in parts for part in members):
-        notes[part.scene.scene_id] = SceneNote(part.scene.scene_id, block.block_id, *_judge(part))
+        verdict, detail = _judge(part)
+        green = _count_green(part, block) if verdict == "used" else (0, 0, 0, 0)
+        notes[part.scene.scene_id] = SceneNote(part.scene.scene_id, block.block_id, verdict, detail, green)
 
     used = [[part for part in members if notes[part.scene.scene_id].verdict == "used"] for members in parts]
     used = [members for members in used if members]
@@ -201,10 +203,6 @@ def _judge(part: _Part) -> tuple[str, str]:
             return "missing_asset" if error.context.get("missing") else "unreadable", f"{band} {name}: {error.message}"
     if not part.dn10.any() and not part.dn20.any():
         return "outside", "no data in the block"
-    clear = clear_from_scl(part.scl[None], _all_bands(part.dn10, part.dn20)[None])[0]
-    physics = check_offset({band: part.dn10[k] for k, band in enumerate(BANDS_10M)}, clear)
-    if not physics.ok:
-        return "implausible", f"{physics.code}: {physics.detail}"
     holes = []
     for bands, values in ((BANDS_10M, part.dn10), (BANDS_20M, part.dn20)):
         seen = values.any(axis=0)
@@ -213,6 +211,17 @@ def _judge(part: _Part) -> tuple[str, str]:
             if lacking > HOLES_WORTH_TELLING * seen.size:
                 holes.append(f"{band} {lacking} px")
     return "used", f"holes that other bands do not have: {', '.join(holes)}" if holes else ""
+
+
+def _count_green(part: _Part, block: Block) -> tuple[int, int, int, int]:
+    """Counts for the physics check over the pixels under parcels, which are the same however the land is cut."""
+    row, col, _, _ = block.read_window
+    clear = clear_from_scl(part.scl[None], _all_bands(part.dn10, part.dn20)[None])[0]
+    at: tuple[Any, ...] = (slice(None), slice(None))
+    if block.coverage.parcel_ids:
+        at = (block.coverage.row - row, block.coverage.col - col)
+    count = count_green({band: part.dn10[k][at] for k, band in enumerate(BANDS_10M)}, clear[at])
+    return count.green, count.negative_red, count.bright_blue, count.bright_red
 
 
 # --- files --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.cubes import INDEX_BANDS, INDEX_NO_DATA, SATURATED, normalized_difference_x10000
+from acreline.doors import check_looks
 from acreline.errors import ContractError
 from acreline.layers import (
     BANDS,
@@ -23,7 +24,6 @@ from acreline.layers import (
     Cube,
     Looks,
     Maps,
-    check_looks,
 )
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.plan import Plan, class_table, input_hashes
 from acreline.records import OUTCOMES, STATUSES, Decision, Farm, Stand
-from acreline.store import MAP_LAYERS, Part, Store
+from acreline.store import MAP_LAYERS, Store
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -61,7 +60,7 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
     """
     check_counts(facts)
     with store.staging() as staging:
-        write_tables(plan, facts, measured.parts, staging)
+        write_tables(plan, facts, measured, staging)
         manifest = make_manifest(plan, facts, measured)
         manifest["news"] = digest([manifest["code"], manifest["model"], manifest["policy"], _contents(staging)])
         current = store.manifest()
@@ -98,9 +97,9 @@ def check_counts(facts: Facts) -> None:
         )
 
 
-def write_tables(plan: Plan, facts: Facts, parts: Sequence[Part], folder: Path) -> None:
+def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> None:
     """Write every table of a publication and the trail."""
-    tables.write_table(scenes_table(facts.scenes, parts), folder / "scenes.parquet")
+    tables.write_table(scenes_table(facts.scenes, measured), folder / "scenes.parquet")
     tables.write_parcels(parcels_table(facts), folder / "parcels.parquet", collection=plan.region.name)
     plain = {
         "looks": facts.looks.passes,
@@ -127,12 +126,14 @@ def write_tables(plan: Plan, facts: Facts, parts: Sequence[Part], folder: Path) 
             stream.write(canonical_json(line) + "\n")
 
 
-def scenes_table(scenes: Scenes, parts: Sequence[Part]) -> pd.DataFrame:
+def scenes_table(scenes: Scenes, measured: Measured) -> pd.DataFrame:
     """One row per scene found: used, set aside before reading, or lost while reading, with the reason."""
     verdicts: dict[str, dict[str, str]] = {}
-    for part in parts:
+    for part in measured.parts:
         for note in part.notes:
             verdicts.setdefault(note.scene_id, {}).setdefault(note.verdict, note.detail)
+    for scene_id, why in measured.implausible.items():
+        verdicts[scene_id] = {"implausible": why}
     rows: list[dict[str, Any]] = []
     for scene in scenes.items:
         found = verdicts.get(scene.scene_id, {})
@@ -186,7 +187,8 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
                 best[stand.parcel_id] = stand
     health = facts.health.set_index(["parcel_id", "slot"]).sort_index()
     seasons = facts.seasons.drop_duplicates("parcel_id").set_index("parcel_id")
-    events = facts.events.groupby("parcel_id")["event"].agg(lambda names: "|".join(sorted(set(names))))
+    found = facts.events.groupby("parcel_id")["event"]
+    events = found.agg(lambda names: "|".join(sorted(set(names)))).astype("string")
 
     table = facts.parcels.rename(columns={"parcel_id": "id", "area_m2": "metrics:area"})
     measured = table["status"] != "rejected"
@@ -196,17 +198,18 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
     table["crop"] = pd.array([stand.crop if stand else UNKNOWN for stand in stands], dtype="string")
     table["crop_confidence"] = pd.array([s.crop_confidence if s else None for s in stands], dtype="Float64")
     table["crop_set"] = pd.array(["|".join(s.crop_set) if s else "" for s in stands], dtype="string")
-    table["health"] = pd.array(graded["health"].fillna(UNKNOWN).to_numpy(), dtype="string")
-    table["vigour"] = pd.array(graded["vigour"].to_numpy(dtype="float64", na_value=float("nan")), dtype="Float64")
+    table["health"] = graded["health"].astype("string").fillna(UNKNOWN).array
+    table["vigour"] = pd.to_numeric(graded["vigour"]).astype("Float64").array
     fractions = [
         None if stand is None or not area else stand.area_m2.mid / area
         for stand, area in zip(stands, table["metrics:area"], strict=True)
     ]
     table["planted_fraction"] = pd.array(fractions, dtype="Float64")
     ids = table["id"].where(measured)
-    table["clear_looks"] = ids.map(seasons["clear_looks"]).astype("Int32")
-    table["last_clear"] = pd.to_datetime(ids.map(seasons["last_clear"]), utc=True).astype("datetime64[ms, UTC]")
-    table["events"] = ids.map(events).fillna("").astype("string")
+    looked = seasons.reindex(ids)
+    table["clear_looks"] = looked["clear_looks"].astype("Int32").array
+    table["last_clear"] = pd.to_datetime(looked["last_clear"], utc=True).astype("datetime64[ms, UTC]").array
+    table["events"] = ids.map(events).astype("string").fillna("")
     first = ["id", "farm_id", "metrics:area", "status", "reason", "detail", "crop", "crop_confidence", "crop_set"]
     first += ["health", "vigour", "planted_fraction", "clear_looks", "last_clear", "events"]
     rest = sorted(set(table.columns) - set(first) - {"geometry"})
@@ -223,7 +226,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
     card = plan.model.card
     statuses = Counter(facts.parcels["status"])
     outcomes = Counter(decision.outcome for decision in facts.decisions)
-    scene_states = Counter(scenes_table(facts.scenes, measured.parts)["status"])
+    scene_states = Counter(scenes_table(facts.scenes, measured)["status"])
     notices = [HEALTH_NOTICE] if card.health == "not validated" else []
     if "demonstration" in plan.policy.title.lower():
         notices.append(DEMONSTRATION_NOTICE)

@@ -24,8 +24,9 @@ from acreline.curves import (
     smooth_curves,
     turn_day,
 )
+from acreline.doors import check_seasons
 from acreline.errors import ContractError
-from acreline.layers import UNKNOWN, Calibration, Looks, Seasons, Weather, check_seasons
+from acreline.layers import UNKNOWN, Calibration, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -59,7 +59,7 @@ def evaluate_on_demo(name: str) -> Iterator[str]:
     provider = read_provider(region)
     scenes = search_scenes(parcels, region.season, provider, as_of=region.as_of or region.season.end)
     blocks = split_blocks(place_parcels(parcels, scenes), scenes)
-    yield f"{model.card.name} {model.card.version} on {REGION}, {len(scenes.items)} scenes; no training reads this square"
+    yield f"{model.card.name} {model.card.version} on {REGION}, {len(scenes.items)} scenes; no training reads it"
     for block in blocks:
         whole = _without_parcels(block)
         cube = load_cube(scenes, whole, provider.read)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real STAC API for tests: stac-fastapi-pgstac on a PostgreSQL cluster of its own, all on loopback, gone afterwards."""
+"""A real STAC API for tests: stac-fastapi-pgstac on a PostgreSQL cluster of its own, on loopback, gone afterwards."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def stac_api(collections: Sequence[dict[str, Any]], items: Sequence[dict[str, An
         load("pypgstac", "load_queryables", "queryables.json", "--index_fields", '["eo:cloud_cover"]')
         load("pypgstac", "load", "collections", "collections.ndjson", "--method", "upsert")
         load("pypgstac", "load", "items", "items.ndjson", "--method", "upsert")
+        command = [API / "uvicorn", "--factory", "stac_fastapi.pgstac.app:create_app", "--host", "127.0.0.1"]
         server = subprocess.Popen(
-            [API / "uvicorn", "--factory", "stac_fastapi.pgstac.app:create_app", "--host", "127.0.0.1"]
-            + ["--port", str(api_port), "--log-level", "warning"],
+            [*command, "--port", str(api_port), "--log-level", "warning"],
             env=environment,
             cwd=folder,
             stdout=subprocess.DEVNULL,
@@ -119,9 +119,9 @@ def stac_api(collections: Sequence[dict[str, Any]], items: Sequence[dict[str, An
 def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
     for _ in range(120):
         assert server.poll() is None, "the STAC API ended at once"
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        time.sleep(0.5)
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.5)
     raise AssertionError("the STAC API did not answer within a minute")

@@ -56,7 +56,7 @@ def test_a_real_stac_api_gives_the_bytes_of_the_folder_run(
                 {"provider": str(tmp_path / "loopback.yaml"), "catalog": None},
             )
             result = run_region(region, Store(tmp_path / "out"))
-    assert result.scenes.completeness["received"] == 118
+    assert result.scenes.completeness["used"] == 108  # of 118; the server itself leaves out those before the season
     assert not result.failed_blocks
     for name in SAME:
         there = (result.publication / f"{name}.parquet").read_bytes()

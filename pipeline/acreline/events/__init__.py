@@ -15,8 +15,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from acreline.config import Settings
+from acreline.doors import check_events
 from acreline.errors import ConfigError, InputError
-from acreline.layers import EVENT_COLUMNS, Events, Health, Looks, Seasons, Weather, check_events
+from acreline.layers import EVENT_COLUMNS, Events, Health, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
     import pandas as pd

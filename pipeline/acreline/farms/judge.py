@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from acreline.config import EvidenceBar
+from acreline.doors import check_parcels
 from acreline.geo import shrunk_share
-from acreline.layers import MIN_FULL_PX, MIN_SHRUNK_SHARE, Looks, Parcels, Seasons, check_parcels
+from acreline.layers import MIN_FULL_PX, MIN_SHRUNK_SHARE, Looks, Parcels, Seasons
 
 if TYPE_CHECKING:
     import pandas as pd

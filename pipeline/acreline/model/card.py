@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import yaml
 from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -233,13 +234,23 @@ def save_model(net: AcreNets, card: Card, folder: Path) -> Path:
     save_file(state, weights)
     weights.chmod(0o644)  # safetensors writes for the owner only
     card = card.model_copy(update={"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
-    text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    (folder / f"{card.name}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{card.name}.json").write_text(_card_text(card), encoding="utf-8")
     settings = folder / f"{card.name}.yaml"
-    lines = [f"name: {card.name}", f"weights: {weights.name}", f"card: {card.name}.json", "recipe:"]
-    lines += [f"  {key}: {json.dumps(value)}" for key, value in card.recipe.items()]
-    settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    named = {"name": card.name, "weights": weights.name, "card": f"{card.name}.json", "recipe": card.recipe}
+    settings.write_text(yaml.safe_dump(named, sort_keys=False, default_flow_style=None), encoding="utf-8")
     return settings
+
+
+def record_metrics(settings: Path, name: str, metrics: dict[str, Any]) -> None:
+    """Add what was measured later, on a test set say, to the card beside a checkpoint's YAML file."""
+    path = settings.with_suffix(".json")
+    card = Card.model_validate_json(_read(path))
+    card = card.model_copy(update={"metrics": card.metrics | {name: metrics}})
+    path.write_text(_card_text(card), encoding="utf-8")
+
+
+def _card_text(card: Card) -> str:
+    return json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
 def _beside(folder: Path, file: str) -> Path:

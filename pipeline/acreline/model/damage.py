@@ -79,6 +79,8 @@ def draw_damage(
     kind = str(rng.choice(DRAWN))
     severity = float(rng.uniform(0.45, 1.0))
     day = float(days[rng.choice(green[:-1])] + rng.uniform(0, 5))
+    if kind == "flood":  # one look at least must have seen the water
+        day -= 6.0
     if kind == "frost":  # cold nights: October to early May of the crop year
         early = green[days[green] < 215]
         if not len(early):

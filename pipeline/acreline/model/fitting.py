@@ -36,7 +36,7 @@ class Recipe(Settings):
     dropout: float = Field(0.1, ge=0, lt=1)
     points: tuple[str, ...] = ("france-2023",)
     squares: tuple[str, ...] = ("flanders-2019",)
-    members: int = Field(1, ge=1, le=10, description="networks whose log-probabilities are averaged")
+    members: int = Field(3, ge=1, le=10, description="networks whose log-probabilities are averaged")
     singles: int = Field(48, ge=2, description="fields without surroundings per step")
     mosaics: int = Field(3, ge=1, description="patches of single fields per step")
     crops: int = Field(2, ge=0, description="patches of real squares per step")
@@ -128,7 +128,7 @@ def _fit(recipe: Recipe, banks: list[Bank], seed: int, progress: Progress | None
         schedule.step()
         averaged.update_parameters(net)
         if progress is not None:
-            progress(step + 1, recipe.steps, float(loss))
+            progress(step + 1, recipe.steps, float(loss.detach()))
     out = averaged.module
     assert isinstance(out, AcreNet)
     return out.eval().requires_grad_(False)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from acreline.config import SeasonSettings
 from acreline.cubes import SATURATED, bin_series
+from acreline.doors import check_maps
 from acreline.layers import (
     BANDS_10M,
     BANDS_20M,
@@ -28,7 +29,6 @@ from acreline.layers import (
     Maps,
     TimeAxis,
     Weather,
-    check_maps,
 )
 from acreline.model.card import Model
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from acreline.doors import check_parcels
 from acreline.errors import ConfigError, InputError
 from acreline.geo import geodesic_area_m2
-from acreline.layers import Parcels, check_parcels
+from acreline.layers import Parcels
 from acreline.parcels.crs import place_on_earth
 from acreline.parcels.files import FID, ParcelFile, open_parcel_file
 from acreline.parcels.overlaps import find_overlaps
