@@ -88,7 +88,8 @@ parcels = al.judge_parcels(parcels, looks, seasons, {}, region.evidence, as_of=p
 health = al.score_health(looks, seasons)
 events = al.detect_events(looks, seasons, health, region.events)
 growth = al.measure_growth(looks, seasons, plan.crops)
-farms = al.gather_farms(parcels, looks, seasons, health, events, growth, plan.crops, {})
+applicants = al.read_applicants(region.applicants)
+farms = al.gather_farms(parcels, looks, seasons, health, events, growth, plan.crops, applicants)
 farms = al.estimate_yields(farms, plan.crops)
 decisions = al.assess_credit(farms, plan.compiled, as_of=plan.as_of)
 [(d.farm_id, d.outcome, str(d.limit), d.reasons) for d in decisions]

@@ -106,7 +106,8 @@ def test_a_wait_beyond_the_deadline_is_not_waited() -> None:
     with FakeStac(make_fifty()) as api:
         api.fault(2, "status", status=503, headers={"Retry-After": "3600"})
         with pytest.raises(
-            SourceError, match=r"fake: page 2: HTTP 503; the next try would be in 3600 s, beyond the deadl"
+            SourceError,
+            match=r"fake: page 2 of 127\.0\.0\.1:\d+: HTTP 503; the next try would be in 3600 s, beyond the deadl",
         ):
             search(api.url)
 
@@ -125,7 +126,7 @@ def test_f02_server_errors_are_tried_again(caplog: pytest.LogCaptureFixture) -> 
 def test_tries_have_an_end() -> None:
     with FakeStac(make_fifty()) as api:
         api.fault(2, "status", status=503, times=99)
-        with pytest.raises(SourceError, match=r"^fake: page 2: HTTP 503 \(3 tries\)$") as caught:
+        with pytest.raises(SourceError, match=r"^fake: page 2 of 127\.0\.0\.1:\d+: HTTP 503 \(3 tries\)$") as caught:
             search(api.url, max_retry=2)
         assert [asked["page"] for asked in api.asked] == [0, 1, 2, 2, 2]
     assert caught.value.exit_code == EXIT_SOURCE
@@ -199,7 +200,7 @@ def test_f09_an_answer_that_cannot_be_read_is_tried_again_then_named(kind: str, 
         api.fault(2, kind, **words)
         assert len(search(api.url).items) == 50
         api.fault(2, kind, times=99, **words)
-        with pytest.raises(SourceError, match=rf"^fake: page 2: ({told}).* \(5 tries\)$"):
+        with pytest.raises(SourceError, match=rf"^fake: page 2 of 127\.0\.0\.1:\d+: ({told}).* \(5 tries\)$"):
             search(api.url)
 
 
@@ -219,7 +220,7 @@ def test_f11_a_server_that_never_answers() -> None:
     with FakeStac(make_fifty()) as api:
         api.fault(1, "hang", times=99)
         begun = time.monotonic()
-        with pytest.raises(SourceError, match=r"page 1: timed out \(2 tries\)"):
+        with pytest.raises(SourceError, match=r"page 1 of 127\.0\.0\.1:\d+: timed out \(2 tries\)"):
             search(api.url, timeout_s=0.2, max_retry=1)
         assert time.monotonic() - begun < 3
 
@@ -228,7 +229,7 @@ def test_a_server_that_trickles_meets_the_time_limit() -> None:
     with FakeStac(make_fifty()) as api:
         api.fault(1, "trickle", times=99)
         begun = time.monotonic()
-        with pytest.raises(SourceError, match=r"page 1: timed out after \d+ bytes"):
+        with pytest.raises(SourceError, match=r"page 1 of 127\.0\.0\.1:\d+: timed out after \d+ bytes"):
             search(api.url, timeout_s=0.3, max_retry=0)
         assert time.monotonic() - begun < 3
 
@@ -245,7 +246,9 @@ def test_the_whole_search_has_a_deadline() -> None:
 def test_f12_closed_port() -> None:
     with FakeStac([]) as api:
         url = api.url
-    with pytest.raises(SourceError, match=r"^fake: the entry page: connection refused \(2 tries\)$") as caught:
+    with pytest.raises(
+        SourceError, match=r"^fake: the entry page of 127\.0\.0\.1:\d+: connection refused \(2 tries\)$"
+    ) as caught:
         search(url, max_retry=1)
     assert caught.value.exit_code == EXIT_SOURCE
 
@@ -255,7 +258,7 @@ def test_f12_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> No
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with pytest.raises(SourceError, match="the entry page: host name does not resolve"):
+    with pytest.raises(SourceError, match=r"the entry page of catalogue\.invalid: host name does not resolve"):
         search("http://catalogue.invalid/stac", max_retry=0)
 
 

@@ -27,6 +27,7 @@ _HOME = {
     "score_health": "health",
     "detect_events": "events",
     "measure_growth": "growth",
+    "read_applicants": "farms",
     "judge_parcels": "farms",
     "gather_farms": "farms",
     "estimate_yields": "yields",

@@ -46,6 +46,7 @@ class Talk(StacApiIO):
         self.page = "the entry page"
         self.end = time.monotonic() + provider.deadline_s
         self.home = _host(str(provider.href))
+        self.host = ":".join(str(part) for part in self.home if part is not None)
 
     def request(
         self,
@@ -77,7 +78,7 @@ class Talk(StacApiIO):
             words = "rate limited, waited" if reason.startswith("HTTP 429") else f"{reason}; waited"
             log.info("%s: %s: %s %.3g s", self.provider.name, self.page, words, pause)
             time.sleep(pause)
-        raise SourceError(f"{self.provider.name}: {self.page}: {reason} ({tries} tries)", hint=AGAIN)
+        raise SourceError(f"{self.provider.name}: {self.page} of {self.host}: {reason} ({tries} tries)", hint=AGAIN)
 
     def _once(
         self, href: str, method: str, headers: Mapping[str, str] | None, body: Mapping[str, Any] | None
@@ -154,7 +155,7 @@ class Talk(StacApiIO):
 
     def _late(self, reason: str) -> SourceError:
         return SourceError(
-            f"{self.provider.name}: {self.page}: {reason}, beyond the deadline of {self.provider.deadline_s:g} s",
+            f"{self.provider.name}: {self.page} of {self.host}: {reason}, beyond the deadline of {self.provider.deadline_s:g} s",
             hint="run again later, or raise `deadline_s` of the provider",
         )
 
