@@ -107,7 +107,7 @@ def test_a_wait_beyond_the_deadline_is_not_waited() -> None:
         api.fault(2, "status", status=503, headers={"Retry-After": "3600"})
         with pytest.raises(
             SourceError,
-            match=r"fake: page 2 of 127\.0\.0\.1:\d+: HTTP 503; the next try would be in 3600 s, beyond the deadl",
+            match=r"fake: page 2 of 127\.0\.0\.1:\d+: HTTP 503; the next try would be in 3600 s, beyond",
         ):
             search(api.url)
 
@@ -207,7 +207,7 @@ def test_f09_an_answer_that_cannot_be_read_is_tried_again_then_named(kind: str, 
 def test_a_sign_in_page_is_named() -> None:
     with FakeStac(make_fifty()) as api:
         api.fault(1, "bytes", body=b"<html>", headers={"Content-Type": "text/html; charset=utf-8"}, times=99)
-        with pytest.raises(SourceError, match="page 1: 6 bytes of text/html that are not whole JSON"):
+        with pytest.raises(SourceError, match="page 1 of .*: 6 bytes of text/html that are not whole JSON"):
             search(api.url)
 
 
