@@ -79,7 +79,7 @@ CROPS = {
 }
 
 # --- invented: who farms what, what was declared wrongly, what the bank knows -------------------------------------
-FARM_COLUMNS, FARM_ROWS = 2, 3
+FARM_COLUMNS, FARM_ROWS = 2, 4
 WRONG_CROP = {"639B424A-016": "maize"}  # grass in truth
 WRONG_AREA = {"639B424A-007": 15}  # mu typed for hectares: 1 ha = 15 mu
 APPLICANT_COLUMNS = (
@@ -95,10 +95,11 @@ APPLICANT_COLUMNS = (
 APPLICANTS = (  # money in CNY; requests are far above any limit, save that of F-004
     ("F-001", "P-0001", 400000, 0, 2, 0, 0, ""),
     ("F-002", "P-0002", 800000, 0, 5, 0, 0, 40000),
-    ("F-003", "P-0003", 500000, 1000, 4, 0, 0, ""),
     ("F-004", "P-0004", 8000, 0, 6, 0, 0, 10000),
-    ("F-005", "P-0005", 400000, 0, 1, 0, 0, ""),
-    ("F-006", "P-0006", 900000, 0, 8, 20000, 5000, 60000),
+    ("F-005", "P-0005", 500000, 1000, 4, 0, 0, ""),
+    ("F-006", "P-0006", 300000, 0, 3, 0, 0, ""),
+    ("F-007", "P-0007", 400000, 0, 1, 0, 0, ""),
+    ("F-008", "P-0008", 900000, 0, 8, 20000, 5000, 60000),
 )
 
 
@@ -319,7 +320,7 @@ class ShortLists(pystac.stac_io.DefaultStacIO):
 
 # --- parcels, labels, applicants, weather -------------------------------------------------------------------------
 def farm_of(x: float, y: float) -> str:
-    """The invented farm of a place: the square cut into two columns and three rows, counted from the north-west."""
+    """The invented farm of a place: the square cut into two columns and four rows, counted from the north-west."""
     column = int((x - WEST) * FARM_COLUMNS // (EAST - WEST))
     row = int((NORTH - y) * FARM_ROWS // (NORTH - SOUTH))
     return f"F-{row * FARM_COLUMNS + column + 1:03d}"
