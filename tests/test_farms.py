@@ -229,7 +229,10 @@ def test_the_worst_parcel_speaks_for_the_farm() -> None:
     farm = _gather(parcels, looks)["f"]
     assert (farm.status, farm.reason) == ("insufficient", "stale_look")
     assert "x" in farm.flags
-    assert len(farm.stands) == 3
+    assert [stand.parcel_id for stand in farm.stands] == ["a", "c"]  # what stands on `b` is not guessed
+    assert farm.planted_m2.mid == pytest.approx(farm.area_m2, rel=0.02)  # its planted land was seen all the same
+    assert farm.clear_looks == 69
+    assert farm.last_clear == date(2018, 9, 6)
 
 
 def test_flags_ask_for_a_person() -> None:
@@ -251,10 +254,13 @@ def test_flags_ask_for_a_person() -> None:
         declared_crop=["玉米", "potato", None, "Grassland", "maize", None, "rice"],
         declared_area_m2=[10_900.0, np.nan, np.nan, 11_100.0, 150_000.0, np.nan, np.nan],
     )
-    flags = {name: farm.flags for name, farm in _gather(parcels, looks).items()}
+    farms = _gather(parcels, looks)
+    flags = {name: farm.flags for name, farm in farms.items()}
+    declared = {name: stand.declared_crop for name, farm in farms.items() for stand in farm.stands}
+    assert declared == {"a": "maize", "b": "potato", "c": None, "d": "grassland", "e": "maize", "f": None, "g": None}
     assert flags == {
         "a": (),
-        "b": ("crop_doubtful",),  # what was declared is one of the two
+        "b": (),  # what was declared is one of the two: whether that is enough is the policy's word
         "c": ("crop_unknown",),
         "d": ("declared_area_differs", "declared_crop_differs"),
         "e": ("declared_area_unit",),

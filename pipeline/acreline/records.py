@@ -57,6 +57,8 @@ class Stand:
     """Crops that cannot be told apart at the confidence the model's card promises; one name means decided."""
     area_m2: Interval
     """Planted land of this stand."""
+    declared_crop: str | None = None
+    """Crop slug the farmer declared for the parcel; None where nothing, or no known word, was declared."""
     index_ratio: float | None = None
     """Growth index against the area-weighted mean of the same crop in the region; None where it cannot be known."""
     index_error: float | None = None

@@ -78,17 +78,32 @@ class Store:
         lock, holder = FileLock(self.root / "lock"), self.root / "log" / "holder.json"
         try:
             lock.acquire(timeout=0)
-        except Timeout as error:
-            raise BusyError(
-                f"{self.root.name}: another run holds this region: {_holder(holder)}",
-                hint="wait until it has ended; nothing was changed",
-            ) from error
+        except OSError as error:
+            if isinstance(error, Timeout):
+                raise BusyError(
+                    f"{self.root.name}: another run holds this region: {_holder(holder)}",
+                    hint="wait until it has ended; nothing was changed",
+                ) from error
+            raise _storage(error, self.root / "lock") from error
         try:
-            _write_text(holder, canonical_json({"run": run_id, "started": started}))
+            try:
+                self._sweep()
+                _write_text(holder, canonical_json({"run": run_id, "started": started}))
+            except OSError as error:
+                raise _storage(error, holder) from error
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                holder.unlink()
             lock.release()
+
+    def _sweep(self) -> None:
+        """Take away what killed runs left half made; nobody else writes here while the lock is held."""
+        for folder in (self.root / "parts", self.root / "publications"):
+            for left in sorted(folder.glob(".*")):
+                shutil.rmtree(left, ignore_errors=True)
+        for link in sorted(self.root.glob(".latest-*")):
+            link.unlink()
 
     # --- parts ------------------------------------------------------------------------------------------------
     def part(self, key: str) -> Part | None:
@@ -96,12 +111,14 @@ class Store:
         path = self.root / "parts" / key
         try:
             head = json.loads((path / "part.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        if any(not (path / name).is_file() or file_sha256(path / name) != sha for name, sha in head["files"].items()):
-            shutil.rmtree(path, ignore_errors=True)  # rotten: made again rather than used
-            return None
-        return Part(key, head["block_id"], path, tuple(SceneNote(**note) for note in head["notes"]))
+            seal = head.pop("seal")
+            if seal == digest(head) and all(file_sha256(path / name) == sha for name, sha in head["files"].items()):
+                notes = (SceneNote(**{**note, "green": tuple(note["green"])}) for note in head["notes"])
+                return Part(key, head["block_id"], path, tuple(notes))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            pass  # cut short, or not there at all
+        shutil.rmtree(path, ignore_errors=True)  # rotten: made again rather than used
+        return None
 
     def save_block(
         self, key: str, block: Block, looks: Looks, maps: Maps, notes: Sequence[SceneNote], classes: ClassTable
@@ -147,13 +164,14 @@ class Store:
                 )
             files = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
             head = {"block_id": block.block_id, "notes": [asdict(note) for note in notes], "files": files}
-            _write_text(staging / "part.json", canonical_json(head))
+            _write_text(staging / "part.json", canonical_json({**head, "seal": digest(head)}))
             if final.exists():
                 shutil.rmtree(final)
             staging.rename(final)
         except OSError as error:
-            shutil.rmtree(staging, ignore_errors=True)
             raise _storage(error, final) from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)  # renamed by now, unless something went wrong
         return Part(key, block.block_id, final, tuple(notes))
 
     def looks(self, parts: Iterable[Part]) -> Iterator[Looks]:
@@ -178,8 +196,8 @@ class Store:
     def staging(self) -> Iterator[Path]:
         """A folder to build a publication in; gone afterwards unless it was published."""
         path = self.root / "publications" / f".staging-{uuid.uuid4().hex[:8]}"
-        path.mkdir()
         try:
+            path.mkdir()
             yield path
         except OSError as error:
             raise _storage(error, path) from error
@@ -190,7 +208,8 @@ class Store:
         """Give a complete staging folder its manifest and name, and point `latest` at it in one step.
 
         Returns:
-            the publication's folder. A publication of the same content that is there already is kept as it is.
+            the publication's folder. A publication of the same content that is there already stays; files of it that
+            were edited or removed are put back.
         """
         files = {
             path.relative_to(staging).as_posix(): file_sha256(path)
@@ -207,6 +226,8 @@ class Store:
                     _sync(path)
             staging.rename(final)
             _sync(final.parent)
+        else:
+            _put_back(final, staging, {*files, "manifest.json"})
         link = self.root / f".latest-{uuid.uuid4().hex[:8]}"
         link.symlink_to(Path("publications") / publication_id)
         link.replace(self.root / "latest")
@@ -222,7 +243,7 @@ def read_manifest(publication: Path) -> dict[str, Any]:
     """
     try:
         manifest = json.loads((publication / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{publication}: no readable manifest.json", hint="give the OUT folder of a run") from error
     if not isinstance(manifest, dict):
         raise StoreError(f"{publication}: manifest.json is not a mapping", hint="publish the run again")
@@ -243,16 +264,18 @@ def open_publication(run: Path) -> Path:
 
 def verify_publication(publication: Path) -> list[str]:
     """Every file that is missing, changed or extra in a publication; an empty list means untouched since publishing."""
-    wanted: dict[str, str] = read_manifest(publication)["files"]
+    manifest = read_manifest(publication)
+    wanted = manifest.get("files")
+    if not isinstance(wanted, dict) or "publication_id" not in manifest:
+        raise StoreError(f"{publication}: manifest.json names no files", hint="it was edited: run the region again")
     found = {
         path.relative_to(publication).as_posix(): path
         for path in sorted(publication.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
+        if path.is_file() and path != publication / "manifest.json"
     }
     faults = [f"missing: {name}" for name in sorted(set(wanted) - set(found))]
     faults += [f"extra: {name}" for name in sorted(set(found) - set(wanted))]
     faults += [f"changed: {n}" for n in sorted(set(wanted) & set(found)) if file_sha256(found[n]) != wanted[n]]
-    manifest = read_manifest(publication)
     head = {name: value for name, value in manifest.items() if name not in ("publication_id", "files")}
     if digest([head, wanted]) != manifest["publication_id"]:
         faults.append("changed: manifest.json")
@@ -270,7 +293,7 @@ def _holder(path: Path) -> str:
     try:
         head = json.loads(path.read_text(encoding="utf-8"))
         return f"run {head['run']}, started {head['started']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "a run that has just started"
 
 
@@ -290,6 +313,17 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _put_back(final: Path, staging: Path, names: set[str]) -> None:
+    """Make a publication what it was when it was made, file by file, so that no reader finds it missing."""
+    for path in sorted(final.rglob("*")):
+        if path.is_file() and path.relative_to(final).as_posix() not in names:
+            path.unlink()
+    for name in sorted(names):
+        if not (final / name).is_file() or file_sha256(final / name) != file_sha256(staging / name):
+            (final / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / name).replace(final / name)
 
 
 def _storage(error: OSError, path: Path) -> StoreError:

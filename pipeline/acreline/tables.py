@@ -72,7 +72,7 @@ def _write(table: pa.Table, path: Path, required: Sequence[str] = ()) -> None:
         elif pa.types.is_timestamp(kind):
             kind = pa.timestamp("ms", tz="UTC")
         fields.append(pa.field(field.name, kind, nullable=field.name not in required))
-    cast = table.cast(pa.schema(fields, metadata=table.schema.metadata))
+    cast = table.cast(pa.schema(fields, metadata=table.schema.metadata), safe=False)  # drops parts of a millisecond
     pq.write_table(cast, path, compression="zstd", version="2.6")
 
 

@@ -71,11 +71,12 @@ def gather_farms(
     Returns:
         one record per farm id in `parcels`, sorted by it; farms of rejected parcels only have status rejected.
     """
-    facts = _parcel_facts(parcels, looks)
+    facts = _parcel_facts(parcels, looks, seasons)
+    words = _crop_words(crops)
+    facts["declared_slug"] = [words.get((_text(name) or "").strip().casefold()) for name in facts["declared_crop"]]
     stands = _stand_facts(facts, seasons, health, growth)
     in_crops = events[~has_code(events, "outside_growth")]
     struck = in_crops.groupby("parcel_id")["event"].agg(lambda names: "|".join(sorted(set(names))))
-    words = _crop_words(crops)
     farms = []
     by_farm: dict[Any, list[dict[str, Any]]] = {}
     for record in facts.to_dict("records"):
@@ -89,7 +90,7 @@ def gather_farms(
     return farms
 
 
-def _parcel_facts(parcels: Parcels, looks: Looks) -> pd.DataFrame:
+def _parcel_facts(parcels: Parcels, looks: Looks, seasons: Seasons) -> pd.DataFrame:
     """Parcels with planted land and clear looks, one row per input row, in farm and parcel order."""
     import pandas as pd
 
@@ -97,6 +98,9 @@ def _parcel_facts(parcels: Parcels, looks: Looks) -> pd.DataFrame:
     table["row"] = np.arange(len(table))
     table["farm_id"] = table["farm_id"].fillna("").astype(str)
     ids = table["parcel_id"].astype("string")
+    seen = seasons.drop_duplicates("parcel_id").set_index("parcel_id").reindex(ids)
+    table["views"] = seen["clear_looks"].fillna(0).to_numpy(dtype="int64")
+    table["last_view"] = seen["last_clear"].to_numpy()
     land = looks.evidence[looks.evidence["head"] == "land"]
     for name in ("planted", "bare", "unseen"):
         table[name] = by_parcel(land[land["cls"] == name], "prob", ids).fillna(0).to_numpy(dtype="float64")
@@ -125,7 +129,8 @@ def _planted(row: Mapping[str, Any]) -> Interval:
 
 def _stand_facts(facts: pd.DataFrame, seasons: Seasons, health: Health, growth: Growth) -> dict[int, list[StandFacts]]:
     """Stands of each input row that was looked at, with health class, vigour and the season's own facts."""
-    measured = facts[facts["status"].isin(["ok", "degraded", "insufficient"])]
+    # Of a parcel that cannot be judged the land is known, and what stands on it is not guessed.
+    measured = facts[facts["status"].isin(["ok", "degraded"])]
     key = ["parcel_id", "slot"]
     both = seasons.merge(health[[*key, "health", "vigour"]], on=key, how="left", validate="one_to_one")
     index = growth[[*key, "index_ratio", "index_error", "code"]].rename(columns={"code": "code_growth"})
@@ -142,6 +147,7 @@ def _stand_facts(facts: pd.DataFrame, seasons: Seasons, health: Health, growth: 
             crop_confidence=float(row["crop_confidence"]),
             crop_set=tuple(name for name in str(row["crop_set"]).split("|") if name),
             area_m2=_planted(row),
+            declared_crop=_text(row["declared_slug"]),
             index_ratio=_number(row["index_ratio"]),
             index_error=_number(row["index_error"]),
             code=next((code for code in str(row["code_growth"]).split("|") if code in WIDE_CODES), None),
@@ -163,7 +169,7 @@ def _make_farm(
     reason = next((_text(row["reason"]) for row in rows if row["status"] == status), None)
     kept = [row for row in rows if row["status"] != "rejected"]
     stands = tuple(stand for stand, *_ in own)
-    planted = {stand.parcel_id: stand.area_m2 for stand in stands}  # land once, however many crops it bears
+    planted = [_planted(row) for row in kept if row["status"] != "failed"]  # land once, however many crops it bears
     known = [stand for stand in stands if stand.crop != UNKNOWN]
     area_of: dict[str, float] = {}
     for stand in known:
@@ -174,8 +180,7 @@ def _make_farm(
     weight, whole = math.fsum(area for _, area in graded), math.fsum(stand.area_m2.mid for stand in stands)
     speaks = weight > 0 and weight >= MIN_GRADED_SHARE * whole
     vigour = math.fsum(grade * area for grade, area in graded) / weight if speaks else None
-    looked = {stand.parcel_id: (int(row["clear_looks"]), _day(row["last_clear"])) for stand, _, _, row in own}
-    views = [looked.get(str(row["parcel_id"]), (0, None)) for row in kept]
+    views = [(int(row["views"]), _day(row["last_view"])) for row in kept]
     days = [day for _, day in views if day is not None]
     names = sorted({name for row in kept for name in str(struck.get(str(row["parcel_id"]), "")).split("|") if name})
     return Farm(
@@ -184,7 +189,7 @@ def _make_farm(
         reason=None if status == "ok" else reason,
         parcel_ids=tuple(str(row["parcel_id"]) for row in rows),
         area_m2=math.fsum(float(row["area_m2"]) for row in kept),
-        planted_m2=sum(planted.values(), ZERO),
+        planted_m2=sum(planted, ZERO),
         sown_m2=math.fsum(stand.area_m2.mid for stand in stands),
         stands=stands,
         main_crop=main,
@@ -210,8 +215,6 @@ def _flags(
         sets.setdefault(stand.parcel_id, set()).update(stand.crop_set)
         if stand.crop == UNKNOWN:
             flags.add("crop_unknown")
-        elif len(stand.crop_set) != 1:
-            flags.add("crop_doubtful")
     for parcel in rows:
         if parcel["status"] == "degraded":
             flags.add(_text(parcel["reason"]) or "status_degraded")

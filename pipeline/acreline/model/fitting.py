@@ -20,6 +20,8 @@ from acreline.model.card import Architecture, SeasonAxis, build_member
 from acreline.model.labels import CROP_CLASSES, read_points, read_square
 from acreline.model.net import AcreNet, AcreNets
 
+HEALTH_WEIGHTS = {"normal": 0.25, "harvested": 0.3}
+"""Share of a class in the health loss where it is not 1: the common classes would drown the rest otherwise."""
 Progress = Callable[[int, int, float], None]
 """Called with (step, steps, loss)."""
 
@@ -146,12 +148,18 @@ def batch_loss(net: AcreNet, batch: Batch, recipe: Recipe) -> Tensor:
     ones = torch.ones(1, 1, len(batch.single_crop))
     loss = torch.zeros(())
     heads = zip(net.decode(y), net.auxiliary(y), net.auxiliary(row[..., pixels.shape[-1] :]), strict=True)
-    targets = ((batch.crop, batch.single_crop, 1.0), (batch.health, batch.single_health, recipe.health))
-    for (final, pixel, single), (mapped, listed, share) in zip(heads, targets, strict=True):
+    kinds = torch.tensor([HEALTH_WEIGHTS.get(name, 1.0) for name in HEALTH_CLASSES])
+    targets = (
+        (batch.crop, batch.single_crop, 1.0, torch.ones(len(CROP_CLASSES))),
+        (batch.health, batch.single_health, recipe.health, kinds),
+    )
+    for (final, pixel, single), (mapped, listed, share, kind) in zip(heads, targets, strict=True):
         true, true_alone = torch.from_numpy(mapped), torch.from_numpy(listed)[None, None]
-        loss = loss + share * _cross_entropy(final, true, weight, recipe.smoothing)
-        loss = loss + share * recipe.auxiliary * _cross_entropy(pixel, true, weight, recipe.smoothing)
-        loss = loss + share * _cross_entropy(single, true_alone, ones, recipe.smoothing)
+        weighted = weight * kind[true.clamp(min=0)]
+        loss = loss + share * _cross_entropy(final, true, weighted, recipe.smoothing)
+        loss = loss + share * recipe.auxiliary * _cross_entropy(pixel, true, weighted, recipe.smoothing)
+        weighted = ones * kind[true_alone.clamp(min=0)]
+        loss = loss + share * _cross_entropy(single, true_alone, weighted, recipe.smoothing)
     return loss
 
 

@@ -12,7 +12,7 @@ from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
 from acreline.credit.facts import Shown, show
 from acreline.credit.words import measured_words, rank_codes
-from acreline.records import Farm, Step
+from acreline.records import Farm, Stand, Step
 
 NAME = "evidence_bar"
 IMAGERY_CODES = frozenset({"few_clear_looks", "stale_look"})
@@ -30,6 +30,13 @@ class EvidenceBarSettings(Settings):
 
     min_clear_looks: int = Field(ge=1, description="clear looks the worst parcel needs in the season")
     max_days_since_clear: int = Field(ge=1, description="age of the oldest parcel's newest clear look, days")
+    agreed_confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="a crop that others cannot be told from passes where the farmer declared it and it is the first "
+        "answer with at least this probability; left out: it never passes",
+    )
     note_only: tuple[str, ...] = Field((), description="codes kept in the trail that do not refer, geometry_repaired")
 
 
@@ -47,6 +54,9 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
     }
     codes = _find_codes(farm, settings, context)
     notes = sorted(_raised(farm) & set(settings.note_only))
+    agreed = sorted({s.crop for s in farm.stands if _is_doubtful(s) and _agrees(s, settings)})
+    if agreed:
+        facts["declared_and_seen"] = show(", ".join(agreed))
     if notes:
         facts["notes"] = show(", ".join(notes))
     if not codes:
@@ -64,11 +74,21 @@ def _raised(farm: Farm) -> set[str]:
     return set(farm.flags) | events
 
 
+def _is_doubtful(stand: Stand) -> bool:
+    return stand.crop != "unknown" and len(stand.crop_set) != 1
+
+
+def _agrees(stand: Stand, settings: EvidenceBarSettings) -> bool:
+    """Two sources say the same: the satellite's first answer is what the farmer declared."""
+    bar = settings.agreed_confidence
+    return bar is not None and stand.declared_crop == stand.crop and stand.crop_confidence >= bar
+
+
 def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext) -> list[str]:
     codes: set[str] = _raised(farm)
     if any(stand.crop == "unknown" for stand in farm.stands):
         codes.add("crop_unknown")
-    if any(stand.crop != "unknown" and len(stand.crop_set) != 1 for stand in farm.stands):
+    if any(_is_doubtful(stand) and not _agrees(stand, settings) for stand in farm.stands):
         codes.add("crop_doubtful")
     status_code = None if farm.status == "ok" else (farm.reason or f"status_{farm.status}")
     if farm.status == "degraded" and status_code in settings.note_only:
