@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -107,6 +108,45 @@ def test_tagged_commands_are_at_least_well_formed(command: str, checkout: Path) 
     else:
         pytest.fail(f"nobody knows how to check {command!r}")
     assert done.returncode == 0, done.stderr
+
+
+def alike(told: list[str], found: list[str]) -> bool:
+    """Same words; numbers within a hundredth (another processor may round a pixel the other way)."""
+    number = re.compile(r"\d[\d,]*(?:\.\d+)?")
+    if [number.sub("#", line) for line in told] != [number.sub("#", line) for line in found]:
+        return False
+    pairs = zip(number.findall("\n".join(told)), number.findall("\n".join(found)), strict=True)
+    values = [(float(a.replace(",", "")), float(b.replace(",", ""))) for a, b in pairs]
+    return all(abs(a - b) <= max(0.01, 0.01 * abs(b)) for a, b in values)
+
+
+def test_two_tables_are_alike_or_not() -> None:
+    assert alike(["maize 72% 8,000"], ["maize 72% 8,000"])
+    assert alike(["accuracy 0.820"], ["accuracy 0.825"])
+    assert not alike(["accuracy 0.820"], ["accuracy 0.840"])
+    assert not alike(["maize 72%"], ["grassland 72%"])
+    assert not alike(["a"], ["a", "b"])
+
+
+def test_the_farm_table_of_the_readme_is_what_the_demo_prints(demo_run: Path) -> None:
+    from acreline.credit import decision_from_json
+    from acreline.desk import farm_rows, read_farms
+
+    publication = (demo_run / "latest").resolve()
+    trail = (publication / "trail.jsonl").read_text(encoding="utf-8").splitlines()
+    decisions = [decision_from_json(json.loads(line)) for line in trail]
+    rows = [f"| {' | '.join(row)} |" for row in farm_rows(read_farms(publication)[0], decisions)]
+    told = [line for line in README.splitlines() if re.match(r"\| F-\d+ \|", line)]
+    assert alike(told, rows)
+
+
+@pytest.mark.slow
+def test_the_accuracy_of_the_readme_and_the_card_is_what_the_evaluation_prints() -> None:
+    from acreline.trial import evaluate_on_demo
+
+    told = re.search(r"<!-- accuracy -->.*?```text\n(.*?)```", README, re.DOTALL)
+    assert told
+    assert alike(told[1].splitlines(), list(evaluate_on_demo("acrenet-xs")))
 
 
 @pytest.mark.parametrize("name", command_names())

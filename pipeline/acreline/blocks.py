@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from acreline.config import ReadSettings, SeasonSettings
-from acreline.errors import AcrelineError
+from acreline.errors import AcrelineError, StoreError
 from acreline.hashing import digest, pixel_code_digest
 from acreline.layers import PIXEL_M, Block, Scenes
 from acreline.plan import ClassTable, Plan, class_table
@@ -41,6 +41,17 @@ class BlockTask:
     root: Path
     key: str
     classes: ClassTable
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What stopped a block, in words that can be sent from another process."""
+
+    message: str
+    hint: str
+    """What to do next, or the traceback of what nobody foresaw."""
+    storage: bool = False
+    """The run folder cannot be written: that stops the run, since no other block could be kept either."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,9 @@ def measure_blocks(
     Returns:
         the parts, and which blocks were made, kept and failed. One block's trouble never stops another. A scene whose
         pixels, over all blocks, contradict its offset is set aside and the blocks it touched are measured without it.
+
+    Raises:
+        StoreError: the run folder cannot be written.
     """
     first = _measure(plan, blocks, scenes, store, executor, progress)
     implausible = implausible_scenes(first.parts)
@@ -128,23 +142,36 @@ def _measure(
     if progress is not None:
         progress(len(kept), len(blocks), "")
 
-    results: list[tuple[BlockTask, Future[Part] | None]]
-    results = [(task, executor.submit(measure_block, task) if executor is not None else None) for task in waiting]
+    results: list[tuple[BlockTask, Future[Part | Trouble] | None]]
+    results = [(task, executor.submit(try_block, task) if executor is not None else None) for task in waiting]
     for task, future in results:
         block_id = task.block.block_id
         try:
-            parts[block_id] = measure_block(task) if future is None else future.result()
-        except AcrelineError as error:
-            failed[block_id] = error.message
-            log.error("block failed", block=block_id, error=error.message, hint=error.hint)
-        except Exception as error:  # noqa: BLE001 - one block's trouble, whatever it is, must not stop the region
-            failed[block_id] = f"{type(error).__name__}: {error}"
-            log.error("block failed", block=block_id, error=failed[block_id], trace=traceback.format_exc())
+            done = try_block(task) if future is None else future.result()
+        except Exception as error:  # noqa: BLE001 - the executor's own: a worker that was killed, a lost scheduler
+            done = Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
+        if isinstance(done, Part):
+            parts[block_id] = done
+        elif done.storage:
+            raise StoreError(done.message, hint=done.hint)
+        else:
+            failed[block_id] = done.message
+            log.error("block failed", block=block_id, error=done.message, hint=done.hint)
         if progress is not None:
             progress(len(parts) + len(failed), len(blocks), block_id)
     whole = tuple(parts[block.block_id] for block in blocks if block.block_id in parts)
     made = tuple(part.block_id for part in whole if part.block_id not in kept)
     return Measured(whole, made, kept, failed, {})
+
+
+def try_block(task: BlockTask) -> Part | Trouble:
+    """`measure_block`, with its trouble as a value: one block's trouble, whatever it is, must not stop the region."""
+    try:
+        return measure_block(task)
+    except AcrelineError as error:
+        return Trouble(error.message, error.hint, storage=isinstance(error, StoreError))
+    except Exception as error:  # noqa: BLE001 - not every exception can be sent from one process to another
+        return Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def measure_block(task: BlockTask) -> Part:

@@ -6,12 +6,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, AcrelineError, ConfigError
 
@@ -19,7 +21,24 @@ if TYPE_CHECKING:
     from acreline.config import Region
     from acreline.run import RunResult
 
+
+class Stopped(Exception):  # noqa: N818 - no error: the user, or cron, asked for it
+    """Ctrl-C or SIGTERM, on its way past typer, which would make an exit code of its own of it."""
+
+
+class Commands(TyperGroup):
+    """The commands; an interruption of any of them reaches `main`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped from error
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Satellite scenes in, a farm's credit line out: each step open, measured and replayable.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -101,7 +120,7 @@ def search(region: RegionFile, as_of: AsOf = None) -> None:
     from acreline.search import search_scenes
 
     settings = read_region(region)
-    day = _day(as_of) or settings.as_of or min(settings.season.end, datetime.now().astimezone().date())
+    day = _day(as_of) or settings.as_of or min(settings.season.end, datetime.now(UTC).date())
     parcels = read_parcels(settings.parcels)
     scenes = search_scenes(parcels, settings.season, read_provider(settings), as_of=day)
     for scene in scenes.items:
@@ -282,7 +301,13 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
         from concurrent.futures import ProcessPoolExecutor
 
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:  # do not wait for blocks that nobody will look at
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in multiprocessing.active_children():
+                    child.terminate()
+                raise
     else:
         yield None
 
@@ -325,6 +350,7 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
 
     if table:
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         console = Console(width=None if sys.stdout.isatty() else 150)
@@ -333,7 +359,7 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
         for name in columns:
             grid.add_column(name, justify="right" if name in ("parcels", "mu", "ha", "limit") else "left")
         for row in farm_rows(result.farms, result.decisions):
-            grid.add_row(*row)
+            grid.add_row(*(escape(word) for word in row))
         console.print(grid)
     counts = read_manifest(result.publication)["counts"]
     for name in ("parcels", "farms", "scenes"):
@@ -353,17 +379,21 @@ def main() -> None:
     try:
         app()
     except AcrelineError as error:
-        if verbose:
-            raise
-        typer.echo(f"error: {error.message}", err=True)
-        typer.echo(f"hint: {error.hint}", err=True)
+        _complain(error, error.message, error.hint, verbose=verbose)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (Stopped, KeyboardInterrupt):
         typer.echo("stopped; what is done is kept: run the same command again to go on", err=True)
         sys.exit(EXIT_INCOMPLETE)
     except Exception as error:  # the last door: whatever it is, say it in one line
-        if verbose:
-            raise
-        typer.echo(f"error: {type(error).__name__}: {error}", err=True)
-        typer.echo("hint: this is a fault of acreline: run again with -v and report what it prints", err=True)
+        hint = "this is a fault of acreline: run again with -v and report what it prints"
+        _complain(error, f"{type(error).__name__}: {error}", hint, verbose=verbose)
         sys.exit(EXIT_BUG)
+
+
+def _complain(error: Exception, message: str, hint: str, *, verbose: bool) -> None:
+    from acreline.logs import redact
+
+    if verbose:
+        typer.echo(redact("".join(traceback.format_exception(error))), err=True)
+    typer.echo(f"error: {redact(' '.join(message.split()))}", err=True)
+    typer.echo(f"hint: {redact(' '.join(hint.split()))}", err=True)

@@ -52,11 +52,18 @@ def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, str]]:
 
 
 def read_farms(publication: Path) -> tuple[list[Farm], date]:
-    """The measured farms of a publication and the day they were judged on."""
+    """The measured farms of a publication and the day they were judged on.
+
+    Raises:
+        StoreError: the trail is missing or damaged.
+    """
     lines = _trail(publication)
     if not lines:
         raise StoreError(f"{publication}: an empty trail", hint="run the region again")
-    return [farm_from_json(line["farm"]) for line in lines], date.fromisoformat(lines[0]["as_of"])
+    try:
+        return [farm_from_json(line["farm"]) for line in lines], date.fromisoformat(lines[0]["as_of"])
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise _damaged(publication, f"a line holds no farm: {type(error).__name__}: {error}") from error
 
 
 def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[Decision]]:
@@ -128,4 +135,19 @@ def _trail(publication: Path) -> list[dict[str, Any]]:
         text = (publication / "trail.jsonl").read_text(encoding="utf-8")
     except OSError as error:
         raise StoreError(f"{publication}: no trail.jsonl", hint="run the region again") from error
-    return [json.loads(line) for line in text.splitlines()]
+    except UnicodeDecodeError as error:
+        raise _damaged(publication, error) from error
+    lines: list[dict[str, Any]] = []
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
+        try:
+            lines.append({"farm_id": None, **json.loads(line)})
+        except (ValueError, TypeError) as error:
+            raise _damaged(publication, f"line {number}: {error}") from error
+    return lines
+
+
+def _damaged(publication: Path, found: object) -> StoreError:
+    return StoreError(
+        f"{publication}: trail.jsonl is damaged: {found}",
+        hint="see what was changed with `acreline verify`, then run the region again",
+    )

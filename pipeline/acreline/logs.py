@@ -6,18 +6,19 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-_QUERY = re.compile(r"((?:https?|s3)://[^\s?\"']+)\?[^\s\"']+")
+_QUERY = re.compile(r"((?:https?|s3)://[^\s?\"']+)\?[^\s\"']+", re.IGNORECASE)
+_USER = re.compile(r"((?:https?|s3)://)[^\s/?@\"']+@", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """An address without its query: signatures and tokens live there."""
-    return _QUERY.sub(r"\1?...", text)
+    """An address without its query and its user: signatures, tokens and passwords live there."""
+    return _QUERY.sub(r"\1?...", _USER.sub(r"\1...@", text))
 
 
 def configure_logs(*, plain: bool, verbose: bool = False, file: Path | None = None) -> None:
@@ -33,6 +34,7 @@ def configure_logs(*, plain: bool, verbose: bool = False, file: Path | None = No
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
         _redact_event,
     ]
     structlog.configure(
@@ -44,7 +46,9 @@ def configure_logs(*, plain: bool, verbose: bool = False, file: Path | None = No
     renderer: Any = (
         structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
         if plain
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     handlers[0].setFormatter(_formatter(shared, renderer))
@@ -67,4 +71,14 @@ def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
 
 
 def _redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: redact(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: value if name.startswith("_") else _redacted(value) for name, value in event.items()}
+
+
+def _redacted(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {redact(str(name)): _redacted(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(inner) for inner in value]
+    return redact(str(value))

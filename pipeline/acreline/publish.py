@@ -273,7 +273,7 @@ def _contents(folder: Path) -> dict[str, str]:
         for path in sorted(folder.glob("*.parquet"))
         if path.name not in ("decisions.parquet",)
     }
-    trail = (folder / "trail.jsonl").read_text(encoding="utf-8").splitlines()
+    trail = (folder / "trail.jsonl").read_text(encoding="utf-8").removesuffix("\n").split("\n")
     contents["trail"] = digest([{k: v for k, v in _load(line).items() if k != "as_of"} for line in trail])
     return contents
 

@@ -78,12 +78,12 @@ class Store:
         lock, holder = FileLock(self.root / "lock"), self.root / "log" / "holder.json"
         try:
             lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BusyError(
+                f"{self.root.name}: another run holds this region: {_holder(holder)}",
+                hint="wait until it has ended; nothing was changed",
+            ) from error
         except OSError as error:
-            if isinstance(error, Timeout):
-                raise BusyError(
-                    f"{self.root.name}: another run holds this region: {_holder(holder)}",
-                    hint="wait until it has ended; nothing was changed",
-                ) from error
             raise _storage(error, self.root / "lock") from error
         try:
             try:
@@ -168,7 +168,7 @@ class Store:
             if final.exists():
                 shutil.rmtree(final)
             staging.rename(final)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             raise _storage(error, final) from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)  # renamed by now, unless something went wrong
@@ -326,10 +326,10 @@ def _put_back(final: Path, staging: Path, names: set[str]) -> None:
             (staging / name).replace(final / name)
 
 
-def _storage(error: OSError, path: Path) -> StoreError:
+def _storage(error: OSError | StoreError, path: Path) -> StoreError:
     where = path if path.exists() else path.parent
     free = shutil.disk_usage(where).free if where.exists() else 0
     return StoreError(
-        f"{path}: cannot be written: {error.strerror or error} ({free // 1_000_000} MB free)",
+        f"{path}: cannot be written: {getattr(error, 'strerror', None) or error} ({free // 1_000_000} MB free)",
         hint="free some space or give another folder with --out, then run again: what is done is kept",
     )

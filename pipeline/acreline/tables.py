@@ -11,10 +11,11 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acreline.errors import CreditError
 from acreline.records import Applicant, Decision, Farm, Interval, Stand
 from acreline.units import m2_to_mu
 
@@ -133,7 +134,11 @@ def stands_table(farms: Sequence[Farm]) -> pd.DataFrame:
 
 
 def write_decisions(decisions: Sequence[Decision], path: Path) -> None:
-    """One row per decision; the limit is a decimal with two places, empty for a referral."""
+    """One row per decision; the limit is a decimal with two places, empty for a referral.
+
+    Raises:
+        CreditError: a limit has more than 16 digits before the point.
+    """
     import pyarrow as pa
 
     table = pa.table(
@@ -141,7 +146,7 @@ def write_decisions(decisions: Sequence[Decision], path: Path) -> None:
             "farm_id": pa.array([d.farm_id for d in decisions], pa.string()),
             "outcome": pa.array([d.outcome for d in decisions], pa.string()),
             "limit": pa.array(
-                [None if d.limit is None else d.limit.quantize(Decimal("0.01")) for d in decisions],
+                [_cents(d) for d in decisions],
                 pa.decimal128(18, 2),
             ),
             "currency": pa.array([d.currency for d in decisions], pa.string()),
@@ -152,6 +157,17 @@ def write_decisions(decisions: Sequence[Decision], path: Path) -> None:
         }
     )
     _write(table, path)
+
+
+def _cents(decision: Decision) -> Decimal | None:
+    if decision.limit is None:
+        return None
+    if decision.limit >= Decimal(10) ** 16:
+        raise CreditError(
+            f"{decision.farm_id}: a limit of {decision.limit:.3E} {decision.currency} is more than a table can hold",
+            hint="check the numbers of the policy: a limit must stay below 1E+16",
+        )
+    return decision.limit.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
 
 
 # --- farms as JSON, for the trail and for deciding again ---------------------------------------------------------

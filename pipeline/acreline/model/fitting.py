@@ -17,6 +17,7 @@ from acreline.cubes import bin_series
 from acreline.layers import BANDS_20M, HEALTH_CLASSES
 from acreline.model.batches import Bank, Batch, Changes, draw_batch, points_bank, square_bank
 from acreline.model.card import Architecture, SeasonAxis, build_member
+from acreline.model.damage import HEALTH
 from acreline.model.labels import CROP_CLASSES, read_points, read_square
 from acreline.model.net import AcreNet, AcreNets
 
@@ -30,7 +31,7 @@ class Recipe(Settings):
     """How a checkpoint is made; the `recipe:` of a model's YAML file."""
 
     seed: int = 7
-    steps: int = Field(300, ge=1)
+    steps: int = Field(450, ge=1)
     bins: int = Field(14, ge=4, le=80)
     stem: int = Field(24, ge=4)
     width: int = Field(48, ge=8)
@@ -38,7 +39,7 @@ class Recipe(Settings):
     dropout: float = Field(0.1, ge=0, lt=1)
     points: tuple[str, ...] = ("france-2023",)
     squares: tuple[str, ...] = ("flanders-2019",)
-    members: int = Field(3, ge=1, le=10, description="networks whose log-probabilities are averaged")
+    members: int = Field(2, ge=1, le=10, description="networks whose log-probabilities are averaged")
     singles: int = Field(48, ge=2, description="fields without surroundings per step")
     mosaics: int = Field(3, ge=1, description="patches of single fields per step")
     crops: int = Field(2, ge=0, description="patches of real squares per step")
@@ -47,12 +48,12 @@ class Recipe(Settings):
     warm_up: float = Field(0.08, ge=0, lt=1)
     smoothing: float = Field(0.05, ge=0, lt=1)
     auxiliary: float = Field(0.4, ge=0)
-    health: float = Field(0.4, ge=0, description="weight of the health head's loss")
+    health: float = Field(1.5, ge=0, description="weight of the health head's loss")
     ema: float = Field(0.99, ge=0, lt=1)
     shift_days: float = 15
     stretch: float = 0.05
     drop: float = 0.5
-    damage: float = 0.35
+    damage: float = 0.5
     in_season: float = 0.2
 
     @property
@@ -176,6 +177,14 @@ def _normalise(net: AcreNet, banks: list[Bank], recipe: Recipe, rng: np.random.G
     bands = batch.x[:, :, :-2]
     net.mean[:-2] = torch.from_numpy(bands.mean(axis=(0, 1, 3, 4)))
     net.sd[:-2] = torch.from_numpy(bands.std(axis=(0, 1, 3, 4)))
+
+
+def add_normal_bias(net: AcreNets, bias: float) -> None:
+    """Raise the logit of `normal` in every member: fewer fields are called damaged."""
+    for member in net.members:
+        assert isinstance(member, AcreNet)
+        assert member.aux_health.bias is not None
+        member.aux_health.bias[HEALTH.index("normal")] += bias
 
 
 def predict_points(net: AcreNets, bank: Bank) -> npt.NDArray[np.float32]:

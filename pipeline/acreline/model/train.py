@@ -18,7 +18,7 @@ from acreline.layers import BANDS_20M, HEALTH_CLASSES
 from acreline.model.batches import Bank
 from acreline.model.calibrate import calibrated_probability, conformal_threshold, fit_temperature, measured_coverage
 from acreline.model.card import Card, ConformalSet, Source, save_model
-from acreline.model.fitting import Progress, Recipe, fit, read_banks
+from acreline.model.fitting import Progress, Recipe, add_normal_bias, fit, read_banks
 from acreline.model.folds import cross_validate, score_drawings
 from acreline.model.labels import CROP_CLASSES, CROP_SLOTS
 
@@ -82,9 +82,10 @@ def train_model(
     temperature = fit_temperature(folds.logits, folds.label)
     true_probability = calibrated_probability(folds.logits, temperature)[np.arange(len(folds.label)), folds.label]
     threshold = conformal_threshold(true_probability, ALPHA)
-    drawings = score_drawings(recipe, banks, progress)
+    drawings, bias = score_drawings(recipe, banks, progress)
     final = time.perf_counter()
     net = fit(recipe, banks, seed=recipe.seed, progress=progress)
+    add_normal_bias(net, bias)
     now = time.perf_counter()
     metrics = folds.metrics | {
         "conformal_sets": measured_coverage(folds.logits, folds.label, folds.group, ALPHA),
