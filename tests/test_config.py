@@ -268,10 +268,27 @@ def test_the_hint_of_a_key_inside_a_list(tmp_path):
 
 
 # --- what comes with the package ----------------------------------------------------------------------------------
-def test_the_json_schema_of_region_files_is_current():
-    kept = (REGIONS / "region.schema.json").read_text(encoding="utf-8")
-    made = json.dumps(Region.model_json_schema(), indent=2, sort_keys=True) + "\n"
-    assert kept == made, "write it again: json.dumps(Region.model_json_schema(), indent=2, sort_keys=True) + newline"
+@pytest.mark.parametrize(
+    ("model", "kind", "word"),
+    [
+        (Region, "regions", "region"),
+        (Provider, "providers", "provider"),
+        (Crop, "crops", "crop"),
+        (Policy, "policies", "policy"),
+    ],
+)
+def test_the_json_schema_for_editors_is_current(model, kind, word):
+    kept = (packaged_configs() / kind / f"{word}.schema.json").read_text(encoding="utf-8")
+    made = json.dumps(model.model_json_schema(), indent=2, sort_keys=True) + "\n"
+    assert kept == made, "write it again: json.dumps(<Model>.model_json_schema(), indent=2, sort_keys=True) + newline"
+
+
+@pytest.mark.parametrize("kind", ["regions", "providers", "crops", "policies"])
+def test_every_packaged_settings_file_names_its_schema(kind):
+    for path in sorted((packaged_configs() / kind).glob("*.yaml")):
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith("# yaml-language-server: $schema="), path.name
+        assert (path.parent / first.rpartition("=")[2]).is_file(), path.name
 
 
 @pytest.mark.parametrize("path", sorted(REGIONS.glob("*.yaml")), ids=lambda path: path.stem)
