@@ -17,7 +17,7 @@ CLASSES = {
     "sunflower": "B",
     "soybean": "B",
     "potato": "B",
-    "vegetables": "AB",
+    "vegetables": "B",
     "pulses": "B",
     "perennial": "AB",
 }

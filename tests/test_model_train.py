@@ -23,8 +23,8 @@ from acreline.model.calibrate import (
 )
 from acreline.model.card import SeasonAxis, load_model
 from acreline.model.damage import DRAWN, HEALTH, draw_damage, red_edge_index, weak_label
-from acreline.model.fitting import Recipe, fit, predict_points, predict_square, read_banks
-from acreline.model.folds import fold_of_group
+from acreline.model.fitting import Recipe, add_normal_bias, fit, predict_points, predict_square, read_banks
+from acreline.model.folds import fold_of_group, normal_bias
 from acreline.model.labels import (
     CROP_CLASSES,
     IGNORED,
@@ -248,6 +248,28 @@ def test_a_recipe_with_a_slip_is_refused():
     with pytest.raises(ConfigError, match="recipe: stepz: Extra inputs are not permitted") as caught:
         check_recipe({"stepz": 3})
     assert "steps" in caught.value.hint
+
+
+def test_false_alarms_are_held_down_by_hand():
+    normal, flood, harvested = (HEALTH.index(name) for name in ("normal", "flood", "harvested"))
+    logits = np.zeros((10, len(HEALTH)), np.float32)
+    logits[:, normal] = 5
+    logits[:3, flood] = [6, 7, 9]  # three undamaged fields look flooded, by 1, 2 and 4
+    logits[3, [flood, harvested]] = [8, 9]  # called harvested: no alarm
+    bias = normal_bias(logits, 0.1)  # one alarm in ten may stay
+    assert 2 < bias < 2.01
+    logits[:, normal] += bias
+    assert (logits.argmax(axis=1) == flood).sum() == 1
+    assert normal_bias(logits, 0.1) == pytest.approx(0.0, abs=1e-3)
+    assert normal_bias(logits[:0], 0.1) == 0.0
+
+
+def test_the_bias_makes_every_member_calmer():
+    banks = [points_bank(make_points(), AXIS)]
+    net = fit(TINY.model_copy(update={"members": 2, "squares": (), "steps": 1}), banks, seed=1)
+    x = torch.rand(1, 8, 8, 16, 16)
+    add_normal_bias(net, 50.0)
+    assert (net(x)[1].argmax(dim=1) == HEALTH.index("normal")).all()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():

@@ -289,7 +289,7 @@ def test_the_crontab_line_of_the_readme_runs_without_a_terminal(repo: Path, tmp_
     """Under `env -i`, with the five time fields taken off and the README's folder replaced by this checkout."""
     command = " ".join(crontab_line(repo).split()[5:])
     place = tmp_path / "acreline"
-    (place / "runs").mkdir(parents=True)
+    place.mkdir()
     for name in ("configs", "data"):
         (place / name).symlink_to(repo / name)
     venv_bin = Path(sys.executable).parent

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -16,7 +17,7 @@ import structlog
 from acreline.config import ReadSettings, SeasonSettings
 from acreline.errors import AcrelineError, StoreError
 from acreline.hashing import digest, pixel_code_digest
-from acreline.layers import PIXEL_M, Block, Scenes
+from acreline.layers import Block, Scenes
 from acreline.plan import ClassTable, Plan, class_table
 from acreline.reflectance import GreenCount, judge_offset
 from acreline.store import Part, Store
@@ -96,7 +97,7 @@ def measure_blocks(
         StoreError: the run folder cannot be written.
     """
     first = _measure(plan, blocks, scenes, store, executor, progress)
-    implausible = implausible_scenes(first.parts)
+    implausible = implausible_scenes(first.parts, scenes)
     if not implausible:
         return first
     for scene_id, why in implausible.items():
@@ -107,14 +108,28 @@ def measure_blocks(
     return replace(second, made=tuple(sorted({*first.made, *made})), implausible=implausible)
 
 
-def implausible_scenes(parts: Sequence[Part]) -> dict[str, str]:
-    """Scenes whose pixels under parcels, over all blocks together, say that the offset was taken off wrongly."""
+def implausible_scenes(parts: Sequence[Part], scenes: Scenes) -> dict[str, str]:
+    """Scenes whose pixels under parcels, over all blocks together, say that the offset was taken off wrongly.
+
+    Winter scenes are too bare to be checked: where most of the checked scenes whose offset was settled in the same way
+    fail, all scenes settled that way are set aside with them.
+    """
     counts: dict[str, GreenCount] = {}
     for part in parts:
         for note in part.notes:
             counts[note.scene_id] = counts.get(note.scene_id, GreenCount()) + GreenCount(*note.green)
     verdicts = {scene_id: judge_offset(count) for scene_id, count in sorted(counts.items())}
-    return {scene_id: f"{v.code}: {v.detail}" for scene_id, v in verdicts.items() if not v.ok}
+    wrong = {scene_id: f"{v.code}: {v.detail}" for scene_id, v in verdicts.items() if not v.ok}
+    ways: dict[tuple[int, str], list[str]] = {}
+    for scene in scenes.items:
+        ways.setdefault((scene.dn_offset, re.sub(r"[-\d.]+", "", scene.offset_how)), []).append(scene.scene_id)
+    for (_, how), members in ways.items():
+        checked = [name for name in members if name in verdicts and verdicts[name].code != "not_checked"]
+        failed = [name for name in checked if name in wrong]
+        if len(checked) > 1 and 2 * len(failed) > len(checked):
+            why = f"{len(failed)} of {len(checked)} checked scenes whose offset was settled alike ({how}) contradict it"
+            wrong |= {name: why for name in members if name not in wrong}
+    return dict(sorted(wrong.items()))
 
 
 def _measure(
@@ -129,6 +144,7 @@ def _measure(
     parts: dict[str, Part] = {}
     failed: dict[str, str] = {}
     waiting: list[BlockTask] = []
+    spare: dict[str, Part] = {}
     for block in blocks:
         mine = block_scenes(block, scenes)
         key = part_key(plan, block, mine)
@@ -136,9 +152,11 @@ def _measure(
         if part is not None and not _worth_another_try(part, mine):
             parts[block.block_id] = part
             continue
+        if part is not None:
+            spare[block.block_id] = part
         season, read, model = plan.region.season, plan.provider.read, plan.region.model
         waiting.append(BlockTask(block, mine, season, read, model, plan.base, store.root, key, classes))
-    kept = tuple(parts)
+    kept = list(parts)
     if progress is not None:
         progress(len(kept), len(blocks), "")
 
@@ -154,6 +172,10 @@ def _measure(
             parts[block_id] = done
         elif done.storage:
             raise StoreError(done.message, hint=done.hint)
+        elif block_id in spare:  # what was read last time is not lost because a server is worse today
+            parts[block_id] = spare[block_id]
+            kept.append(block_id)
+            log.warning("block kept as it was", block=block_id, error=done.message, hint=done.hint)
         else:
             failed[block_id] = done.message
             log.error("block failed", block=block_id, error=done.message, hint=done.hint)
@@ -161,7 +183,7 @@ def _measure(
             progress(len(parts) + len(failed), len(blocks), block_id)
     whole = tuple(parts[block.block_id] for block in blocks if block.block_id in parts)
     made = tuple(part.block_id for part in whole if part.block_id not in kept)
-    return Measured(whole, made, kept, failed, {})
+    return Measured(whole, made, tuple(kept), failed, {})
 
 
 def try_block(task: BlockTask) -> Part | Trouble:
@@ -195,20 +217,10 @@ def _model(name: str, base: Path | None) -> Model:
 
 def block_scenes(block: Block, scenes: Scenes) -> Scenes:
     """The scenes of the block's own tile whose footprint touches what the block reads."""
-    import shapely
-    from pyproj import Transformer
+    from acreline.imagery import may_touch
 
-    row, col, height, width = block.read_window
-    left, top = block.origin_x + col * PIXEL_M, block.origin_y - row * PIXEL_M
-    corners = (left, top - height * PIXEL_M, left + width * PIXEL_M, top)
-    to_lonlat = Transformer.from_crs(block.crs, "EPSG:4326", always_xy=True)
-    window = shapely.box(*to_lonlat.transform_bounds(*corners))
-    mine = tuple(
-        scene
-        for scene in scenes.items
-        if scene.tile == block.tile
-        and (scene.geometry is None or window.intersects(shapely.geometry.shape(dict(scene.geometry))))
-    )
+    here = [scene for scene in scenes.items if scene.tile == block.tile]
+    mine = tuple(scene for scene, touches in zip(here, may_touch(here, block), strict=True) if touches)
     return replace(scenes, items=mine, set_aside=(), completeness={})
 
 

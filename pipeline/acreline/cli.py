@@ -377,14 +377,14 @@ def main() -> None:
     """Entry point: errors become a message, a hint and an exit code; a traceback only with -v."""
     verbose = any(argument in ("-v", "--verbose") for argument in sys.argv[1:])
     try:
-        app()
+        app(prog_name="acreline")
     except AcrelineError as error:
         _complain(error, error.message, error.hint, verbose=verbose)
         sys.exit(error.exit_code)
     except (Stopped, KeyboardInterrupt):
         typer.echo("stopped; what is done is kept: run the same command again to go on", err=True)
         sys.exit(EXIT_INCOMPLETE)
-    except Exception as error:  # the last door: whatever it is, say it in one line
+    except Exception as error:  # noqa: BLE001 - the last door: whatever it is, say it in one line
         hint = "this is a fault of acreline: run again with -v and report what it prints"
         _complain(error, f"{type(error).__name__}: {error}", hint, verbose=verbose)
         sys.exit(EXIT_BUG)

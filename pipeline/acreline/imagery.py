@@ -317,6 +317,12 @@ def _window_lonlat(block: Block) -> shapely.Geometry | None:
     return shapely.box(west - d, south - d, east + d, north + d)
 
 
+def may_touch(scenes: Sequence[Scene], block: Block) -> list[bool]:
+    """For each scene whether its footprint leaves it open that it has pixels in what the block reads."""
+    window = _window_lonlat(block)
+    return [not _misses(scene, window) for scene in scenes]
+
+
 def _misses(scene: Scene, window: shapely.Geometry | None) -> bool:
     """True only where the item's own footprint says so beyond doubt."""
     if scene.geometry is None or window is None:

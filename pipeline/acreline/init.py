@@ -26,7 +26,7 @@ TEMPLATE = """\
 name: {name}
 
 # One crop year, in UTC days: from the sowing of winter crops to the last harvest of the next autumn.
-# South of the equator the year is turned round: for example from 1 April to 15 June of the next year.
+# The model that comes with acreline was taught this very year, October to December of the next: another is refused.
 season: {{start: {start}, end: {end}}}
 
 # Nothing acquired after this day is used. Left out: the season's end, or today if that is earlier.

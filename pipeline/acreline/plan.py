@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acreline.config import Crop, Policy, Provider, Region, read_crops, read_policy, read_provider
+from acreline.errors import ConfigError, InputError
 from acreline.hashing import file_sha256
-from acreline.layers import HEALTH_CLASSES
+from acreline.layers import BANDS, HEALTH_CLASSES, TimeAxis
 
 if TYPE_CHECKING:
     from acreline.credit import CompiledPolicy
     from acreline.model import Model
+
+MOST_DAYS_BEFORE = 92
+MOST_DAYS_LATE = 31
+"""How far a season may start or end before, and after, the year a model was trained on."""
 
 ClassTable = dict[str, dict[str, list[str]]]
 """Layer -> code -> [name, colour, Chinese name, English name]."""
@@ -49,18 +54,52 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     Raises:
         ConfigError: something named is missing or does not fit.
     """
-    from acreline.credit import compile_policy
+    from acreline.credit import assess_credit, compile_policy
     from acreline.events import check_detectors
     from acreline.model import load_model
 
     base = region.file.parent if region.file else None
+    _check_keys(region)
     crops = read_crops(region)
     policy = read_policy(region.policy, base)
+    compiled = compile_policy(policy)
     provider = read_provider(region)
-    model = load_model(region.model, base)
+    missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
+    if missing:
+        raise ConfigError(
+            f"provider {provider.name!r}: bands {missing} have no asset",
+            hint="name them under `bands:` of the provider",
+        )
+    model = load_model(region.model, base, crops=crops)
+    _check_season(region, model.card.axis.of(region.season.end.year))
     check_detectors(region.events)
     day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
-    return Plan(region, day, provider, crops, policy, compile_policy(policy), model)
+    assess_credit([], compiled, as_of=day)  # a policy that is not valid that day is refused before the night's work
+    return Plan(region, day, provider, crops, policy, compiled, model)
+
+
+def _check_keys(region: Region) -> None:
+    """An input that is named and not read would stand in the manifest as if it had spoken."""
+    for key in ("statistics", "normals", "known_events", "previous_run"):
+        if getattr(region, key) is not None:
+            raise ConfigError(
+                f"{key}: not read by this version of acreline", hint=f"take {key!r} out of the region file"
+            )
+    for key in ("applicants", "weather"):
+        path = getattr(region, key)
+        if path is not None and not path.is_file():
+            raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")
+
+
+def _check_season(region: Region, axis: TimeAxis) -> None:
+    """The network knows one crop year by heart: a season that lies elsewhere would be read in the wrong months."""
+    season = region.season
+    early, late = (season.start - axis.start).days, (season.end - axis.end).days
+    if not -MOST_DAYS_BEFORE <= early <= MOST_DAYS_LATE or not -MOST_DAYS_BEFORE <= late <= MOST_DAYS_LATE:
+        raise ConfigError(
+            f"season {season.start} to {season.end} does not fit the model's year {axis.start} to {axis.end}",
+            hint=f"take a season near {axis.start} to {axis.end}, or a model trained for this one",
+        )
 
 
 def class_table(plan: Plan) -> ClassTable:

@@ -137,8 +137,10 @@ def scenes_table(scenes: Scenes, measured: Measured) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for scene in scenes.items:
         found = verdicts.get(scene.scene_id, {})
-        trouble = next((v for v in ("unreadable", "missing_asset", "implausible") if v in found), None)
-        status = trouble or ("used" if "used" in found else "outside")
+        trouble = next((v for v in ("implausible", "unreadable", "missing_asset") if v in found), None)
+        used = "used" if "used" in found and trouble != "implausible" else None
+        status = used or trouble or "outside"
+        flags = (*scene.flags, f"partly_{trouble}") if used and trouble else scene.flags
         rows.append(
             {
                 "scene_id": scene.scene_id,
@@ -146,13 +148,13 @@ def scenes_table(scenes: Scenes, measured: Measured) -> pd.DataFrame:
                 "tile": scene.tile,
                 "pass_id": scene.pass_id,
                 "status": status,
-                "reason": trouble,
-                "detail": found[trouble] if trouble else None,
+                "reason": trouble or (None if used else "outside"),
+                "detail": found[trouble] if trouble else None if used else "touches no block with parcels",
                 "cloud_percent": scene.cloud_percent,
                 "baseline": scene.baseline,
                 "dn_offset": scene.dn_offset,
                 "offset_how": scene.offset_how,
-                "flags": "|".join(scene.flags),
+                "flags": "|".join(flags),
             }
         )
     for aside in scenes.set_aside:

@@ -14,7 +14,7 @@ import structlog
 from acreline.blocks import Progress, measure_blocks
 from acreline.config import Region
 from acreline.credit import assess_credit
-from acreline.errors import NotPublishedError
+from acreline.errors import NotPublishedError, SourceError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels, read_applicants
 from acreline.geo import place_parcels, split_blocks
@@ -27,7 +27,7 @@ from acreline.plan import plan_run
 from acreline.publish import Facts, publish_run
 from acreline.records import Decision, Farm
 from acreline.search import search_scenes
-from acreline.seasons import describe_seasons
+from acreline.seasons import describe_seasons, judged_only, without_guesses
 from acreline.store import Store
 from acreline.weather import read_weather
 from acreline.yields import estimate_yields
@@ -80,19 +80,22 @@ def run_region(
     applicants = read_applicants(region.applicants)
     weather = read_weather(region.weather, as_of=day)
     scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
-    parcels = place_parcels(parcels, scenes)
     log.info("scenes found", region=region.name, **scenes.completeness)
+    _refuse_empty(region, parcels, scenes)
+    parcels = place_parcels(parcels, scenes)
 
-    blocks = split_blocks(parcels, scenes, region.block_px)
+    blocks = split_blocks(parcels, scenes, region.block_px, cache=store.root / "coverage")
     measured = measure_blocks(plan, blocks, scenes, store, executor=executor, progress=progress)
 
     looks = merge_looks(store.looks(measured.parts))
     seasons = describe_seasons(looks, crops, plan.model.calibration, region.season, as_of=day, weather=weather)
     failed = {pid: "block_failed" for b in blocks if b.block_id in measured.failed for pid in b.coverage.parcel_ids}
     parcels = judge_parcels(parcels, looks, seasons, failed, region.evidence, as_of=day)
-    health = score_health(looks, seasons)
-    events = detect_events(looks, seasons, health, region.events, weather)
-    growth = measure_growth(looks, seasons, crops, weather)
+    judged = judged_only(seasons, parcels)
+    health = score_health(looks, judged)
+    events = detect_events(looks, judged, health, region.events, weather)
+    growth = measure_growth(looks, judged, crops, weather)
+    seasons = without_guesses(seasons, parcels)
 
     farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, applicants)
     farms = estimate_yields(farms, crops)
@@ -106,9 +109,22 @@ def run_region(
     )
 
 
+def _refuse_empty(region: Region, parcels: Parcels, scenes: Scenes) -> None:
+    """A catalogue that gives nothing is a source that is not there, not a county without satellite images."""
+    if scenes.items or (parcels["status"] == "rejected").all():
+        return
+    received = scenes.completeness.get("received", 0)
+    raise SourceError(
+        f"{region.name}: {scenes.provider} gave no usable scene of {region.season.start} to {region.season.end} "
+        f"({received} received, {len(scenes.set_aside)} set aside)",
+        hint="see `acreline search` for what was set aside and why; the old publication stays",
+    )
+
+
 def _guard(region: Region, parcels: Parcels, store: Store) -> None:
     """The safety breaker: a run in which too many parcels failed does not replace an earlier publication."""
-    share = float((parcels["status"] == "failed").mean())
+    lost = (parcels["status"] == "failed") | (parcels["reason"] == "no_tile")
+    share = float(lost.mean())
     if share > region.max_failed_share and store.latest is not None:
         raise NotPublishedError(
             f"{region.name}: not published: {share:.0%} of the parcels failed (limit {region.max_failed_share:.0%})",

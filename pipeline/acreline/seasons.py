@@ -26,7 +26,7 @@ from acreline.curves import (
 )
 from acreline.doors import check_seasons
 from acreline.errors import ContractError
-from acreline.layers import UNKNOWN, Calibration, Looks, Seasons, Weather
+from acreline.layers import UNKNOWN, Calibration, Looks, Parcels, Seasons, Weather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,26 @@ EMERGING_NDVI = 0.4
 NEAR_PEAK = 0.9
 
 STAGES = ("bare", "emerging", "growing", "peak", "senescing", "harvested", "permanent", UNKNOWN)
+
+
+def judged_only(seasons: Seasons, parcels: Parcels) -> Seasons:
+    """The seasons of parcels that may be judged: one that is too small or too little seen is nobody's neighbour."""
+    return Seasons(seasons[_is_judged(seasons, parcels)].reset_index(drop=True))
+
+
+def without_guesses(seasons: Seasons, parcels: Parcels) -> Seasons:
+    """The same rows; of a parcel that may not be judged the looks stay, and crop and confidence are not told."""
+    guesses = ~_is_judged(seasons, parcels)
+    told = seasons.copy()
+    told.loc[guesses, "crop"] = UNKNOWN
+    told.loc[guesses, "crop_confidence"] = 0.0
+    told.loc[guesses, "crop_set"] = ""
+    return Seasons(told)
+
+
+def _is_judged(seasons: Seasons, parcels: Parcels) -> pd.Series[bool]:
+    judged = parcels.loc[parcels["status"].isin(["ok", "degraded"]), "parcel_id"]
+    return seasons["parcel_id"].isin(judged)
 
 
 def describe_seasons(

@@ -155,7 +155,8 @@ class Talk(StacApiIO):
 
     def _late(self, reason: str) -> SourceError:
         return SourceError(
-            f"{self.provider.name}: {self.page} of {self.host}: {reason}, beyond the deadline of {self.provider.deadline_s:g} s",
+            f"{self.provider.name}: {self.page} of {self.host}: {reason}, "
+            f"beyond the deadline of {self.provider.deadline_s:g} s",
             hint="run again later, or raise `deadline_s` of the provider",
         )
 
