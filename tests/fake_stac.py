@@ -98,6 +98,8 @@ class FakeStac:
     """Next links for GET instead of POST, and no POST advertised."""
     extra_query: str = ""
     """Added to the addresses the server hands out, e.g. `sig=SECRET`."""
+    grants_limit: bool = False
+    """The first page holds as many items as are asked for, beyond `page_size` too."""
     search_host: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     faults: dict[int, list[Fault]] = field(default_factory=dict)
@@ -217,6 +219,8 @@ class FakeStac:
     def _page(self, number: int, asked: dict[str, Any]) -> dict[str, Any]:
         pages = self._all_pages()
         features = pages[number - 1] if number <= len(pages) else []
+        if self.grants_limit and number == 1 and int(asked.get("limit", 0)) > self.page_size:
+            features = self.items[: int(asked["limit"])]
         follow = self.next_of(number, len(pages)) if self.next_of else number + 1 if number < len(pages) else None
         links: list[dict[str, Any]] = []
         if follow is not None and self.get_links:

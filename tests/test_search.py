@@ -162,6 +162,16 @@ def test_empty_pages_without_end_are_an_error() -> None:
         search(api.url)
 
 
+def test_a_full_last_page_that_lost_its_next_link_is_an_error() -> None:
+    items = make_fifty()
+    words = {"page_size": 20, "grants_limit": True, "next_of": lambda page, _: page + 1 if page < 2 else None}
+    with FakeStac(items, **words) as api:
+        with pytest.raises(SourceError, match="last page was full and had no next link, received 40, there are more"):
+            search(api.url, page_size=20)
+    with FakeStac(items[:40], **words) as api:
+        assert len(search(api.url, page_size=20).items) == 40
+
+
 def test_f05_a_next_link_that_repeats_is_named() -> None:
     with FakeStac(make_fifty(), next_of=lambda page, _: min(page + 1, 2)) as api:
         with pytest.raises(SourceError, match=r"round in a circle: the next link of page 2 .*token 'page:2'") as caught:
@@ -207,7 +217,7 @@ def test_f09_an_answer_that_cannot_be_read_is_tried_again_then_named(kind: str, 
 def test_a_sign_in_page_is_named() -> None:
     with FakeStac(make_fifty()) as api:
         api.fault(1, "bytes", body=b"<html>", headers={"Content-Type": "text/html; charset=utf-8"}, times=99)
-        with pytest.raises(SourceError, match="page 1 of .*: 6 bytes of text/html that are not whole JSON"):
+        with pytest.raises(SourceError, match=r"page 1 of .*: 6 bytes of text/html that are not whole JSON"):
             search(api.url)
 
 

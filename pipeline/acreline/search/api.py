@@ -141,9 +141,24 @@ def _read_query(talk: Talk, search: ItemSearch, provider: Provider, tally: Tally
             raise _repeats(provider, f"pages {number - 1} and {number} brought no new items ({where})")
         if empty > MAX_EMPTY_PAGES:
             raise _repeats(provider, f"{empty} pages in a row were empty, each with a next link ({where})")
+    if stated is None and number > 0 and len(features) >= provider.page_size:
+        _ask_beyond(talk, search, provider, len(ids))
     if stated is not None and len(ids) < stated:
         raise SourceError(
             f"{provider.name}: catalogue said {stated} items, received {len(ids)}",
+            hint="the list is not complete and is not used; " + AGAIN,
+        )
+
+
+def _ask_beyond(talk: Talk, search: ItemSearch, provider: Provider, received: int) -> None:
+    """A full last page may have lost its next link: one request with a larger limit tells, where the server grants it."""
+    talk.page = "a page beyond the last"
+    body = {**search.get_parameters(), "limit": received + 1}
+    page = talk.fetch(search.url, str(search.method), None, body)
+    items = page.get("features")
+    if isinstance(items, list) and len(items) > received:
+        raise SourceError(
+            f"{provider.name}: the last page was full and had no next link, received {received}, there are more",
             hint="the list is not complete and is not used; " + AGAIN,
         )
 
