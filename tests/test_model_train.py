@@ -152,7 +152,7 @@ def test_an_unknown_label_file_and_an_unknown_class_are_refused(tmp_path, monkey
 
 def test_fields_are_numbered_by_connected_code():
     codes = np.array([[5, 5, 0], [7, 5, 5], [5, 7, 7]])
-    assert number_fields(codes).tolist() == [[1, 1, 0], [2, 1, 1], [3, 4, 4]]
+    assert number_fields(codes).tolist() == [[1, 1, 0], [3, 1, 1], [2, 4, 4]]
     snake = np.array([[1, 1, 1], [0, 0, 1], [1, 1, 1]])
     assert number_fields(snake).max() == 1
 

@@ -147,7 +147,7 @@ def read_square(path: Path) -> Square:
 
 
 def number_fields(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-    """Label raster -> number of each 4-connected patch of one code, from 1 in reading order; 0 = no label."""
+    """Label raster -> number of each 4-connected patch of one code, from 1 by code and place; 0 = no label."""
     height, width = codes.shape
     number = np.where(codes > 0, np.arange(1, height * width + 1).reshape(codes.shape), 0)
     while True:  # the lowest number walks through its patch
@@ -162,8 +162,11 @@ def number_fields(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
             number[behind] = np.where(same, np.minimum(low, number[behind]), number[behind])
         if np.array_equal(before, number):
             break
-    names = np.unique(number)
-    return np.searchsorted(names, number).astype(np.int32) + np.int32(names[0] != 0)
+    names = np.unique(number[number > 0])
+    ranked = names[np.argsort(codes.ravel()[names - 1], kind="stable")]  # by code, then in reading order
+    rank = np.zeros(height * width + 1, np.int32)
+    rank[ranked] = np.arange(1, len(ranked) + 1)
+    return rank[number]
 
 
 def refuse_test_square(name: str) -> None:

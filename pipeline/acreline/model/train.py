@@ -37,7 +37,7 @@ REMARKS = (
     "Crops are scored against farmers' declarations, one main crop a year; two crops in one year are not taught.",
     "The health head learned damage drawn into real series and rules, no field visit: not validated.",
     "Trained on western Europe. Nothing here is evidence for Chinese crops, parcels or years.",
-    "False alarms were held down on the very drawings they are counted on; lodging and hail, and frost, stay near unseen.",
+    "False alarms were held down on the very drawings they are counted on; lodging, hail and frost are hardly found.",
     "Potato, vegetables, pulses, soybean and perennials are known from few fields: not to be relied on.",
     "Against the random forest, cross-validation shows no clear gain (differences under 5 points mean nothing here).",
     "Points carry B08 in the place of B8A, which their source lacks.",
