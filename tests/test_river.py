@@ -252,6 +252,17 @@ def test_a_dead_provider_exits_4_and_leaves_the_old_publication(repo: Path, tmp_
     assert Store(tmp_path / "out").latest == first.publication
 
 
+def test_a_catalogue_that_gives_nothing_exits_4_and_leaves_the_old_publication(repo: Path, tmp_path: Path) -> None:
+    catalog = copy_scenes(repo, tmp_path / "catalog", keep=20)
+    region = own_region(repo, tmp_path, catalog=str(catalog / "catalog.json"))
+    first = run_region(read_region(region), Store(tmp_path / "out"))
+    shutil.rmtree(catalog)
+    copy_scenes(repo, tmp_path / "catalog", keep=1, skip=117)
+    done = acreline("run", str(region), "--out", str(tmp_path / "out"))
+    says(done, 4, "gave no usable scene of 2017-10-01 to 2018-12-15", "1 received, 1 set aside")
+    assert Store(tmp_path / "out").latest == first.publication
+
+
 def test_a_damaged_asset_is_named_and_the_run_goes_on(repo: Path, tmp_path: Path) -> None:
     catalog = copy_scenes(repo, tmp_path / "catalog", keep=25)
     hurt = [path for path in sorted(catalog.rglob("B11.tif")) if list(path.parent.glob("*.json"))][3]

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import signal
 import sys
 import traceback
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
     from acreline.run import RunResult
 
 
-class Stopped(Exception):  # noqa: N818 - no error: the user, or cron, asked for it
-    """Ctrl-C or SIGTERM, on its way past typer, which would make an exit code of its own of it."""
+class Stopped(Exception):  # noqa: N818 - the user, or cron, asked for it
+    """Ctrl-C or SIGTERM on its way past typer, which has an exit code of its own for it."""
 
 
 class Commands(TyperGroup):
@@ -68,10 +71,7 @@ def options(
 
 
 @app.command()
-def demo(
-    context: typer.Context,
-    out: Out = None,
-) -> None:
+def demo(context: typer.Context, out: Out = None) -> None:
     """Run the packaged real demo region from scenes to limits and open the door to the report."""
     from acreline.config import packaged_configs
 
@@ -155,30 +155,27 @@ def _run(
     scheduler: str | None = None,
     scheduled: bool = False,
 ) -> None:
-    import uuid
-
     import structlog
 
     from acreline.config import read_region
     from acreline.logs import configure_logs
     from acreline.store import Store
 
-    plain = scheduled or not sys.stderr.isatty()
-    configure_logs(plain=plain, verbose=context.obj["verbose"])
+    plain, verbose = scheduled or not sys.stderr.isatty(), context.obj["verbose"]
+    configure_logs(plain=plain, verbose=verbose)
     region = read_region(path)
     day = _day(as_of)
     store = Store(out or Path("runs") / region.name)
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     run_id = uuid.uuid4().hex[:12]
     with store.locked(run_id, started):
-        configure_logs(
-            plain=plain, verbose=context.obj["verbose"], file=store.root / "log" / f"{started[:10]}_{run_id}.jsonl"
-        )
+        file = store.root / "log" / f"{started[:10]}_{run_id}.jsonl"
+        configure_logs(plain=plain, verbose=verbose, file=file)
         structlog.contextvars.bind_contextvars(region=region.name, run=run_id)
         from acreline.run import run_region
 
-        with _stop_on_term(), _executor(workers, scheduler) as executor, _progress(shown=not plain) as progress:
-            result = run_region(region, store, as_of=day, executor=executor, progress=progress)
+        with _executor(workers, scheduler) as pool, _progress(shown=not plain) as told, _stop_on_term(told) as step:
+            result = run_region(region, store, as_of=day, executor=pool, progress=step)
     _tell(result, region, table=not scheduled)
     if result.failed_blocks:
         raise typer.Exit(EXIT_INCOMPLETE)
@@ -297,9 +294,6 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
         with Client(scheduler) as client:
             yield client.get_executor()
     elif workers > 1:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
             try:
                 yield pool
@@ -331,15 +325,22 @@ def _progress(*, shown: bool) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _stop_on_term() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: what is done is kept."""
+def _stop_on_term(progress: Any) -> Iterator[Any]:
+    """SIGTERM ends a run as Ctrl-C does; asked again at each step, since destructors swallow what a signal raises."""
+    asked: list[int] = []
 
-    def stop(_signal: int, _frame: Any) -> None:
+    def stop(number: int, _frame: Any) -> None:
+        asked.append(number)
         raise KeyboardInterrupt
+
+    def step(done: int, total: int, what: str) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        progress(done, total, what)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
+        yield step
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -30,8 +30,8 @@ def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = 
         yield (
             farm.farm_id,
             str(len(farm.parcel_ids)),
-            f"{m2_to_mu(farm.area_m2):.1f}",
-            f"{m2_to_ha(farm.area_m2):.2f}",
+            "-" if farm.area_m2 is None else f"{m2_to_mu(farm.area_m2):.1f}",
+            "-" if farm.area_m2 is None else f"{m2_to_ha(farm.area_m2):.2f}",
             crop if confidence is None else f"{crop} {confidence:.0%}",
             farm.health,
             "-" if decision.limit is None else f"{decision.limit:,} {decision.currency}",

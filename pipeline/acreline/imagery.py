@@ -248,8 +248,12 @@ def _read_files(parts: Sequence[_Part], block: Block, options: Mapping[str, str]
             part.dn20[BANDS_20M.index(band)] = settle_dn(values, part.scene.dn_offset)
 
     with Fetcher(read, hosts) as fetcher, ThreadPoolExecutor(read.threads) as pool:
-        for done in [pool.submit(read_one, part, band) for part in parts for band in ASSETS]:
-            done.result()
+        try:
+            for done in [pool.submit(read_one, part, band) for part in parts for band in ASSETS]:
+                done.result()
+        except BaseException:  # stopped by a person or a signal: what is not begun is not read
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def settle_dn(values: npt.NDArray[Any], dn_offset: int) -> npt.NDArray[np.uint16]:

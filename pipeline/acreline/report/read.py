@@ -64,7 +64,7 @@ def read_trails(publication: Path) -> dict[str, list[Row]]:
     """
     path = publication / "trail.jsonl"
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     except FileNotFoundError as error:
         raise StoreError(f"{path}: no such file", hint=_AGAIN) from error
     except (OSError, ValueError) as error:
