@@ -211,7 +211,7 @@ def _farm(owner: int, parcels: gpd.GeoDataFrame) -> Farm:
         status=status,
         reason=reasons[0] if reasons else None,
         parcel_ids=tuple(mine["id"]),
-        area_m2=float(good["metrics:area"].sum()),
+        area_m2=float(mine["metrics:area"].sum()) if len(good) else None,
         planted_m2=_interval(planted, 0.04),
         sown_m2=planted,
         stands=stands,
@@ -258,7 +258,17 @@ def _decide(farm: Farm) -> Decision:
         trail.append(Step("capacity", None, money, "capacity", True, None, facts, *words))
         cap = "The cap per mu does not bind.", "每亩上限未起作用。"
         trail.append(
-            Step("crop_cap_per_mu", money, money, "cap_not_binding", False, None, {"cap": "CNY 900 per mu"}, *cap)
+            Step(
+                "crop_cap_per_mu",
+                money,
+                money,
+                "cap_not_binding",
+                False,
+                None,
+                {"cap": "CNY 900 per mu"},
+                *cap,
+                {"cap": "每亩900元"},
+            )
         )
         down = "Limits are rounded down to CNY 500.", "额度向下取整至500元。"
         trail.append(Step("round", money, rounded, "rounded", money != rounded, None, {}, *down))

@@ -98,7 +98,8 @@ def make_farm(changes: Mapping[str, Any] | None = None, farm_id: str = "F") -> F
     planted = sum((stand.area_m2 for stand in stands), ZERO)
     applicant = raw["applicant"]
     if applicant is not None:
-        money = {name: Decimal(value) for name, value in applicant.items() if name != "person_id"}
+        given = {"existing_debt": 0, **applicant}  # null is a debt that nobody gave
+        money = {n: None if value is None else Decimal(value) for n, value in given.items() if n != "person_id"}
         applicant = Applicant(farm_id, applicant.get("person_id"), **money)
     return Farm(
         farm_id=farm_id,
@@ -264,6 +265,11 @@ OTHER_ROOMS = [
     "crop_unknown",
     "crop_not_in_region",
     "declared_crop_differs",
+    "declared_crop_unknown",
+    "ground_unseen",
+    "crop_set_not_priced",
+    "debt_unknown",
+    "applicant_unknown",
     "declared_area_differs",
     "declared_area_unit",
     "event_flood",
@@ -421,6 +427,62 @@ def test_lines_are_the_same_bytes_whatever_the_order() -> None:
     assert forward == backward[::-1]
     assert json.loads(forward[11])["limit"] == "60000"
     assert forward == [decision_line(assess_credit([farm], policy, as_of=AS_OF)[0]) for farm in farms]
+
+
+NAMES = {"maize": ("Maize", "玉米"), "potato": ("Potato", "马铃薯"), "rapeseed": ("Rapeseed", "油菜")}
+BAR = {"min_clear_looks": 6, "max_days_since_clear": 60, "agreed_confidence": 0.6}
+
+
+def test_crops_are_called_by_their_names_in_both_languages() -> None:
+    named = compile_policy(house_policy({"evidence_bar": BAR}), NAMES)
+    assert named.version == house({"evidence_bar": BAR}).version  # words change no limit
+    doubtful = {"crop": "maize", "crop_set": ["maize", "potato"], "declared": "maize", "confidence": 0.729}
+    farm = make_farm({"stands": [{**doubtful, "mu": 100, "value_low": 2e5, "value_high": 4e5}]})
+    bar, per_mu = decide(farm, named).trail[:2]
+    assert bar.code == "evidence_met"
+    assert bar.text_en.endswith(
+        "to look. Maize was taken because you declared it and the satellite's first answer agrees (72 %)."
+    )
+    assert bar.text_zh.endswith("。按玉米计算，因为您申报的作物与卫星的首要判断一致（72%）。")
+    assert bar.evidence["declared_and_seen"] == "Maize"
+    assert bar.evidence_zh["declared_and_seen"] == "玉米"
+    assert bar.evidence_zh["clear_looks"] == "12次"
+    assert per_mu.evidence["crops"] == "Maize or Potato 100 mu x 600 CNY/mu"
+    assert per_mu.evidence_zh["crops"] == "玉米或马铃薯 100亩 × 600元/亩"
+    missing = make_farm({"stands": [{"crop": "rapeseed", "mu": 1, "value_low": 1, "value_high": 2}]})
+    step = decide(missing, named).trail[1]
+    assert step.text_en.startswith("This policy has no amount per mu for: Rapeseed.")
+    assert step.text_zh.startswith("本政策没有以下作物的每亩额度：油菜，")
+    odd = compile_policy(house_policy({"evidence_bar": BAR}), {"maize": ("{maize}", "{玉米}")})
+    assert "{maize} was taken" in decide(farm, odd).trail[0].text_en
+
+
+def test_a_trail_of_before_the_chinese_values_still_reads() -> None:
+    raw = decision_to_json(decide(make_farm({"flags": ["crop_doubtful"]})))
+    assert raw["trail"][1]["evidence_zh"]["indicative_limit"] == "60,000元"
+    assert all(set(step["evidence_zh"]) == set(step["evidence"]) for step in raw["trail"])
+    for step in raw["trail"]:
+        del step["evidence_zh"]
+    assert decision_from_json(raw).trail[1].evidence_zh == {}
+
+
+def test_every_rule_has_a_title_and_every_code_words_on_the_page() -> None:
+    from acreline.report.words import WORDS
+
+    titles = {name: rule.title for name, rule in rules_folder.load_rules().items()}
+    assert titles.items() <= WORDS["rule"].items()
+    rule_codes = {code for rule in rules_folder.load_rules().values() for code in rule.reasons}
+    assert set(known_codes()) - rule_codes <= set(WORDS["flag"])  # a rule's own codes come with their sentence
+    facts = [step.evidence for policy in (house(), house({"evidence_bar": BAR})) for changes in (
+        {}, {"flags": ["crop_doubtful"], "applicant": {"requested": 1, "person_id": "P"}}, {"clear_looks": -1},
+        {"stands": [{"crop": "maize", "mu": 5, "value_low": 400, "value_high": 900}]},
+        {"stands": [{"crop": "rapeseed", "mu": 5, "value_low": 400, "value_high": 900}]},
+    ) for step in decide(make_farm(changes), policy).trail]  # fmt: skip
+    assert {name for fact in facts for name in fact} <= set(WORDS["fact"])
+
+
+def test_a_farm_whose_land_has_no_area_is_no_fault_of_its_numbers() -> None:
+    assert decide(replace(make_farm(), area_m2=None)).reasons == ("crop_cap_per_mu",)
 
 
 def test_a_broken_line_is_refused() -> None:

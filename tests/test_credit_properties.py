@@ -107,8 +107,32 @@ def test_higher_value_never_lowers(farm: Farm, more: float) -> None:
 def test_lower_debt_and_longer_record_never_lower(farm: Farm, debt: Decimal, years: int) -> None:
     applicant = farm.applicant
     assert applicant is not None
+    assert applicant.existing_debt is not None
     lower = replace(applicant, existing_debt=min(debt, applicant.existing_debt))
     never_worse(farm, replace(farm, applicant=replace(lower, record_years=applicant.record_years + years)))
+
+
+@MANY
+@given(farms())
+def test_a_debt_that_nobody_gave_never_makes_a_limit(farm: Farm) -> None:
+    assert farm.applicant is not None
+    decision = decide(replace(farm, applicant=replace(farm.applicant, existing_debt=None)))
+    assert decision.outcome == "refer"
+    assert {"debt_unknown"} <= {step.code for step in decision.trail}
+    assert all("indicative_limit" not in step.evidence for step in decision.trail if step.rule == "requested")
+
+
+@MANY
+@given(farms(), st.sets(st.sampled_from(sorted(CAPS))))
+def test_more_doubt_between_crops_never_raises(farm: Farm, more: set[str]) -> None:
+    first, *rest = farm.stands
+    doubtful = replace(first, crop_set=(first.crop, *sorted(more - {first.crop})))
+    bar = {"evidence_bar": {"min_clear_looks": 6, "max_days_since_clear": 60, "note_only": ["crop_doubtful"]}}
+    one, other = (
+        assess_credit([f], house(bar), as_of=AS_OF)[0] for f in (farm, replace(farm, stands=(doubtful, *rest)))
+    )
+    if one.limit is not None and other.limit is not None:
+        assert other.limit <= one.limit
 
 
 @MANY
@@ -140,6 +164,7 @@ def test_limits_are_whole_capped_and_explained(farm: Farm) -> None:
     assert farm.applicant is not None
     assert farm.value is not None
     debt = farm.applicant.existing_debt
+    assert debt is not None
     assert decision.limit % 100 == 0
     assert 0 <= decision.limit <= max(300_000 - debt, Decimal(0))
     assert decision.limit <= max(Decimal(farm.value.low) * Decimal("0.4") - debt, Decimal(0))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +24,7 @@ from acreline.doors import check_parcels
 from acreline.errors import InputError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels, read_applicants
+from acreline.farms.edges import edge_pixels, perimeter_m
 from acreline.farms.gather import _planted, area_flag
 from acreline.growth import measure_growth
 from acreline.health import score_health
@@ -108,7 +110,9 @@ def test_every_parcel_keeps_one_status() -> None:
     }
     assert judged.loc["d", "detail"] == "4 clear looks (needs 6)"
     last = max(day for day in days["e"])
-    assert judged.loc["e", "detail"] == f"newest clear look {(AS_OF - last).days} days before 2018-12-15 (at most 60)"
+    assert judged.loc["e", "detail"] == f"newest clear look on {last}, older than 60 days"
+    later = _judge(parcels, missing, as_of=AS_OF + timedelta(days=1)).set_index("parcel_id")
+    assert later.loc["e", "detail"] == judged.loc["e", "detail"]  # a night without news writes nothing new
     assert judged.loc["f", "detail"].startswith("7 full pixels (needs 8), ")
 
 
@@ -198,13 +202,15 @@ def test_a_corner_does_not_speak_for_the_whole_farm() -> None:
 
 
 def test_farms_of_rejected_parcels_only_come_out() -> None:
-    parcels = made_parcels({"a": "f", "b": "g"}, status=["ok", "rejected"], reason=[None, "no_geometry"])
+    parcels = made_parcels(
+        {"a": "f", "b": "g"}, status=["ok", "rejected"], reason=[None, "no_geometry"], area_m2=[1e4, np.nan]
+    )
     farms = _gather(parcels, _maize(["a"]))
     lost = farms["g"]
     assert (lost.status, lost.reason, lost.area_m2, lost.stands, lost.parcel_ids) == (
         "rejected",
         "no_geometry",
-        0.0,
+        None,
         (),
         ("b",),
     )
@@ -265,7 +271,7 @@ def test_flags_ask_for_a_person() -> None:
         "d": ("declared_area_differs", "declared_crop_differs"),
         "e": ("declared_area_unit",),
         "f": ("event_late_failed",),
-        "g": ("declared_crop_differs",),
+        "g": ("declared_crop_unknown",),
     }
 
 
@@ -284,7 +290,48 @@ def test_events_in_the_crop_reach_the_farm() -> None:
 def test_bare_ground_is_not_planted() -> None:
     farm = _gather(made_parcels({"a": "f"}), _maize(["a"], planted=0.6))["f"]
     assert farm.planted_m2.mid == 6_000
-    assert farm.planted_m2.low == farm.planted_m2.high == 6_000  # the made parcel has no edge pixels
+    # 400 m of outline run past 40 pixels, though the made parcel cuts none: 1.645 x 0.29 x sqrt(40) x 100 m2
+    assert farm.planted_m2.low == pytest.approx(6_000 - 301.7, abs=1)
+    assert farm.planted_m2.high == pytest.approx(6_000 + 301.7, abs=1)
+
+
+def test_outlines_are_measured_with_their_holes() -> None:
+    lat = 100 / 111_195
+    lon = lat / math.cos(math.radians(lat / 2))
+    square = shapely.box(3, 0, 3 + lon, lat)
+    ring = shapely.Polygon(
+        square.exterior.coords, [shapely.box(3 + lon / 4, lat / 4, 3 + lon / 2, lat / 2).exterior.coords]
+    )
+    two = shapely.MultiPolygon([square, shapely.box(4, 0, 4 + lon, lat)])
+    shapes = gpd.GeoSeries([square, None, two, shapely.Polygon(), ring, shapely.Point(3, 0)], crs="EPSG:4326")
+    assert perimeter_m(shapes) == pytest.approx([400, 0, 800, 0, 500, 0], rel=0.01)
+    assert len(perimeter_m(gpd.GeoSeries([], crs="EPSG:4326"))) == 0
+
+
+def test_an_outline_along_the_pixels_is_no_surer() -> None:
+    cover, full, outline = np.array([100.0, 90.0, 0.0]), np.array([100.0, 64.0, 5.0]), np.array([400.0, 400.0, 0.0])
+    assert edge_pixels(cover, full, outline).tolist() == [40.0, 52.0, 0.0]
+
+
+@given(st.floats(0, 1e4), st.floats(0, 1e4), st.floats(0, 1e5), st.floats(0, 1e5))
+def test_a_longer_outline_is_never_surer(cover: float, full: float, outline: float, more: float) -> None:
+    two = edge_pixels(np.full(2, cover), np.full(2, full), np.array([outline, outline + more]))
+    assert 0 <= two[0] <= two[1]
+
+
+def test_ground_that_was_never_seen_asks_for_a_person() -> None:
+    looks = _maize(["a", "b", "c"])
+    cover = {"a": 40_000, "b": 60_000, "c": 60_000}
+    unseen = pd.DataFrame(
+        [{**looks.evidence.iloc[0].to_dict(), "parcel_id": name, "head": "land", "cls": "unseen", "prob": px, "n_px": 0}
+         for name, px in cover.items()]
+    )  # fmt: skip
+    land = looks.evidence[(looks.evidence["head"] == "land") & (looks.evidence["cls"] == "planted")]
+    looks.evidence.loc[land.index, "prob"] = [1_000_000 - cover[name] for name in land["parcel_id"]]
+    seen = Looks(looks.passes, pd.concat([looks.evidence, unseen], ignore_index=True), looks.land)
+    farms = _gather(made_parcels(dict(zip("abc", "fgh", strict=True))), seen, failed={"c": "block_failed"})
+    assert [farms[name].flags for name in "fgh"] == [(), ("ground_unseen",), ("incomplete",)]
+    assert farms["g"].planted_m2.low == pytest.approx(9_400 - 302, abs=2)
 
 
 def test_planted_land_by_hand() -> None:
@@ -416,5 +463,35 @@ def test_files_give_the_same_farms_back() -> None:
 
     farms = list(_gather(made_parcels({"a": "f", "b": "g"}), _maize(["a"])).values())
     assert [farm_from_json(farm_to_json(farm)) for farm in farms] == farms
-    assert farms_table(farms)["status"].tolist() == ["ok", "failed"]
+    table = farms_table(farms)
+    assert table["status"].tolist() == ["ok", "failed"]
     assert isinstance(stands_table(farms), pd.DataFrame)
+
+
+def test_a_part_never_stands_for_the_farm() -> None:
+    from acreline.tables import farms_table
+
+    parcels = made_parcels(
+        {"a": "f", "b": "f", "c": "g", "d": "g", "e": "h"},
+        status=["ok", "ok", "ok", "rejected", "ok"],
+        reason=[None, None, None, "no_geometry", None],
+        area_m2=[10_000.0, 20_000.0, 10_000.0, np.nan, 10_000.0],
+    )
+    farms = _gather(parcels, _maize(["a", "b", "c", "e"]), failed={"b": "block_failed"})
+    assert farms["f"].planted_m2.mid == 10_000  # what is known of it, and no statement about the farm
+    table = farms_table(list(farms.values())).set_index("farm_id")
+    assert table["status"].tolist() == ["failed", "rejected", "ok"]
+    partial = ["planted_mu", "planted_mu_low", "planted_mu_high", "sown_mu", "main_crop", "vigour", "value_low"]
+    partial += ["value_mid", "value_high", "currency"]
+    assert table.loc[["f", "g"], partial].isna().all(axis=None)
+    assert table.loc[["f", "g"], "health"].tolist() == ["unknown", "unknown"]
+    assert table.loc["f", ["area_m2", "area_mu"]].tolist() == pytest.approx([30_000, 45])
+    assert table.loc["g", ["area_m2", "area_mu"]].isna().all()  # nobody knows how large the undrawn parcel is
+    assert table.loc["h", "planted_mu"] == 15
+    assert table.loc["h", "main_crop"] == "maize"
+
+
+def test_a_debt_that_is_not_given_is_not_none(tmp_path: Path) -> None:
+    assert read_applicants(_file(tmp_path, "farm_id,requested\nf,1\n"))["f"].existing_debt is None
+    found = read_applicants(_file(tmp_path, "farm_id,existing_debt\nf,\ng,0\n"))
+    assert (found["f"].existing_debt, found["g"].existing_debt) == (None, Decimal(0))

@@ -102,6 +102,15 @@ def test_the_network_names_the_class() -> None:
     assert table.loc[["a", "b", "c"], "health_confidence"].tolist() == pytest.approx([0.7, 0.8, 0.0], abs=0.002)
 
 
+def test_a_class_with_less_than_half_of_the_probability_is_not_published() -> None:
+    said = {"a": {"normal": 0.45, "drought": 0.3, "flood": 0.25}, "b": {"normal": 0.55, "drought": 0.45, "flood": 0.0}}
+    table = score_health(*_fields(SEVEN, health=said)).set_index("parcel_id")
+    assert table.loc[["a", "b", "c"], "health"].tolist() == ["unknown", "normal", "unknown"]
+    assert table.loc["a", "health_confidence"] == pytest.approx(0.45, abs=0.002)
+    assert table.loc["a", "code"] == "health_doubtful|no_normal"
+    assert table.loc[["b", "c"], "code"].tolist() == ["no_normal", "no_normal"]  # said nothing is not doubtful
+
+
 def test_a_field_never_seen_clear_has_no_vigour() -> None:
     looks = made_looks({"m": MAIZE}, {"m": []}, {"m": SURE})
     seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)

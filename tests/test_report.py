@@ -237,8 +237,17 @@ def test_trail_keeps_order_words_and_money_as_text(told: dict[str, Any]) -> None
     assert [step["rule"] for step in farm["trail"]] == ["evidence_bar", "capacity", "crop_cap_per_mu", "round"]
     assert Decimal(farm["trail"][-1]["after"]) == Decimal(farm["limit"])
     assert farm["reasons"] == [["capacity", *farm["trail"][1]["text"]]]
-    assert farm["trail"][2]["evidence"] == [["cap", "CNY 900 per mu"]]
+    assert farm["trail"][2]["evidence"] == [["cap", "CNY 900 per mu", "每亩900元"]]
+    assert farm["trail"][0]["evidence"][0][1] == farm["trail"][0]["evidence"][0][2]  # a trail without Chinese values
     assert told["totals"]["limits"] == [["CNY", str(sum(Decimal(f["limit"] or 0) for f in told["farms"]))]]
+
+
+def test_a_refused_farm_shows_no_part_as_the_whole(told: dict[str, Any]) -> None:
+    farm = _farm(told, farm_name(9))
+    assert farm["status"] == "rejected"
+    assert (farm["planted"], farm["sown"], farm["crop"], farm["value"]) == ([None] * 3, None, None, None)
+    assert farm["health"] == "unknown"
+    assert (farm["mu"], farm["ha"], farm["acres"]) == (None, None, None)
 
 
 def test_a_farm_without_a_decision_says_so(copy: Path) -> None:

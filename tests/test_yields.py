@@ -114,6 +114,31 @@ def test_value_by_hand() -> None:
     assert made.value.high == pytest.approx(13_200 * math.exp(1.6448536 * sigma))
 
 
+def test_doubt_between_crops_widens_the_value() -> None:
+    crops = {
+        "maize": crop(),
+        "grassland": crop("grassland", price_per_kg=Sourced(value=0.5, cv=0.2, source="test")),
+        "potato": crop("potato", yield_kg_per_ha=Sourced(value=40_000, cv=0.1, source="test")),
+        "soybean": crop("soybean", price_per_kg=None),
+        "cotton": crop("cotton", price_currency="EUR", price_per_kg=Sourced(value=0.01, cv=0.2, source="test")),
+    }
+
+    def made(*names: str) -> Stand:
+        return estimate_yields([farm(stand(crop_set=("maize", *names)))], crops)[0].stands[0]
+
+    alone, wide = made(), made("grassland", "potato", "soybean", "cotton", "hemp")
+    assert alone.value is not None
+    assert wide.value is not None
+    # another crop's yield is its normal one: the growth index was measured among fields of maize
+    cv = combine_cv(math.sqrt(0.18**2 + 0.08**2 + 0.18**2), 0.2)
+    assert wide.value.low == pytest.approx(log_normal(6000 * 0.5, cv).low)
+    cv = combine_cv(math.sqrt(0.18**2 + 0.1**2 + 0.18**2), 0.12)
+    assert wide.value.high == pytest.approx(log_normal(40_000 * 2, cv).high)
+    assert (wide.value.mid, wide.yield_kg_per_ha, wide.code) == (alone.value.mid, alone.yield_kg_per_ha, None)
+    only = made("soybean", "hemp", "cotton")
+    assert (only.value, only.code) == (alone.value, "crop_set_not_priced")
+
+
 def test_area_ends_multiply_on_the_value_ends() -> None:
     narrow, wide = one(stand()), one(stand(area_m2=Interval(8_000, 10_000, 11_000)))
     assert narrow.value is not None

@@ -30,6 +30,8 @@ MIN_NEIGHBOURS = 5
 MIN_SPREAD = 0.02
 """Fields that are all alike to better than this index difference are not ranked any finer: it is the sensor's noise."""
 MAX_VIGOUR = 5.0
+MIN_CONFIDENCE = 0.5
+"""A class that has not even half of the probability is not published as what the field is."""
 NORMAL_COLUMNS = ("crop", "week", "ndvi", "ndvi_sd")
 
 
@@ -46,7 +48,8 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
         normals: usual NDVI by crop and ISO week, columns crop, week, ndvi, ndvi_sd; or None.
 
     Returns:
-        one row per (parcel, slot): health class (`unknown` where the network said nothing) with its probability;
+        one row per (parcel, slot): health class with its probability (`unknown` where the network said nothing, or with
+        code health_doubtful where its best class has a probability below 0.5);
         vigour, None with code few_neighbours (fewer than 5 others) or no_look (no clear look in the window);
         vigour_normal, None with code no_normal; `evidence` is a JSON list of the passes used.
 
@@ -65,7 +68,10 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
     few = comparable & np.isnan(vigour)
     normal = _against_normal(table, crop, len(seasons), normals)
     health, confidence = _network_voice(looks, seasons)
+    doubtful = (health != UNKNOWN) & (confidence < MIN_CONFIDENCE)
+    health = np.where(doubtful, UNKNOWN, health)
     codes = {
+        "health_doubtful": doubtful,
         "no_look": ~sums["ndvi"].notna().to_numpy(),
         "few_neighbours": few,
         "no_normal": np.isnan(normal),

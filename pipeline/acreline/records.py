@@ -78,7 +78,8 @@ class Applicant:
     farm_id: str
     person_id: str | None = None
     requested: Decimal | None = None
-    existing_debt: Decimal = Decimal(0)
+    existing_debt: Decimal | None = None
+    """None: not given, which is not the same as none."""
     record_years: int = 0
     insured_sum: Decimal = Decimal(0)
     household_need: Decimal = Decimal(0)
@@ -94,10 +95,14 @@ class Farm:
     reason: str | None
     """Code of the worst parcel's reason; None when `status` is ok."""
     parcel_ids: tuple[str, ...]
-    area_m2: float
-    """Land of all parcels that are not rejected, from the polygons."""
+    area_m2: float | None
+    """Land of all parcels, from the polygons; None where one of them has no area."""
     planted_m2: Interval
-    """Planted land, each piece once however many crops a year it bears."""
+    """Planted land, each piece once however many crops a year it bears.
+
+    Of a farm that is failed or rejected it is the part that could be measured, as are `sown_m2` and `stands`: no
+    statement about the farm.
+    """
     sown_m2: float
     """Sum over season slots: a double crop counts twice."""
     stands: tuple[Stand, ...]
@@ -111,7 +116,7 @@ class Farm:
     last_clear: date | None
     """Oldest of its parcels' newest clear looks."""
     flags: tuple[str, ...] = ()
-    """Codes that ask for a person: overlapping_claim, declared_crop_differs, declared_area_differs, crop_doubtful."""
+    """Codes that ask for a person: overlapping_claim, declared_crop_differs, declared_area_differs, ground_unseen."""
     events: tuple[str, ...] = ()
     value: Interval | None = None
     currency: str | None = None
@@ -136,6 +141,8 @@ class Step:
     """What the rule looked at, name to printed value with unit."""
     text_en: str = ""
     text_zh: str = ""
+    evidence_zh: dict[str, str] = field(default_factory=dict)
+    """`evidence` in Chinese."""
 
 
 @dataclass(frozen=True, slots=True)

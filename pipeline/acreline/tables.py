@@ -79,8 +79,17 @@ def _write(table: pa.Table, path: Path, required: Sequence[str] = ()) -> None:
 
 # --- farms --------------------------------------------------------------------------------------------------------
 def farms_table(farms: Sequence[Farm]) -> pd.DataFrame:
-    """One row per farm, in the order given."""
+    """One row per farm, in the order given.
+
+    A farm that is failed or rejected has no planted and sown land, crop, vigour or value: what was measured of it is a
+    part, and a part does not stand for the farm. Its land is that of all polygons, empty where one has no area.
+    """
     import pandas as pd
+
+    whole = [farm.status not in ("failed", "rejected") for farm in farms]
+
+    def known(values: Any) -> Any:
+        return [value if told else None for value, told in zip(values, whole, strict=True)]
 
     return pd.DataFrame(
         {
@@ -88,21 +97,21 @@ def farms_table(farms: Sequence[Farm]) -> pd.DataFrame:
             "status": [farm.status for farm in farms],
             "reason": _texts(farm.reason for farm in farms),
             "parcels": pd.array([len(farm.parcel_ids) for farm in farms], dtype="int32"),
-            "area_m2": [float(farm.area_m2) for farm in farms],
-            "area_mu": [m2_to_mu(farm.area_m2) for farm in farms],
-            "planted_mu": [m2_to_mu(farm.planted_m2.mid) for farm in farms],
-            "planted_mu_low": [m2_to_mu(farm.planted_m2.low) for farm in farms],
-            "planted_mu_high": [m2_to_mu(farm.planted_m2.high) for farm in farms],
-            "sown_mu": [m2_to_mu(farm.sown_m2) for farm in farms],
-            "main_crop": _texts(farm.main_crop for farm in farms),
-            "health": [farm.health for farm in farms],
-            "vigour": pd.array([farm.vigour for farm in farms], dtype="Float64"),
+            "area_m2": _numbers(farm.area_m2 for farm in farms),
+            "area_mu": _numbers(None if farm.area_m2 is None else m2_to_mu(farm.area_m2) for farm in farms),
+            "planted_mu": _numbers(known(m2_to_mu(farm.planted_m2.mid) for farm in farms)),
+            "planted_mu_low": _numbers(known(m2_to_mu(farm.planted_m2.low) for farm in farms)),
+            "planted_mu_high": _numbers(known(m2_to_mu(farm.planted_m2.high) for farm in farms)),
+            "sown_mu": _numbers(known(m2_to_mu(farm.sown_m2) for farm in farms)),
+            "main_crop": _texts(known(farm.main_crop for farm in farms)),
+            "health": ["unknown" if value is None else value for value in known(farm.health for farm in farms)],
+            "vigour": _numbers(known(farm.vigour for farm in farms)),
             "clear_looks": pd.array([farm.clear_looks for farm in farms], dtype="int32"),
             "last_clear": _days(farm.last_clear for farm in farms),
-            "value_low": _ends(farms, "low"),
-            "value_mid": _ends(farms, "mid"),
-            "value_high": _ends(farms, "high"),
-            "currency": _texts(farm.currency for farm in farms),
+            "value_low": _numbers(known(None if farm.value is None else farm.value.low for farm in farms)),
+            "value_mid": _numbers(known(None if farm.value is None else farm.value.mid for farm in farms)),
+            "value_high": _numbers(known(None if farm.value is None else farm.value.high for farm in farms)),
+            "currency": _texts(known(farm.currency for farm in farms)),
             "flags": ["|".join(farm.flags) for farm in farms],
             "events": ["|".join(farm.events) for farm in farms],
         }
@@ -223,7 +232,7 @@ def _days(values: Any) -> pd.Series[Any]:
     return pd.Series(pd.to_datetime(pd.Series(list(values), dtype="object"), utc=True)).astype("datetime64[ms, UTC]")
 
 
-def _ends(farms: Sequence[Farm], end: str) -> Any:
+def _numbers(values: Any) -> Any:
     import pandas as pd
 
-    return pd.array([None if farm.value is None else getattr(farm.value, end) for farm in farms], dtype="Float64")
+    return pd.array(list(values), dtype="Float64")

@@ -38,7 +38,9 @@ def estimate_yields(
     w = tau^2 / (tau^2 + s^2), yield = M (1 + w (r - 1)), CV = sqrt(w s^2 + s_M^2 + common^2), where the common error
     falls away once a county statistic is given; without an index yield = M and CV = sqrt(tau^2 + s_M^2 + common^2).
     The yield is the median of a log-normal; value is area x yield x price, the price's error joining in quadrature,
-    the two ends of the area multiplied on as if both errors went the same way: never too narrow.
+    the two ends of the area multiplied on as if both errors went the same way: never too narrow. Where several crops
+    cannot be told apart (`crop_set`), the value's low end is the lowest and its high end the highest of all of them
+    that are priced in the same currency; its middle, and the yield, stay those of the first answer.
 
     Args:
         farms: the region's farms; not changed.
@@ -48,7 +50,8 @@ def estimate_yields(
 
     Returns:
         the farms in the same order, stands with `yield_kg_per_ha`, `value`, `currency` and a `code` where one of them
-        is missing (crop_unknown, crop_not_in_region, no_yield, no_price) or wide (not_modelled, no_index). A farm has a
+        is missing (crop_unknown, crop_not_in_region, no_yield, no_price) or wide (not_modelled, no_index), or where of
+        several possible crops only the first could be priced (crop_set_not_priced). A farm has a
         value only if all its parcels were measured and each of its stands has a value, in one currency; two currencies
         add the flag mixed_currency.
 
@@ -104,13 +107,32 @@ def _value_stand(stand: Stand, crops: Mapping[str, Crop], statistics: Statistics
     harvest = log_normal(kg_per_ha, cv)
     if crop.price_per_kg is None:
         return replace(stand, yield_kg_per_ha=harvest, value=None, currency=None, code="no_price")
-    price = _above_zero(crop.price_per_kg, crop.slug, "price_per_kg")
-    per_ha = log_normal(kg_per_ha * price, combine_cv(cv, crop.price_per_kg.cv))
-    area = stand.area_m2
-    value = Interval(
-        area.low / M2_PER_HA * per_ha.low, area.mid / M2_PER_HA * per_ha.mid, area.high / M2_PER_HA * per_ha.high
-    )
+    value = _worth(stand.area_m2, kg_per_ha, cv, crop.slug, crop.price_per_kg)
+    others = [_worth_as(other, stand, crop, crops, statistics) for other in sorted({*stand.crop_set} - {stand.crop})]
+    known = [worth for worth in others if worth is not None]
+    if others and not known:
+        code = "crop_set_not_priced"
+    low, high = min([value.low, *(w.low for w in known)]), max([value.high, *(w.high for w in known)])
+    value = Interval(low, value.mid, high)
     return replace(stand, yield_kg_per_ha=harvest, value=value, currency=crop.price_currency, code=code)
+
+
+def _worth(area: Interval, kg_per_ha: float, cv: float, slug: str, price: Sourced) -> Interval:
+    per_ha = log_normal(kg_per_ha * _above_zero(price, slug, "price_per_kg"), combine_cv(cv, price.cv))
+    ends = [getattr(area, end) / M2_PER_HA * getattr(per_ha, end) for end in ("low", "mid", "high")]
+    return Interval(*ends)
+
+
+def _worth_as(
+    slug: str, stand: Stand, first: Crop, crops: Mapping[str, Crop], statistics: Statistics
+) -> Interval | None:
+    """What the stand is worth if it is another crop of its set; None where that cannot be told in the same money."""
+    crop = crops.get(slug)
+    if crop is None or crop.price_per_kg is None or crop.price_currency != first.price_currency:
+        return None
+    # The growth index was taken among fields of the first answer: it says nothing of another crop.
+    estimate = _estimate(replace(stand, crop=slug, index_ratio=None, index_error=None), crop, statistics.get(slug))
+    return None if estimate is None else _worth(stand.area_m2, estimate[0], estimate[1], slug, crop.price_per_kg)
 
 
 def _estimate(

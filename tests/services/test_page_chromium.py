@@ -111,7 +111,8 @@ def test_a_row_opens_the_farm_with_facts_curve_and_trail(page: WebDriver, public
     assert len(_find(page, ".curve circle.clear")) == _clear_looks(publication, "P04")
     assert len(_find(page, ".curve line.cloudy")) == 88 - _clear_looks(publication, "P04")
     steps = [step.text for step in _find(page, ".trail .step")]
-    assert [step.split("\n")[0] for step in steps] == ["evidence_bar", "capacity", "crop_cap_per_mu", "round"]
+    titles = ["Enough evidence", "Share of the harvest's worth", "Amount per mu", "round"]
+    assert [step.split("\n")[0] for step in steps] == titles
     assert "The limit is 60 % of the low end of the harvest value." in steps[1]
     assert steps[-1].count("CNY") >= 2
     _find(page, ".parcels tr[data-parcel]")[1].click()

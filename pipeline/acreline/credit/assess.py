@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, make_step
-from acreline.credit.facts import MONEY, find_fault, floor_to, show, show_money
+from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, show, show_money
 from acreline.credit.words import MEASURED
 from acreline.errors import ContractError, CreditError
 from acreline.records import Decision, Farm, Step
@@ -67,7 +67,9 @@ def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date)
 
 def _context(farm: Farm, policy: CompiledPolicy, as_of: date, persons: Counter[str]) -> RuleContext:
     person = farm.applicant.person_id if farm.applicant is not None else None
-    return RuleContext(as_of, policy.policy.currency, policy.policy.round_to, persons[person] if person else 1)
+    return RuleContext(
+        as_of, policy.policy.currency, policy.policy.round_to, persons[person] if person else 1, policy.crop_names
+    )
 
 
 def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decision:
@@ -141,13 +143,16 @@ def _make_indicative(step: Step, context: RuleContext) -> Step:
     """A step of a referred farm: no limit stands in it, only what it would have been."""
     if step.after is None:
         return step
-    evidence = dict(step.evidence)
-    evidence["indicative_limit"] = show_money(step.after, context.currency).en
+    would_be = {"indicative_limit": show_money(step.after, context.currency)}
     if step.outcome == "decline":
-        evidence["indicative_outcome"] = "decline"
+        would_be["indicative_outcome"] = Shown("decline", "未批准")
+    evidence = step.evidence | {name: shown.en for name, shown in would_be.items()}
+    evidence_zh = step.evidence_zh | {name: shown.zh for name, shown in would_be.items()}
     refers = step.outcome == "refer"
     outcome = "refer" if refers else None
-    return replace(step, before=None, after=None, changed=refers, outcome=outcome, evidence=evidence)
+    return replace(
+        step, before=None, after=None, changed=refers, outcome=outcome, evidence=evidence, evidence_zh=evidence_zh
+    )
 
 
 def _refer_reasons(steps: Sequence[Step]) -> tuple[str, ...]:

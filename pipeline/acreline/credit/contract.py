@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from acreline.config import Policy, Settings
 from acreline.credit.facts import Shown
@@ -17,15 +19,28 @@ Words = tuple[str, str]
 """The same sentence in English and Chinese."""
 
 
+DebtWithoutRecord = Annotated[
+    bool,
+    Field(description="true: a debt that nobody gave counts as none; false: the farm is referred"),
+]
+"""The same word in every rule that takes debt off."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """What a rule may know besides the farm: the day, the money, and how many farms the same person brings."""
+    """What a rule may know besides the farm: the day, the money, the crops' names, how many farms one person brings."""
 
     as_of: date
     currency: str
     round_to: Decimal
     farms_of_person: int = 1
     """Farms of this person in the batch; 1 where the person is not named."""
+    crop_names: Mapping[str, Words] = field(default_factory=dict)
+    """Crop slug -> name in English and Chinese."""
+
+    def name_crop(self, slug: str) -> Shown:
+        """A crop as a farmer calls it; the slug where no name is known."""
+        return Shown(*self.crop_names.get(slug, (slug, slug)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,8 @@ class Rule:
     """One kind of rule: its settings, its pure function, and words for the reasons it can give."""
 
     name: str
+    title: Words
+    """What a reader sees instead of the name."""
     settings: type[Settings]
     apply: Callable[[Farm, Decimal | None, Any, RuleContext], Step | tuple[Step, ...]]
     """Pure: (farm, limit so far, settings, context) -> the step or steps it leaves."""
@@ -61,6 +78,8 @@ class CompiledPolicy:
     rules: tuple[CompiledRule, ...]
     version: str
     """Hash of all that decides a limit: currency, rounding, dates, names of the two who signed, rules and numbers."""
+    crop_names: Mapping[str, Words] = field(default_factory=dict)
+    """Crop slug -> name in English and Chinese: words only, no part of the version."""
     name: str = field(init=False)
     """`<id>@<version>`: what every decision carries."""
 
@@ -98,6 +117,7 @@ def make_step(
         changed=outcome is not None or before != after,
         outcome=outcome,
         evidence={name: shown.en for name, shown in facts.items()},
+        evidence_zh={name: shown.zh for name, shown in facts.items()},
         text_en=words[0].format(**{name: shown.en for name, shown in facts.items()}) if facts else words[0],
         text_zh=words[1].format(**{name: shown.zh for name, shown in facts.items()}) if facts else words[1],
     )

@@ -86,13 +86,30 @@ def why_unmeasured(farm: Farm) -> str | None:
     return "not_measured" if farm.status != "ok" and not farm.stands else None
 
 
+def find_debt(farm: Farm, without_record: bool) -> Decimal | str:
+    """Debt the farm has already; a code where nobody said: applicant_unknown or debt_unknown.
+
+    Args:
+        farm: facts.
+        without_record: the policy counts a debt that nobody gave as none.
+    """
+    debt = farm.applicant.existing_debt if farm.applicant is not None else None
+    if debt is not None:
+        return debt
+    if without_record:
+        return Decimal(0)
+    return "applicant_unknown" if farm.applicant is None else "debt_unknown"
+
+
 def find_fault(farm: Farm, as_of: date) -> str | None:
     """The first fact of a farm no money may rest on (negative, endless, from the future), in words; None if all hold.
 
     Infinite and not-a-number values would pass or break every comparison after them, and a negative debt would raise
     a limit: such a farm goes to a person before any rule sees it.
     """
-    areas = {"area_m2": farm.area_m2, "planted_m2.low": farm.planted_m2.low, "planted_m2.high": farm.planted_m2.high}
+    areas = {"planted_m2.low": farm.planted_m2.low, "planted_m2.high": farm.planted_m2.high}
+    if farm.area_m2 is not None:
+        areas = {"area_m2": farm.area_m2, **areas}
     values: dict[str, float] = (
         {} if farm.value is None else {"value.low": farm.value.low, "value.high": farm.value.high}
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
 
 from acreline.config import Policy, RuleSettings, Settings
-from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule
+from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, Words
 from acreline.credit.rules import load_rules
 from acreline.errors import ConfigError
 from acreline.hashing import digest
@@ -28,8 +29,13 @@ def list_rules() -> list[str]:
     ]
 
 
-def compile_policy(policy: Policy) -> CompiledPolicy:
+def compile_policy(policy: Policy, crop_names: Mapping[str, Words] | None = None) -> CompiledPolicy:
     """Check a policy from end to end before any farm is seen: a typing slip costs a second, not a wrong limit.
+
+    Args:
+        policy: as read from its file.
+        crop_names: crop slug -> (English, Chinese) name for the sentences of the trail; a crop without one is called by
+            its slug. They change no limit and no version.
 
     Raises:
         ConfigError: a rule is not known, stands twice or in an order that makes no limit, a number is out of its
@@ -58,7 +64,7 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
             f"policy {policy.id}: round_to {policy.round_to} is no whole number of cents",
             hint="limits are kept to 0.01: use a multiple of it",
         )
-    return CompiledPolicy(policy, tuple(compiled), _version(policy, compiled))
+    return CompiledPolicy(policy, tuple(compiled), _version(policy, compiled), dict(crop_names or {}))
 
 
 def _check_numbers(policy: Policy, entry: RuleSettings, rule: Rule) -> Settings:

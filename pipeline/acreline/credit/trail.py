@@ -33,6 +33,7 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
                 "changed": step.changed,
                 "outcome": step.outcome,
                 "evidence": dict(step.evidence),
+                "evidence_zh": dict(step.evidence_zh),
                 "text_en": step.text_en,
                 "text_zh": step.text_zh,
             }

@@ -48,6 +48,15 @@ MEASURED: dict[str, Words] = {
         "您自己的两个地块相互重叠，请重新绘制。",
     ),
     "duplicate_id": ("Two plots carry the same number; please correct it.", "两个地块使用了同一编号，请更正。"),
+    # who asks
+    "applicant_unknown": (
+        "Nothing is on file about you and the debt you may have; a person completes it with you.",
+        "缺少您的申请资料和已有债务信息，工作人员将与您补充。",
+    ),
+    "debt_unknown": (
+        "Nobody wrote down whether you have debt already; a person asks you.",
+        "申请中没有写明您是否已有债务，工作人员将向您核实。",
+    ),
     # the drawing and the file
     "no_geometry": ("A plot has no boundary drawn.", "有地块没有绘制边界。"),
     "invalid_geometry": (
@@ -79,10 +88,18 @@ MEASURED: dict[str, Words] = {
         "A plot is too small or too narrow for the satellite to judge; a visit or a photo can.",
         "地块太小或太窄，卫星无法判断，可通过实地查看或照片补充。",
     ),
+    "ground_unseen": (
+        "Part of a plot was never seen clearly, so its planted area is not sure; a person looks.",
+        "地块有一部分始终未能清晰观测，种植面积不确定，由人工核查。",
+    ),
     # the crop
     "declared_crop_differs": (
         "Another crop was seen than the one you declared; a photo or a visit clears it up.",
         "观测到的作物与您申报的不同，可用照片或实地查看说明。",
+    ),
+    "declared_crop_unknown": (
+        "The crop you wrote is not a word we know; please choose from the list.",
+        "您填写的作物名称无法识别，请从列表中选择。",
     ),
     "crop_unknown": ("The crop on a plot could not be recognised.", "有地块的作物无法识别。"),
     "crop_doubtful": (
@@ -92,6 +109,10 @@ MEASURED: dict[str, Words] = {
     "crop_not_in_region": ("A crop on your land is not in this region's list.", "您地块上的作物不在本地区作物目录中。"),
     "no_yield": ("No normal yield is known for one of your crops.", "您种植的某种作物没有正常产量数据。"),
     "no_price": ("No price is known for one of your crops.", "您种植的某种作物没有价格数据。"),
+    "crop_set_not_priced": (
+        "Of the crops that may stand on a plot only one could be valued.",
+        "地块上可能的几种作物中，只有一种能够估值。",
+    ),
     "not_modelled": (
         "The yield of this crop is a regional figure with a wide range.",
         "该作物产量为地区数据，范围较宽。",

@@ -24,7 +24,8 @@ def read_applicants(path: Path | None) -> dict[str, Applicant]:
 
     Args:
         path: CSV in UTF-8 with a header: farm_id and any of person_id, requested, existing_debt, record_years,
-            insured_sum, household_need, previous_limit; an empty cell means not given. None: no applicants.
+            insured_sum, household_need, previous_limit; an empty cell or a column that is
+            left out means not given: an unknown debt is not a debt of 0. None: no applicants.
 
     Returns:
         applicants by farm id.

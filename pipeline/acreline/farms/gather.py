@@ -14,6 +14,7 @@ import numpy as np
 
 from acreline.config import Crop
 from acreline.curves import has_code
+from acreline.farms.edges import edge_pixels, perimeter_m
 from acreline.farms.judge import by_parcel
 from acreline.layers import PIXEL_M, UNKNOWN, Events, Growth, Health, Looks, Parcels, Seasons
 from acreline.records import ZERO, Applicant, Farm, Interval, Stand, worst_status
@@ -32,6 +33,8 @@ AREA_TOLERANCE = 0.10
 UNIT_FACTORS = (15.0, 2.4711, 10_000.0)
 """Slips of unit, either way: mu, acres or square metres for hectares."""
 UNIT_TOLERANCE = 0.05
+MOST_UNSEEN = 0.05
+"""Ground of a judged parcel that was never seen, as a share: more asks for a person."""
 MIN_GRADED_SHARE = 0.5
 """A farm has a vigour when at least this share of its sown land has one: a corner does not speak for the whole."""
 SEASON_FLAGS = {"crop_not_in_region": "crop_not_in_region", "weak_peak": "event_late_failed"}
@@ -56,7 +59,8 @@ def gather_farms(
     """Put together what is known of each farm: land, crops, health, and everything that asks for a person.
 
     Planted land is the parcel's area times the share of its ground that bore a crop. Its low and high ends add 1.645 x
-    0.29 pixel x sqrt(edge pixels) and count unseen ground as bare and as planted; never more than the polygon.
+    0.29 pixel x sqrt(edge pixels) and count unseen ground as bare and as planted; never more than the polygon. Edge
+    pixels are those the outline cuts, or those its length runs past where it was drawn along the pixels.
 
     Args:
         parcels: all rows after `judge_parcels`.
@@ -106,8 +110,7 @@ def _parcel_facts(parcels: Parcels, looks: Looks, seasons: Seasons) -> pd.DataFr
         table[name] = by_parcel(land[land["cls"] == name], "prob", ids).fillna(0).to_numpy(dtype="float64")
     cover = by_parcel(looks.land, "cover", ids).fillna(0).to_numpy(dtype="float64")
     full = by_parcel(looks.land, "n_full", ids).fillna(0).to_numpy(dtype="float64")
-    # An edge pixel is half covered on average, so there are twice as many as the ground in them would fill.
-    edge_px = 2 * np.maximum(cover / 10_000 - full, 0)
+    edge_px = edge_pixels(cover / 10_000, full, perimeter_m(parcels.geometry))
     table["edge_m2"] = Z_95 * EDGE_PX_SD * np.sqrt(edge_px) * PIXEL_M2
     return table.sort_values(["farm_id", "parcel_id", "row"], kind="stable").reset_index(drop=True)
 
@@ -188,7 +191,7 @@ def _make_farm(
         status=status,
         reason=None if status == "ok" else reason,
         parcel_ids=tuple(str(row["parcel_id"]) for row in rows),
-        area_m2=math.fsum(float(row["area_m2"]) for row in kept),
+        area_m2=_land(rows),
         planted_m2=sum(planted, ZERO),
         sown_m2=math.fsum(stand.area_m2.mid for stand in stands),
         stands=stands,
@@ -201,6 +204,12 @@ def _make_farm(
         events=tuple(names),
         applicant=applicant,
     )
+
+
+def _land(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Land of all drawn parcels; None where one has no area, for the sum of the others is not the farm."""
+    areas = [_number(row["area_m2"]) or 0.0 for row in rows]
+    return math.fsum(areas) if areas and all(area > 0 for area in areas) else None
 
 
 def _flags(
@@ -221,9 +230,15 @@ def _flags(
         flags.update(re.findall(r"\bwas (\w+)", _text(parcel["detail"]) or ""))
         if parcel["status"] == "failed":
             flags.add("incomplete")
-        declared, found = _text(parcel["declared_crop"]), sets.get(str(parcel["parcel_id"]), set())
-        if declared and found and words.get(declared.strip().casefold(), declared) not in found:
+        declared, found = (_text(parcel["declared_crop"]) or "").strip(), sets.get(str(parcel["parcel_id"]), set())
+        slug = words.get(declared.casefold())
+        if declared and slug is None:
+            flags.add("declared_crop_unknown")
+        elif declared and found and slug not in found:
             flags.add("declared_crop_differs")
+        ground = float(parcel["planted"]) + float(parcel["bare"]) + float(parcel["unseen"])
+        if parcel["status"] in ("ok", "degraded") and float(parcel["unseen"]) > MOST_UNSEEN * ground:
+            flags.add("ground_unseen")
         flag = area_flag(_number(parcel["declared_area_m2"]), float(parcel["area_m2"]))
         if flag:
             flags.add(flag)

@@ -81,7 +81,8 @@ def judge_parcels(
             ~(age <= bar.max_days_since_clear),
             "insufficient",
             lambda i: "stale_look",
-            lambda i: f"newest clear look {age[i]:.0f} days before {as_of} (at most {bar.max_days_since_clear})",
+            # Not the age: it grows by a day each night, and nothing new was seen.
+            lambda i: f"newest clear look on {last[i]:%Y-%m-%d}, older than {bar.max_days_since_clear} days",
         ),
     ]
     status, reason, detail = (table[name].to_numpy(dtype=object).copy() for name in ("status", "reason", "detail"))

@@ -223,8 +223,8 @@ def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
                 "reason": row["reason"],
                 "parcels": mine.get(farm_id, []),
                 "mu": _round(row["area_mu"], 2),
-                "ha": _round(m2_to_ha(row["area_m2"]), 3),
-                "acres": _round(m2_to_acres(row["area_m2"]), 2),
+                "ha": None if row["area_m2"] is None else _round(m2_to_ha(row["area_m2"]), 3),
+                "acres": None if row["area_m2"] is None else _round(m2_to_acres(row["area_m2"]), 2),
                 "planted": [_round(row[f"planted_mu{end}"], 2) for end in ("_low", "", "_high")],
                 "sown": _round(row["sown_mu"], 2),
                 "crop": row["main_crop"],
@@ -265,13 +265,19 @@ def _trails(publication: Path) -> dict[str, list[Row]]:
                 "code": step["code"],
                 "changed": step["changed"],
                 "outcome": step.get("outcome"),
-                "evidence": sorted(step.get("evidence", {}).items()),
+                "evidence": _evidence(step),
                 "text": [step.get("text_en") or "", step.get("text_zh") or ""],
             }
             for step in steps
         ]
         for farm_id, steps in read_trails(publication).items()
     }
+
+
+def _evidence(step: Row) -> list[list[str]]:
+    """What a rule looked at: name and value in both languages; the English one where a trail has no other."""
+    chinese = step.get("evidence_zh") or {}
+    return [[name, value, chinese.get(name, value)] for name, value in sorted(step.get("evidence", {}).items())]
 
 
 def _reasons(decision: Row | None, trail: Sequence[Row]) -> list[list[str]]:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pydantic import Field
 
 from acreline.config import Settings
-from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import floor_money, lowest, show_money, show_share, why_unmeasured
+from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
+from acreline.credit.facts import find_debt, floor_money, lowest, show_money, show_share, why_unmeasured
 from acreline.credit.words import measured_words, rank_codes
 from acreline.records import Farm, Step
 
@@ -31,19 +31,15 @@ REASONS: dict[str, Words] = {
         "The harvest is valued in another currency than the loan; a person converts it.",
         "收成估值与贷款币种不同，需人工换算。",
     ),
-    "applicant_unknown": (
-        "Nothing is on file about you and the debt you may have; a person completes it with you.",
-        "缺少您的申请资料和已有债务信息，工作人员将与您补充。",
-    ),
 }
 BARE: Words = (
-    "Your harvest is worth at least {value_low} with 95 % confidence; {share} of that is {cap}.",
-    "您的收成价值有95%的把握不低于{value_low}，其{share}为{cap}。",
+    "The cautious estimate of your harvest (5 % quantile of our model) is {value_low}; {share} of that is {cap}.",
+    "您的收成的保守估值（模型的5%分位数）为{value_low}，其{share}为{cap}。",
 )
 LESS_DEBT: Words = (
-    "Your harvest is worth at least {value_low} with 95 % confidence; {share} of that, less your debt of"
-    " {existing_debt}, is {cap}.",
-    "您的收成价值有95%的把握不低于{value_low}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
+    "The cautious estimate of your harvest (5 % quantile of our model) is {value_low}; {share} of that, less your debt"
+    " of {existing_debt}, is {cap}.",
+    "您的收成的保守估值（模型的5%分位数）为{value_low}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
 )
 
 
@@ -51,9 +47,7 @@ class CapacitySettings(Settings):
     """Which share of the cautious harvest may be lent."""
 
     share: Decimal = Field(gt=0, le=1, description="share of the 5 % quantile of the harvest's value, 0 to 1")
-    debt_without_record: bool = Field(
-        False, description="true: a farm with no applicant on file counts as free of debt; false: it is referred"
-    )
+    debt_without_record: DebtWithoutRecord = False
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context: RuleContext) -> Step:
@@ -62,10 +56,10 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context
         return _refer(_why_no_value(farm), limit)
     if farm.currency != context.currency:
         return _refer("other_currency", limit)
-    if farm.applicant is None and not settings.debt_without_record:
-        return _refer("applicant_unknown", limit)
+    debt = find_debt(farm, settings.debt_without_record)
+    if isinstance(debt, str):
+        return _refer(debt, limit)
     value_low = floor_money(farm.value.low)
-    debt = farm.applicant.existing_debt if farm.applicant is not None else Decimal(0)
     cap = max(value_low * settings.share - debt, Decimal(0))
     facts = {
         "value_low": show_money(value_low, context.currency),
@@ -95,4 +89,11 @@ def _why_no_value(farm: Farm) -> str:
     return codes[0] if codes else "no_value"
 
 
-RULE = Rule(name=NAME, settings=CapacitySettings, apply=apply, reasons=REASONS, sets_limit=True)
+RULE = Rule(
+    name=NAME,
+    title=("Share of the harvest's worth", "收成估值的比例"),
+    settings=CapacitySettings,
+    apply=apply,
+    reasons=REASONS,
+    sets_limit=True,
+)

@@ -10,11 +10,13 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import Shown, floor_mu, lowest, show, show_money, show_mu, why_unmeasured
+from acreline.credit.facts import Shown, floor_mu, lowest, show_money, show_mu, why_unmeasured
 from acreline.credit.words import measured_words
 from acreline.records import Farm, Step
 
 NAME = "crop_cap_per_mu"
+Crops = tuple[str, ...]
+"""The first answer and the crops it cannot be told from."""
 Amount = Annotated[Decimal, Field(ge=0, le=10**9)]
 
 CAP: Words = (
@@ -51,38 +53,50 @@ def apply(farm: Farm, limit: Decimal | None, settings: CropCapSettings, context:
     """Cap the limit at the sum over stands of planted mu x the crop's amount per mu.
 
     A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is
-    the declared low bound, rounded down to 0.01 mu per stand, so stands add up to the farm to the last cent.
+    the declared low bound, rounded down to 0.01 mu per stand, so stands add up to the farm to the last cent. Where
+    several crops cannot be told apart, the lowest amount of them counts.
     """
     unmeasured = why_unmeasured(farm)
     if unmeasured is not None:
         return make_step(NAME, unmeasured, limit, None, measured_words(unmeasured), outcome="refer")
     if not farm.stands:
         return make_step(NAME, "no_stand", limit, None, REASONS["no_stand"], outcome="refer")
-    area_mu: dict[str, Decimal] = {}
+    area_mu: dict[Crops, Decimal] = {}
     for stand in farm.stands:
-        area_mu[stand.crop] = area_mu.get(stand.crop, Decimal(0)) + floor_mu(stand.area_m2.low)
-    missing = sorted(set(area_mu) - set(settings.caps_per_mu))
+        crops = (stand.crop, *sorted(set(stand.crop_set) - {stand.crop}))
+        area_mu[crops] = area_mu.get(crops, Decimal(0)) + floor_mu(stand.area_m2.low)
+    missing = sorted({crop for crops in area_mu for crop in crops} - set(settings.caps_per_mu))
     if "unknown" in missing:
         return make_step(NAME, "crop_unknown", limit, None, measured_words("crop_unknown"), outcome="refer")
     if missing:
-        facts = {"crops_without_cap": show(", ".join(missing))}
+        names = [context.name_crop(crop) for crop in missing]
+        facts = {"crops_without_cap": Shown(", ".join(n.en for n in names), "、".join(n.zh for n in names))}
         return make_step(NAME, "no_cap_for_crop", limit, None, MISSING, facts, outcome="refer")
-    cap = sum((area_mu[crop] * settings.caps_per_mu[crop] for crop in area_mu), Decimal(0))
+    caps = {crops: min(settings.caps_per_mu[crop] for crop in crops) for crops in area_mu}
+    cap = sum((area_mu[crops] * caps[crops] for crops in area_mu), Decimal(0))
     facts = {
         "planted": show_mu(sum(area_mu.values(), Decimal(0))),
         "cap": show_money(cap, context.currency),
-        "crops": _show_crops(area_mu, settings, context.currency),
+        "crops": _show_crops(area_mu, caps, context),
     }
     return make_step(NAME, "crop_cap_per_mu", limit, lowest(limit, cap), CAP, facts)
 
 
-def _show_crops(area_mu: dict[str, Decimal], settings: CropCapSettings, currency: str) -> Shown:
-    parts = [(crop, show_mu(area_mu[crop]), show_money(settings.caps_per_mu[crop], currency)) for crop in area_mu]
-    parts.sort(key=lambda part: part[0])
-    return Shown(
-        "; ".join(f"{crop} {area.en} x {cap.en}/mu" for crop, area, cap in parts),
-        "；".join(f"{crop} {area.zh} × {cap.zh}/亩" for crop, area, cap in parts),
-    )
+def _show_crops(area_mu: dict[Crops, Decimal], caps: dict[Crops, Decimal], context: RuleContext) -> Shown:
+    en, zh = [], []
+    for crops in sorted(area_mu):
+        names = [context.name_crop(crop) for crop in crops]
+        area, cap = show_mu(area_mu[crops]), show_money(caps[crops], context.currency)
+        en.append(f"{' or '.join(name.en for name in names)} {area.en} x {cap.en}/mu")
+        zh.append(f"{'或'.join(name.zh for name in names)} {area.zh} × {cap.zh}/亩")
+    return Shown("; ".join(en), "；".join(zh))
 
 
-RULE = Rule(name=NAME, settings=CropCapSettings, apply=apply, reasons=REASONS, sets_limit=True)
+RULE = Rule(
+    name=NAME,
+    title=("Amount per mu", "每亩额度"),
+    settings=CropCapSettings,
+    apply=apply,
+    reasons=REASONS,
+    sets_limit=True,
+)

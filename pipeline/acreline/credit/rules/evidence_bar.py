@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,10 +19,22 @@ NAME = "evidence_bar"
 IMAGERY_CODES = frozenset({"few_clear_looks", "stale_look"})
 """Reasons that all mean: not seen well enough."""
 
+STATUS_ZH = {
+    "ok": "已测定",
+    "degraded": "已测定，存疑",
+    "insufficient": "未判定",
+    "failed": "未能测定",
+    "rejected": "地块被退回",
+}
+
 MET: Words = (
     "Your land was seen clearly {clear_looks} (needed: {min_clear_looks}), last on {last_clear}; nothing asks for a"
     " person to look.",
     "您的地块在本季清晰观测到{clear_looks}（需要{min_clear_looks}），最近一次为{last_clear}；没有需要人工核实的情况。",
+)
+AGREED: Words = (
+    " {crop} was taken because you declared it and the satellite's first answer agrees ({confidence}).",
+    "按{crop}计算，因为您申报的作物与卫星的首要判断一致（{confidence}）。",
 )
 
 
@@ -46,7 +59,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
     Whatever flag or event is not named in `note_only` asks for a person, also one that this rule has never heard of.
     """
     facts = {
-        "status": show(farm.status),
+        "status": Shown(farm.status, STATUS_ZH.get(farm.status, farm.status)),
         "clear_looks": show(farm.clear_looks, "times", "次"),
         "min_clear_looks": show(settings.min_clear_looks, "times", "次"),
         "last_clear": Shown("never", "从未") if farm.last_clear is None else show(farm.last_clear),
@@ -54,19 +67,27 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
     }
     codes = _find_codes(farm, settings, context)
     notes = sorted(_raised(farm) & set(settings.note_only))
-    agreed = sorted({s.crop for s in farm.stands if _is_doubtful(s) and _agrees(s, settings)})
+    agreed = _find_agreed(farm, settings)
+    words = MET
     if agreed:
-        facts["declared_and_seen"] = show(", ".join(agreed))
+        names = [context.name_crop(crop) for crop in agreed]
+        facts["declared_and_seen"] = Shown(", ".join(n.en for n in names), "、".join(n.zh for n in names))
+        words = _say_agreed(agreed, context)
     if notes:
-        facts["notes"] = show(", ".join(notes))
+        said = [measured_words(code)[1].rstrip("。") for code in notes]
+        facts["notes"] = Shown(", ".join(notes), "；".join(said))
     if not codes:
-        return (make_step(NAME, "evidence_met", limit, limit, MET, facts),)
+        return (make_step(NAME, "evidence_met", limit, limit, words, facts),)
     return tuple(_refer(code, limit, facts) for code in codes)
 
 
 def _refer(code: str, limit: Decimal | None, facts: dict[str, Shown]) -> Step:
     step = make_step(NAME, code, limit, limit, measured_words(code), outcome="refer")
-    return replace(step, evidence={name: shown.en for name, shown in facts.items()})
+    return replace(
+        step,
+        evidence={name: shown.en for name, shown in facts.items()},
+        evidence_zh={name: shown.zh for name, shown in facts.items()},
+    )
 
 
 def _raised(farm: Farm) -> set[str]:
@@ -82,6 +103,30 @@ def _agrees(stand: Stand, settings: EvidenceBarSettings) -> bool:
     """Two sources say the same: the satellite's first answer is what the farmer declared."""
     bar = settings.agreed_confidence
     return bar is not None and stand.declared_crop == stand.crop and stand.crop_confidence >= bar
+
+
+def _find_agreed(farm: Farm, settings: EvidenceBarSettings) -> dict[str, float]:
+    """Crops that were taken though in doubt, with the least probability any stand of them has."""
+    agreed: dict[str, float] = {}
+    for stand in farm.stands:
+        if _is_doubtful(stand) and _agrees(stand, settings):
+            agreed[stand.crop] = min(stand.crop_confidence, agreed.get(stand.crop, 1.0))
+    return dict(sorted(agreed.items()))
+
+
+def _say_agreed(agreed: dict[str, float], context: RuleContext) -> Words:
+    en, zh = MET
+    for crop, confidence in agreed.items():
+        name, percent = context.name_crop(crop), math.floor(100 * confidence + 1e-9)
+        said = name.en[:1].upper() + name.en[1:]
+        en += _plain(AGREED[0].format(crop=said, confidence=f"{percent} %"))
+        zh += _plain(AGREED[1].format(crop=name.zh, confidence=f"{percent}%"))
+    return en, zh
+
+
+def _plain(text: str) -> str:
+    """A finished sentence among words that are still to be filled in."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext) -> list[str]:
@@ -112,6 +157,7 @@ def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext)
 
 RULE = Rule(
     name=NAME,
+    title=("Enough evidence", "观测证据"),
     settings=EvidenceBarSettings,
     apply=apply,
     reasons={

@@ -8,8 +8,9 @@ from decimal import Decimal
 from pydantic import Field
 
 from acreline.config import Settings
-from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import floor_money, floor_to, show_money
+from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
+from acreline.credit.facts import find_debt, floor_money, floor_to, show_money
+from acreline.credit.words import measured_words
 from acreline.records import Farm, Step
 
 NAME = "minimum_amount"
@@ -48,6 +49,7 @@ class MinimumSettings(Settings):
         description="true: decline where even the whole harvest at its high end, less debt, is below the smallest loan;"
         " false: always refer"
     )
+    debt_without_record: DebtWithoutRecord = False
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: MinimumSettings, context: RuleContext) -> Step:
@@ -65,7 +67,9 @@ def apply(farm: Farm, limit: Decimal | None, settings: MinimumSettings, context:
         return make_step(NAME, "minimum_met", limit, limit, MET, facts)
     if settings.may_decline and farm.value is not None and farm.currency == context.currency:
         value_high = floor_money(farm.value.high) + 1  # rounded up: a decline must not rest on rounding
-        debt = farm.applicant.existing_debt if farm.applicant is not None else Decimal(0)
+        debt = find_debt(farm, settings.debt_without_record)
+        if isinstance(debt, str):
+            return make_step(NAME, debt, limit, limit, measured_words(debt), facts, outcome="refer")
         if value_high - debt < settings.amount:
             facts["value_high"] = show_money(value_high, context.currency)
             facts["existing_debt"] = show_money(debt, context.currency)
@@ -74,4 +78,11 @@ def apply(farm: Farm, limit: Decimal | None, settings: MinimumSettings, context:
     return make_step(NAME, "below_minimum", limit, limit, BELOW, facts, outcome="refer")
 
 
-RULE = Rule(name=NAME, settings=MinimumSettings, apply=apply, reasons=REASONS, needs_limit=True)
+RULE = Rule(
+    name=NAME,
+    title=("Smallest loan", "最低贷款金额"),
+    settings=MinimumSettings,
+    apply=apply,
+    reasons=REASONS,
+    needs_limit=True,
+)

@@ -8,8 +8,9 @@ from decimal import Decimal
 from pydantic import Field
 
 from acreline.config import Settings
-from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import lowest, show, show_money
+from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
+from acreline.credit.facts import find_debt, lowest, show, show_money
+from acreline.credit.words import measured_words
 from acreline.records import Farm, Step
 
 NAME = "person_cap"
@@ -39,6 +40,7 @@ class PersonCapSettings(Settings):
     """The most one person may owe, in the policy's currency."""
 
     amount: Decimal = Field(gt=0, le=10**12, description="most money one person may owe, old debt and new")
+    debt_without_record: DebtWithoutRecord = False
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: PersonCapSettings, context: RuleContext) -> Step:
@@ -47,7 +49,9 @@ def apply(farm: Farm, limit: Decimal | None, settings: PersonCapSettings, contex
     Several farms of one person would each pass under the cap and together break it, and to split it by machine would
     let a second farm lower the first one's limit: they are referred together.
     """
-    debt = farm.applicant.existing_debt if farm.applicant is not None else Decimal(0)
+    debt = find_debt(farm, settings.debt_without_record)
+    if isinstance(debt, str):
+        return make_step(NAME, debt, limit, None, measured_words(debt), outcome="refer")
     cap = max(settings.amount - debt, Decimal(0))
     facts = {
         "amount": show_money(settings.amount, context.currency),
@@ -62,4 +66,11 @@ def apply(farm: Farm, limit: Decimal | None, settings: PersonCapSettings, contex
     return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
 
 
-RULE = Rule(name=NAME, settings=PersonCapSettings, apply=apply, reasons=REASONS, sets_limit=True)
+RULE = Rule(
+    name=NAME,
+    title=("Most one person may owe", "个人负债上限"),
+    settings=PersonCapSettings,
+    apply=apply,
+    reasons=REASONS,
+    sets_limit=True,
+)

@@ -31,4 +31,4 @@ def apply(farm: Farm, limit: Decimal | None, settings: RequestedSettings, contex
     return make_step(NAME, "requested", limit, lowest(limit, asked), ASKED, facts)
 
 
-RULE = Rule(name=NAME, settings=RequestedSettings, apply=apply, reasons=REASONS)
+RULE = Rule(name=NAME, title=("Amount asked for", "申请金额"), settings=RequestedSettings, apply=apply, reasons=REASONS)

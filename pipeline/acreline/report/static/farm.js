@@ -15,19 +15,19 @@ function decisionBox(farm) {
     el("div", { class: "verdict" }, badge("outcome", farm.outcome), el("strong", {}, farm.limit === null ? "" : money(farm.limit, farm.limit_currency))),
     farm.outcome === "refer" ? el("p", {}, ui("refer_note")) : null,
     farm.reasons.length ? el("ol", { class: "reasons" }, farm.reasons.map((reason) => el("li", { title: reason[0] }, reasonText(reason)))) : null,
-    farm.binding ? el("p", { class: "quiet" }, ui("binding") + ": ", el("code", {}, farm.binding), " · " + ui("policy") + ": ", el("code", {}, farm.policy)) : null);
+    farm.binding ? el("p", { class: "quiet" }, ui("binding") + ": ", el("b", { title: farm.binding }, word("rule", farm.binding)), " · " + ui("policy") + ": ", el("code", {}, farm.policy)) : null);
 }
 
 function farmFacts(farm) {
   const [low, mid, high] = farm.planted;
   const share = farm.mu && mid !== null ? percent(mid / farm.mu) : null;
   return el("dl", { class: "facts-grid" },
-    fact(ui("land"), number(farm.mu, 1) + " " + ui("mu"), number(farm.ha, 2) + " " + ui("ha") + " · " + number(farm.acres, 1) + " " + ui("acres")),
+    fact(ui("land"), farm.mu === null ? "–" : number(farm.mu, 1) + " " + ui("mu"), farm.mu === null ? null : number(farm.ha, 2) + " " + ui("ha") + " · " + number(farm.acres, 1) + " " + ui("acres")),
     fact(ui("planted"), mid === null ? "–" : number(mid, 1) + " " + ui("mu"), mid === null ? null : number(low, 1) + " – " + number(high, 1) + (share ? " · " + share + " " + ui("of_land") : "")),
     fact(ui("main_crop"), [swatch(classColour("crop", farm.crop)), className("crop", farm.crop)], farm.confidence ? ui("confidence") + " " + percent(farm.confidence) : null),
     fact(ui("health"), [swatch(classColour("health", farm.health)), className("health", farm.health)], farm.vigour === null ? null : ui("vigour_short") + " " + signed(farm.vigour) + " " + ui("sd")),
     fact(ui("value"), farm.value ? [rounded(farm.value[1], farm.currency), interval(farm.value)] : "–", farm.value ? rounded(farm.value[0]) + " – " + rounded(farm.value[2]) + " (" + ui("range90") + ")" : null),
-    fact(ui("sown"), number(farm.sown, 1) + " " + ui("mu")),
+    fact(ui("sown"), farm.sown === null ? "–" : number(farm.sown, 1) + " " + ui("mu")),
     fact(ui("looks"), number(farm.looks, 0), ui("fewest")),
     fact(ui("last_clear"), farm.last || "–", farm.last ? day(data.as_of) - day(farm.last) + " " + ui("days_before") : null),
     farm.flags.length ? el("div", { class: "fact wide" }, el("dt", {}, ui("asks_person")), el("dd", {}, farm.flags.map((flag) => el("span", { class: "chip" }, word("flag", flag))))) : null);
@@ -71,9 +71,9 @@ function parcelBox() {
 
 function stepItem(step, currency) {
   const amount = (text) => (text === null ? "–" : money(text, currency));
-  const evidence = step.evidence.map(([name, value]) => el("span", { class: "chip" }, name.replace(/_/g, " ") + ": " + value));
+  const evidence = step.evidence.map(([name, ...value]) => el("span", { class: "chip" }, word("fact", name) + ": " + pick(value)));
   return el("li", { class: "step" + (step.changed ? " changed" : "") + (step.outcome ? " outcome-" + step.outcome : "") },
-    el("div", { class: "step-head" }, el("code", {}, step.rule), el("span", { class: "money" }, step.before === null && step.after === null ? null : [amount(step.before), el("i", {}, " → "), el("b", {}, amount(step.after))], step.outcome ? [" ", badge("outcome", step.outcome)] : null)),
+    el("div", { class: "step-head" }, el("b", { title: step.rule }, word("rule", step.rule)), el("span", { class: "money" }, step.before === null && step.after === null ? null : [amount(step.before), el("i", {}, " → "), el("b", {}, amount(step.after))], step.outcome ? [" ", badge("outcome", step.outcome)] : null)),
     el("p", {}, pick(step.text) || step.code.replace(/_/g, " ")), evidence.length ? el("p", { class: "evidence" }, evidence) : null);
 }
 

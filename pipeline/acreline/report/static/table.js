@@ -19,12 +19,12 @@ function onlyCurrency() {
 
 function reasonText(reason) {
   const [code, en, zh] = reason;
-  return (state.lang === "zh" ? zh : en) || code.replace(/_/g, " ");
+  return (state.lang === "zh" ? zh : en) || word("flag", code);
 }
 
 function firstReason(farm) {
   if (farm.reasons.length) return reasonText(farm.reasons[0]);
-  return farm.reason ? farm.reason.replace(/_/g, " ") : "";
+  return farm.reason ? word("flag", farm.reason) : "";
 }
 
 function cropCell(farm) {
