@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long `acreline --help` takes, beside an empty Python: medians of whole processes in one run, in turn.
 
-    python benchmarks/help_time.py
+python benchmarks/help_time.py
 """
 
 from __future__ import annotations

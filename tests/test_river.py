@@ -273,6 +273,10 @@ def test_a_damaged_asset_is_named_and_the_run_goes_on(repo: Path, tmp_path: Path
     scenes = pd.read_parquet(tmp_path / "out" / "latest" / "scenes.parquet").set_index("status")
     assert scenes.loc[["unreadable"], "scene_id"].tolist() == [hurt.parent.name]
     assert "B11" in scenes.loc["unreadable", "detail"]
+    parcels = pd.read_parquet(tmp_path / "out" / "latest" / "parcels.parquet")
+    assert parcels["detail"].str.contains("scenes_lost 1", regex=False).all()
+    farms = pd.read_parquet(tmp_path / "out" / "latest" / "farms.parquet")
+    assert farms["flags"].str.contains("scenes_lost", regex=False).all()
 
 
 def test_a_block_that_cannot_be_measured_exits_5(repo: Path, tmp_path: Path) -> None:

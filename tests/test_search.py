@@ -165,9 +165,9 @@ def test_empty_pages_without_end_are_an_error() -> None:
 def test_a_full_last_page_that_lost_its_next_link_is_an_error() -> None:
     items = make_fifty()
     words = {"page_size": 20, "grants_limit": True, "next_of": lambda page, _: page + 1 if page < 2 else None}
-    with FakeStac(items, **words) as api:
-        with pytest.raises(SourceError, match="last page was full and had no next link, received 40, there are more"):
-            search(api.url, page_size=20)
+    told = "last page was full and had no next link, received 40, there are more"
+    with FakeStac(items, **words) as api, pytest.raises(SourceError, match=told):
+        search(api.url, page_size=20)
     with FakeStac(items[:40], **words) as api:
         assert len(search(api.url, page_size=20).items) == 40
 

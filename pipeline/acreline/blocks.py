@@ -17,7 +17,7 @@ import structlog
 from acreline.config import ReadSettings, SeasonSettings
 from acreline.errors import AcrelineError, StoreError
 from acreline.hashing import digest, pixel_code_digest
-from acreline.layers import Block, Scenes
+from acreline.layers import Block, Parcels, Scenes
 from acreline.plan import ClassTable, Plan, class_table
 from acreline.reflectance import GreenCount, judge_offset
 from acreline.store import Part, Store
@@ -106,6 +106,26 @@ def measure_blocks(
     second = _measure(plan, blocks, replace(scenes, items=items), store, executor, progress)
     made = tuple(block_id for block_id in second.made if block_id not in first.made)
     return replace(second, made=tuple(sorted({*first.made, *made})), implausible=implausible)
+
+
+def note_lost_scenes(parcels: Parcels, blocks: Sequence[Block], measured: Measured) -> Parcels:
+    """Say with each parcel how many scenes over it could not be read: its numbers may differ from a whole run's."""
+    lost = {
+        part.block_id: sum(note.verdict in ("unreadable", "missing_asset") for note in part.notes)
+        for part in measured.parts
+    }
+    counts: dict[str, int] = {}
+    for block in blocks:
+        for parcel_id in block.coverage.parcel_ids:
+            counts[parcel_id] = max(counts.get(parcel_id, 0), lost.get(block.block_id, 0))
+    told = parcels.copy()
+    lines = []
+    for parcel_id, detail in zip(parcels["parcel_id"], parcels["detail"], strict=True):
+        words = [detail] if isinstance(detail, str) and detail else []
+        words += [f"scenes_lost {counts[parcel_id]}"] if counts.get(parcel_id) else []
+        lines.append("; ".join(words) or None)
+    told["detail"] = lines
+    return Parcels(told)
 
 
 def implausible_scenes(parts: Sequence[Part], scenes: Scenes) -> dict[str, str]:

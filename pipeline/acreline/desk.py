@@ -73,10 +73,13 @@ def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[D
         ConfigError: the policy is not known or does not compile.
     """
     from acreline.credit import assess_credit, compile_policy, decision_from_json
+    from acreline.store import read_manifest
 
     farms, day = read_farms(publication)
     before = [decision_from_json(line) for line in _trail(publication)]
-    return before, assess_credit(farms, compile_policy(read_policy(policy)), as_of=day)
+    classes = read_manifest(publication)["classes"]["crop"].values()
+    names = {slug: (name_en, name_zh) for slug, _, name_zh, name_en in classes}
+    return before, assess_credit(farms, compile_policy(read_policy(policy), names), as_of=day)
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:

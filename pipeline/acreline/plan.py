@@ -62,7 +62,7 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     _check_keys(region)
     crops = read_crops(region)
     policy = read_policy(region.policy, base)
-    compiled = compile_policy(policy)
+    compiled = compile_policy(policy, {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()})
     provider = read_provider(region)
     missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
     if missing:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from acreline.blocks import Progress, measure_blocks
+from acreline.blocks import Progress, measure_blocks, note_lost_scenes
 from acreline.config import Region
 from acreline.credit import assess_credit
 from acreline.errors import NotPublishedError, SourceError
@@ -91,6 +91,7 @@ def run_region(
     seasons = describe_seasons(looks, crops, plan.model.calibration, region.season, as_of=day, weather=weather)
     failed = {pid: "block_failed" for b in blocks if b.block_id in measured.failed for pid in b.coverage.parcel_ids}
     parcels = judge_parcels(parcels, looks, seasons, failed, region.evidence, as_of=day)
+    parcels = note_lost_scenes(parcels, blocks, measured)
     judged = judged_only(seasons, parcels)
     health = score_health(looks, judged)
     events = detect_events(looks, judged, health, region.events, weather)

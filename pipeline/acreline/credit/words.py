@@ -73,6 +73,10 @@ MEASURED: dict[str, Words] = {
     "no_parcel_id": ("A plot has no number.", "有地块没有编号。"),
     "no_farm_id": ("A plot names no farm.", "有地块没有写明所属农户。"),
     "no_tile": ("A plot lies outside the satellite images that were read.", "地块不在已读取的卫星影像范围内。"),
+    "scenes_lost": (
+        "Some satellite pictures of your land could not be read; the others are told from.",
+        "您地块的部分卫星影像无法读取，结论来自其余影像。",
+    ),
     "geometry_repaired": ("A plot's boundary had a small fault that was mended.", "地块边界有小错误，已自动修正。"),
     # what was seen
     "few_clear_looks": (

@@ -228,6 +228,8 @@ def _flags(
         if parcel["status"] == "degraded":
             flags.add(_text(parcel["reason"]) or "status_degraded")
         flags.update(re.findall(r"\bwas (\w+)", _text(parcel["detail"]) or ""))
+        if "scenes_lost" in (_text(parcel["detail"]) or ""):
+            flags.add("scenes_lost")
         if parcel["status"] == "failed":
             flags.add("incomplete")
         declared, found = (_text(parcel["declared_crop"]) or "").strip(), sets.get(str(parcel["parcel_id"]), set())

@@ -92,6 +92,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "few_neighbours": ("too few fields of the crop to compare with", "可比田块过少"),
         "ground_unseen": ("part of the ground never seen", "部分地面始终未见"),
         "geometry_repaired": ("outline was repaired", "地块边界已修复"),
+        "scenes_lost": ("pictures lost while reading", "部分影像无法读取"),
         "health_doubtful": ("health is doubtful", "长势存疑"),
         "implausible_facts": ("a figure cannot be true", "有数据不可能为真"),
         "in_season": ("peak not reached yet", "尚未达到峰值"),

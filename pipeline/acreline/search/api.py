@@ -151,7 +151,7 @@ def _read_query(talk: Talk, search: ItemSearch, provider: Provider, tally: Tally
 
 
 def _ask_beyond(talk: Talk, search: ItemSearch, provider: Provider, received: int) -> None:
-    """A full last page may have lost its next link: one request with a larger limit tells, where the server grants it."""
+    """A full last page may have lost its next link: a request with a larger limit tells, where the server grants it."""
     talk.page = "a page beyond the last"
     body = {**search.get_parameters(), "limit": received + 1}
     page = talk.fetch(search.url, str(search.method), None, body)
