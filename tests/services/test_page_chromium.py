@@ -230,3 +230,19 @@ def test_pointing_at_the_curve_reads_a_date_and_a_value(page: WebDriver) -> None
     ActionChains(page).move_to_element(dot).perform()
     assert _text(page, ".readout") == dot.get_attribute("textContent")
     assert "NDVI" in _text(page, ".readout")
+
+
+@pytest.mark.slow
+def test_the_page_of_the_real_demo(driver: WebDriver, demo_run: Path) -> None:
+    publication = (demo_run / "latest").resolve()
+    _open(driver, publication, "lang=en")
+    assert driver.title == "acreline flanders-2018 ok 19"
+    assert len(_find(driver, "path.parcel")) == 19
+    farms = pq.read_table(publication / "decisions.parquet").to_pylist()
+    assert len(_find(driver, "#farms tbody tr[data-farm]")) == len(farms)
+    approved = next(farm for farm in farms if farm["outcome"] == "approve")
+    _row(driver, approved["farm_id"]).click()
+    told = driver.find_element("tag name", "body").text
+    for part in (approved["farm_id"], f"{approved['limit']:,.0f}", "mu", "ha", "acres", "health: not validated"):
+        assert part in told
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []

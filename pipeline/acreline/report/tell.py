@@ -139,7 +139,7 @@ def _parcels(publication: Path, curves: Mapping[str, list[int | None]]) -> list[
                 "reason": row["reason"],
                 "detail": row.get("detail"),
                 "crop": row["crop"],
-                "confidence": _round(row["crop_confidence"], 3),
+                "confidence": _round(row["crop_confidence"], 5),
                 "crop_set": _split(row["crop_set"]),
                 "health": row["health"],
                 "vigour": _round(row["vigour"], 2),
@@ -180,7 +180,7 @@ def _stand(row: Row) -> Row:
     return {
         "slot": row["slot"],
         "crop": row["crop"],
-        "confidence": _round(row["crop_confidence"], 3),
+        "confidence": _round(row["crop_confidence"], 5),
         "crop_set": _split(row["crop_set"]),
         "mu": [_round(m2_to_mu(row[f"area_m2_{end}"]), 2) for end in ("low", "mid", "high")],
         "yield": _interval(row, "yield_kg_per_ha"),
@@ -252,7 +252,7 @@ def _farm_confidence(crop: str | None, parcels: Sequence[Row]) -> float | None:
     """Confidence in a farm's main crop: mean over its parcels of that crop, by area."""
     weighed = [(p["confidence"], p["mu"]) for p in parcels if p["crop"] == crop and p["confidence"] and p["mu"]]
     total = sum(mu for _, mu in weighed)
-    return round(sum(confidence * mu for confidence, mu in weighed) / total, 3) if crop and total else None
+    return round(sum(confidence * mu for confidence, mu in weighed) / total, 5) if crop and total else None
 
 
 def _trails(publication: Path) -> dict[str, list[Row]]:
