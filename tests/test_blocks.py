@@ -273,13 +273,14 @@ def test_only_a_remote_scene_that_was_not_read_is_worth_another_try(
         return replace(scenes, items=tuple(items))
 
     hand |= {block.block_id: noted() for block in blocks}
-    for verdict, prefix, made in (
-        ("unreadable", "https://store.example/", 1),
-        ("used", "https://store.example/", 0),
-        ("missing_asset", "https://store.example/", 0),
-        ("unreadable", "/data/", 0),
+    for verdict, passing, prefix, made in (
+        ("unreadable", True, "https://store.example/", 1),
+        ("unreadable", False, "https://store.example/", 0),  # damaged at its source: tomorrow it is the same file
+        ("used", False, "https://store.example/", 0),
+        ("missing_asset", True, "https://store.example/", 0),
+        ("unreadable", True, "/data/", 0),
     ):
-        there = replace(part(note("s0", verdict=verdict)), block_id=blocks[0].block_id)
+        there = replace(part(replace(note("s0", verdict=verdict), retryable=passing)), block_id=blocks[0].block_id)
         monkeypatch.setattr(Store, "part", lambda self, key, there=there: replace(there, key=key))
         assert len(measure_blocks(plan, blocks[:1], at(prefix), Store(tmp_path)).made) == made, (verdict, prefix)
 
@@ -287,7 +288,8 @@ def test_only_a_remote_scene_that_was_not_read_is_worth_another_try(
 def test_what_was_read_last_time_is_not_lost_when_the_server_is_down(
     plan: Plan, scenes: Scenes, blocks: list[Block], tmp_path: Path, hand: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = replace(part(note("s0", verdict="unreadable")), block_id=blocks[0].block_id)
+    lost = replace(note("s0", verdict="unreadable"), retryable=True)
+    there = replace(part(lost), block_id=blocks[0].block_id)
     monkeypatch.setattr(Store, "part", lambda self, key: replace(there, key=key))
     hand |= {blocks[0].block_id: raising(SourceError("no answer", hint="run again"))}
     remote = {band: f"https://store.example/{band}.tif" for band in scenes.items[0].assets}

@@ -278,4 +278,4 @@ def _stamps(assets: Mapping[str, str]) -> dict[str, Any]:
 def _worth_another_try(part: Part, scenes: Scenes) -> bool:
     """A scene that a server did not give last time may be there today; a damaged local file will not mend itself."""
     remote = any("://" in href for scene in scenes.items for href in scene.assets.values())
-    return remote and any(note.verdict == "unreadable" for note in part.notes)
+    return remote and any(note.verdict == "unreadable" and note.retryable for note in part.notes)

@@ -12,14 +12,19 @@ import numpy.typing as npt
 from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids
 from acreline.doors import check_health
 from acreline.errors import InputError
-from acreline.layers import UNKNOWN, Health, Looks, Seasons
+from acreline.layers import (
+    LOGP_SCALE,
+    UNKNOWN,
+    Health,
+    Looks,
+    Seasons,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
-LOGP_SCALE = 1024
 WEIGHTS = {"ndvi": 0.5, "ndre": 0.3, "ndmi": 0.2}
 """Science 3.1: V = 0.5 z(LAI) + 0.3 z(canopy chlorophyll) + 0.2 z(NDMI); NDVI and NDRE stand in for the first two."""
 WINDOW_DAYS = 20

@@ -107,7 +107,8 @@ def load_cube(scenes: Scenes, block: Block, read: ReadSettings) -> Cube:
     for part in (part for members in parts for part in members):
         verdict, detail = _judge(part)
         green = _count_green(part, block) if verdict == "used" else (0, 0, 0, 0)
-        notes[part.scene.scene_id] = SceneNote(part.scene.scene_id, block.block_id, verdict, detail, green)
+        again = any(error.retryable for error in part.trouble.values())
+        notes[part.scene.scene_id] = SceneNote(part.scene.scene_id, block.block_id, verdict, detail, green, again)
 
     used = [[part for part in members if notes[part.scene.scene_id].verdict == "used"] for members in parts]
     used = [members for members in used if members]

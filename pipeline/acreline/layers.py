@@ -33,6 +33,8 @@ CELL_PX = 64
 same bits whatever the block it is read in."""
 HALO_PX = 32
 """Pixels around a cell that the network sees beside it."""
+LOGP_SCALE = 1024
+"""Log-probabilities are kept as whole numbers of this fraction, so that sums over pixels are exact."""
 FULL_COVER = 9990
 """Coverage is kept in ten-thousandths of a pixel (integers add up exactly); from here on a pixel counts as inside."""
 MIN_FULL_PX = 8
@@ -253,6 +255,8 @@ class SceneNote:
     detail: str
     green: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Fields of `reflectance.GreenCount` over the pixels under parcels: physics is judged over all blocks together."""
+    retryable: bool = False
+    """What stopped the reading may be gone at the next run."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from acreline.layers import (
     FULL_COVER,
     HISTOGRAM_BINS,
     INDICES,
+    LOGP_SCALE,
     LOOK_COLUMNS,
     Block,
     Cube,
@@ -37,7 +38,6 @@ BARE_NDVI = 2500
 PLANTED_NDVI = 4000
 PLANTED_PASSES = 2
 """A pixel bears a crop when its NDVI reached 0.4 on this many clear passes: one green look may be a cloud's rim."""
-LOGP_SCALE = 1024
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -26,7 +26,15 @@ from acreline.curves import (
 )
 from acreline.doors import check_seasons
 from acreline.errors import ContractError
-from acreline.layers import UNKNOWN, Calibration, Looks, Parcels, Seasons, Weather
+from acreline.layers import (
+    LOGP_SCALE,
+    UNKNOWN,
+    Calibration,
+    Looks,
+    Parcels,
+    Seasons,
+    Weather,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +42,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-LOGP_SCALE = 1024
 EARLY_DAYS = 30
 """Before the window of its slot opens, a crop is told by this many days up to its newest look."""
 MIN_AMPLITUDE = 0.15

@@ -13,14 +13,21 @@ import numpy.typing as npt
 
 from acreline.config import SeasonSettings
 from acreline.errors import InputError
-from acreline.layers import MIN_FULL_PX, PIXEL_M, Block, Cube, Maps
+from acreline.layers import (
+    LOGP_SCALE,
+    MIN_FULL_PX,
+    PIXEL_M,
+    Block,
+    Cube,
+    Maps,
+)
 from acreline.model.calibrate import calibrated_probability
 from acreline.model.card import Model
 from acreline.model.fitting import Recipe, read_banks
 from acreline.model.folds import forest_on
 from acreline.model.labels import CROP_CLASSES, number_fields, read_label_map
 from acreline.model.scores import score_labels
-from acreline.model.segment import LOGP_SCALE, binned_window, harvest_year, segment_cube
+from acreline.model.segment import binned_window, harvest_year, segment_cube
 from acreline.rasters import read_raster
 
 

@@ -22,6 +22,7 @@ from acreline.layers import (
     DN_OFFSET,
     DN_SCALE,
     HALO_PX,
+    LOGP_SCALE,
     PIXEL_M,
     SLOTS,
     Block,
@@ -37,7 +38,6 @@ TILE_PX = 32
 REACH_PX = HALO_PX - 8
 """What the spatial part sees beside a cell. The outer 8 of the halo's pixels are left out: clouds grow by 6 pixels,
 so there the clear mask would depend on where the window ends."""
-LOGP_SCALE = 1024
 LOGP_MIN = -32768
 
 
