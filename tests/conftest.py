@@ -22,6 +22,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which commands of the README no test runs, so that nobody takes them for proven."""
+    from tests.test_docs import RUN, TOLD
+
+    terminalreporter.section("README")
+    terminalreporter.write_line(f"{len(RUN)} commands run; {len(TOLD)} only checked, tagged network or long:")
+    for command in TOLD:
+        terminalreporter.write_line(f"  {command}")
+
+
 @pytest.fixture(scope="session")
 def repo() -> Path:
     """The top of the checkout."""
