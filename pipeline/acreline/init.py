@@ -48,8 +48,8 @@ crops: [{crops}]
 events: []
 
 # Who asks for how much (CSV: farm_id, person_id, requested, existing_debt, record_years, insured_sum, household_need,
-# previous_limit; who leaves existing_debt empty is referred to a person), and daily weather (CSV: date, tmin_c, tmean_c,
-# tmax_c, rain_mm, radiation_mj_per_m2).
+# previous_limit; who leaves existing_debt empty is referred to a person), and daily weather (CSV: date, tmin_c,
+# tmean_c, tmax_c, rain_mm, radiation_mj_per_m2).
 # applicants: applicants.csv
 # weather: weather.csv
 
