@@ -224,8 +224,11 @@ def says(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None
 
 
 def test_a_misspelt_key_exits_2(repo: Path, tmp_path: Path) -> None:
-    region = own_region(repo, tmp_path, polcy="demo")
-    says(acreline("run", str(region), "--out", str(tmp_path / "out")), 2, "polcy", "did you mean 'policy'")
+    region = own_region(repo, tmp_path)
+    region.write_text(region.read_text(encoding="utf-8").replace("policy: demo", "polcy: demo"), encoding="utf-8")
+    says(
+        acreline("run", str(region), "--out", str(tmp_path / "out")), 2, "unknown key 'polcy'", "did you mean 'policy'"
+    )
 
 
 def test_a_parcel_file_without_crs_exits_3(repo: Path, tmp_path: Path) -> None:

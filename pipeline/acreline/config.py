@@ -342,7 +342,8 @@ def _nearest(word: str, known: list[str]) -> str:
 
 def _explain(error: ValidationError, model: type[Settings], path: Path) -> ConfigError:
     """The first thing wrong with a settings file, in words; the hint names the nearest known key."""
-    first = error.errors()[0]
+    errors = error.errors()  # a misspelt key comes with the missing one it was meant for: the misspelling is told
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     where = ".".join(str(part) for part in first["loc"]) or "the file"
     if first["type"] == "extra_forbidden":
         known = sorted(_fields_at(model, first["loc"][:-1]))
