@@ -16,7 +16,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from acreline import store as store_module
@@ -347,8 +346,3 @@ def test_a_lock_that_cannot_be_made(store: Store, monkeypatch: pytest.MonkeyPatc
     (store.root / "lock").mkdir()
     with pytest.raises(StoreError, match="cannot be written"), store.locked("run-a", "now"):
         pass
-
-
-def test_tables_are_read_by_name(store: Store, tmp_path: Path) -> None:
-    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "farms.parquet")
-    assert store_module.read_tables(tmp_path, ["farms"])["farms"]["a"].tolist() == [1]

@@ -25,8 +25,6 @@ AreaUnit = Literal["m2", "mu", "ha", "acre"]
 Slot = Literal["A", "B", "AB"]
 SettingsT = TypeVar("SettingsT", bound="Settings")
 
-KINDS = ("regions", "providers", "crops", "policies", "models")
-
 
 class Settings(BaseModel):
     """A frozen group of settings; a key it does not know is an error."""

@@ -21,14 +21,11 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from acreline.errors import BusyError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import Block, Looks, Maps, SceneNote
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PART_FILES = ("passes.parquet", "evidence.parquet", "land.parquet")
 MAP_LAYERS = ("crop", "health")
@@ -280,13 +277,6 @@ def verify_publication(publication: Path) -> list[str]:
     if digest([head, wanted]) != manifest["publication_id"]:
         faults.append("changed: manifest.json")
     return faults
-
-
-def read_tables(publication: Path, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Some of a publication's tables, by name without ending."""
-    import pandas as pd
-
-    return {name: pd.read_parquet(publication / f"{name}.parquet") for name in names}
 
 
 def _holder(path: Path) -> str:
