@@ -98,8 +98,8 @@ class FakeStac:
     """Next links for GET instead of POST, and no POST advertised."""
     extra_query: str = ""
     """Added to the addresses the server hands out, e.g. `sig=SECRET`."""
-    grants_limit: bool = False
-    """The first page holds as many items as are asked for, beyond `page_size` too."""
+    knows_time: bool = False
+    """Only items of the days asked for, in pages of `page_size`; else the days asked for are passed over."""
     search_host: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     faults: dict[int, list[Fault]] = field(default_factory=dict)
@@ -147,11 +147,15 @@ class FakeStac:
         self._thread.join(5)
 
     # --- answers ------------------------------------------------------------------------------------------------
-    def _all_pages(self) -> list[list[Item]]:
+    def _all_pages(self, asked: dict[str, Any]) -> list[list[Item]]:
         if self.pages is not None:
             return self.pages
-        cuts = range(0, max(len(self.items), 1), self.page_size)
-        return [self.items[k : k + self.page_size] for k in cuts]
+        items = self.items
+        if self.knows_time:
+            first, last = str(asked["datetime"]).split("/")
+            items = [item for item in items if first <= item["properties"]["datetime"] <= last]
+        cuts = range(0, max(len(items), 1), self.page_size)
+        return [items[k : k + self.page_size] for k in cuts]
 
     def _answer(self, handler: BaseHTTPRequestHandler, asked: dict[str, Any]) -> None:
         path = urlsplit(handler.path).path
@@ -217,10 +221,8 @@ class FakeStac:
         }
 
     def _page(self, number: int, asked: dict[str, Any]) -> dict[str, Any]:
-        pages = self._all_pages()
+        pages = self._all_pages(asked)
         features = pages[number - 1] if number <= len(pages) else []
-        if self.grants_limit and number == 1 and int(asked.get("limit", 0)) > self.page_size:
-            features = self.items[: int(asked["limit"])]
         follow = self.next_of(number, len(pages)) if self.next_of else number + 1 if number < len(pages) else None
         links: list[dict[str, Any]] = []
         if follow is not None and self.get_links:

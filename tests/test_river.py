@@ -180,6 +180,73 @@ def test_one_more_scene_makes_only_the_blocks_it_touches(repo: Path, tmp_path: P
     assert len(list((tmp_path / "out" / "publications").iterdir())) == 2
 
 
+def make_wide(catalog: Path, times: int = 5) -> None:
+    """Repeat the demo's square eastward in every file of a catalogue, and its farms once more on the last of them."""
+    import geopandas as gpd
+    import numpy as np
+    import rasterio
+    import shapely
+
+    for path in sorted(catalog.rglob("S2_*/*.tif")):
+        with rasterio.open(path) as source:
+            profile, values = source.profile, source.read(1)
+        profile.update(width=times * profile["width"], driver="GTiff", compress="deflate", predictor=1)
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(np.tile(values, times), 1)
+        os.utime(path, ns=(0, 0))  # a copy made again is the same file
+    for path in sorted(catalog.rglob("S2_*/*.json")):
+        item = json.loads(path.read_text())
+        west, south, east, north = shapely.geometry.shape(item["geometry"]).bounds
+        item["geometry"] = shapely.geometry.mapping(shapely.box(west, south, west + times * (east - west), north))
+        for asset in item["assets"].values():
+            if "proj:shape" in asset:
+                asset["proj:shape"][1] *= times
+        path.write_text(json.dumps(item))
+    parcels = gpd.read_parquet(catalog / "parcels.parquet")
+    east_of = parcels.to_crs("EPSG:32631")
+    east_of["geometry"] = east_of.translate(640 * (times - 1), 0)
+    east_of["id"], east_of["farm_id"] = "E-" + east_of["id"], "E-" + east_of["farm_id"]
+    both = pd.concat([parcels, east_of.to_crs(parcels.crs)], ignore_index=True)
+    both[["id", "farm_id", "geometry"]].to_parquet(catalog / "parcels.parquet")
+
+
+@pytest.mark.slow
+def test_of_many_blocks_one_more_scene_makes_only_those_it_touches(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shapely
+
+    from acreline import imagery
+
+    monkeypatch.setattr(imagery, "FOOTPRINT_DOUBT_DEG", 0.0)  # the land is smaller than the usual doubt
+    catalog = copy_scenes(repo, tmp_path / "catalog", keep=12, skip=1)
+    make_wide(catalog)
+    parcels = {"path": str(catalog / "parcels.parquet"), "datum": "wgs84", "declared_area_unit": "ha"}
+    changes = {"catalog": str(catalog / "catalog.json"), "parcels": parcels, "applicants": None, "block_px": 128}
+    region = read_region(own_region(repo, tmp_path, **changes))
+    first = run_region(region, Store(tmp_path / "out"))
+    west_ids = tuple(name for name in first.made_blocks if "_c0079_" in name)
+    east_ids = tuple(name for name in first.made_blocks if "_c0081_" in name)
+    assert len(west_ids) == len(east_ids) == 2
+    assert len(first.made_blocks) == 4
+
+    shutil.rmtree(catalog)
+    copy_scenes(repo, catalog, keep=13)
+    make_wide(catalog)
+    newest = sorted(catalog.rglob("S2_*/*.json"))[-1]
+    item = json.loads(newest.read_text())
+    west, south, east, north = shapely.geometry.shape(item["geometry"]).bounds
+    item["geometry"] = shapely.geometry.mapping(shapely.box(west, south, west + 0.3 * (east - west), north))
+    newest.write_text(json.dumps(item))
+
+    second = run_region(region, Store(tmp_path / "out"))
+    assert second.published
+    assert second.scenes.completeness["used"] == 13
+    assert second.made_blocks == west_ids
+    assert second.kept_blocks == east_ids
+    assert len(second.farms) == 14
+
+
 def test_another_day_without_news_publishes_nothing(repo: Path, tmp_path: Path) -> None:
     from datetime import date
 

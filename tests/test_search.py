@@ -73,6 +73,7 @@ def test_all_pages_arrive_and_completeness_is_told() -> None:
     assert scenes.completeness == {
         "received": 50,
         "stated": 50,
+        "proof": "stated",
         "boxes": 1,
         "pages": 3,
         "duplicates": 0,
@@ -162,14 +163,29 @@ def test_empty_pages_without_end_are_an_error() -> None:
         search(api.url)
 
 
+LOST: dict[str, Any] = {"page_size": 20, "next_of": lambda page, pages: page + 1 if page < min(2, pages) else None}
+"""At most two pages of twenty, whatever was asked for, and no next link on the second."""
+
+
 def test_a_full_last_page_that_lost_its_next_link_is_an_error() -> None:
-    items = make_fifty()
-    words = {"page_size": 20, "grants_limit": True, "next_of": lambda page, _: page + 1 if page < 2 else None}
-    told = "last page was full and had no next link, received 40, there are more"
-    with FakeStac(items, **words) as api, pytest.raises(SourceError, match=told):
-        search(api.url, page_size=20)
-    with FakeStac(items[:40], **words) as api:
-        assert len(search(api.url, page_size=20).items) == 40
+    told = r"last page had no next link, received 40 items, there are more: 'S2A_31UDS_\d+_4\d_L2A' for one"
+    with FakeStac(make_fifty(), knows_time=True, **LOST) as api, pytest.raises(SourceError, match=told):
+        search(api.url, page_size=100)
+
+
+def test_a_full_last_page_that_is_the_last_is_proven_by_time() -> None:
+    with FakeStac(make_fifty()[:40], knows_time=True, **LOST) as api:
+        scenes = search(api.url, page_size=100)
+    assert len(scenes.items) == 40
+    assert scenes.completeness["proof"] == "windows"
+
+
+def test_a_catalogue_that_cannot_be_asked_by_time_is_flagged(caplog: pytest.LogCaptureFixture) -> None:
+    with FakeStac(make_fifty()[:20], **LOST) as api:
+        scenes = search(api.url)
+        assert len(api.asked) == 3
+    assert scenes.completeness["proof"] == "undecided"
+    assert "nothing shows that the list of scenes is whole" in caplog.text
 
 
 def test_f05_a_next_link_that_repeats_is_named() -> None:
@@ -223,7 +239,9 @@ def test_a_sign_in_page_is_named() -> None:
 
 def test_f10_completeness_not_stated() -> None:
     with FakeStac(make_fifty(), stated=None) as api:
-        assert search(api.url).completeness["stated"] is None
+        done = search(api.url).completeness
+    assert done["stated"] is None
+    assert done["proof"] == "last_page"  # 20, 20, 10
 
 
 def test_f11_a_server_that_never_answers() -> None:

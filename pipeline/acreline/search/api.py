@@ -22,6 +22,7 @@ from pystac_client.exceptions import APIError
 
 from acreline.config import Provider
 from acreline.errors import SourceError
+from acreline.search.proof import prove_by_windows, worse
 from acreline.search.talk import AGAIN, Talk, quiet_logs, refuse
 from acreline.search.tally import Box, Tally
 
@@ -64,10 +65,10 @@ def read_api(
                     method="POST" if posts else "GET",
                     collections=[provider.collection] if provider.collection else None,
                     bbox=list(box),
-                    datetime=f"{start}T00:00:00Z/{end}T23:59:59.999Z",
+                    datetime=_interval(start, end),
                     limit=provider.page_size,
                 )
-            for item in _read_query(talk, search, provider, tally):
+            for item in _read_query(talk, search, provider, tally, (start, end)):
                 key = (str(item.get("collection")), str(item.get("id")))
                 if key in met:
                     tally.shared += 1
@@ -93,14 +94,16 @@ def _open(talk: Talk, provider: Provider) -> Client:
     raise refuse(provider, "the catalogue has no item search", "no search link")
 
 
-def _read_query(talk: Talk, search: ItemSearch, provider: Provider, tally: Tally) -> Iterator[dict[str, Any]]:
+def _read_query(
+    talk: Talk, search: ItemSearch, provider: Provider, tally: Tally, days: tuple[date, date]
+) -> Iterator[dict[str, Any]]:
     """The items of one query; each page must bring something new or say that it is the last."""
     url, method, body = search.url, str(search.method), dict(search.get_parameters())
     headers: dict[str, str] | None = None
     asked: set[str] = set()
     ids: set[tuple[str, str]] = set()
     stated: int | None = None
-    number = stale = empty = 0
+    number = stale = empty = largest = 0
     while True:
         number += 1
         talk.page = f"page {number}"
@@ -109,6 +112,7 @@ def _read_query(talk: Talk, search: ItemSearch, provider: Provider, tally: Tally
         if not isinstance(features, list):
             raise refuse(provider, f"page {number} of the search holds no list of features", _shape(page))
         tally.pages += 1
+        largest = max(largest, len(features))
         if number == 1:
             stated = _stated(page)
             if stated is not None:
@@ -141,26 +145,55 @@ def _read_query(talk: Talk, search: ItemSearch, provider: Provider, tally: Tally
             raise _repeats(provider, f"pages {number - 1} and {number} brought no new items ({where})")
         if empty > MAX_EMPTY_PAGES:
             raise _repeats(provider, f"{empty} pages in a row were empty, each with a next link ({where})")
-    if stated is None and number > 0 and len(features) >= provider.page_size:
-        _ask_beyond(talk, search, provider, len(ids))
-    if stated is not None and len(ids) < stated:
+    if stated is None:
+        _prove(talk, search, provider, tally, days, ids, last_page=len(features), largest=largest)
+        return
+    if len(ids) < stated:
         raise SourceError(
             f"{provider.name}: catalogue said {stated} items, received {len(ids)}",
             hint="the list is not complete and is not used; " + AGAIN,
         )
+    tally.proof = worse(tally.proof, "stated")
 
 
-def _ask_beyond(talk: Talk, search: ItemSearch, provider: Provider, received: int) -> None:
-    """A full last page may have lost its next link: a request with a larger limit tells, where the server grants it."""
-    talk.page = "a page beyond the last"
-    body = {**search.get_parameters(), "limit": received + 1}
-    page = talk.fetch(search.url, str(search.method), None, body)
-    items = page.get("features")
-    if isinstance(items, list) and len(items) > received:
+def _prove(
+    talk: Talk,
+    search: ItemSearch,
+    provider: Provider,
+    tally: Tally,
+    days: tuple[date, date],
+    known: set[tuple[str, str]],
+    *,
+    last_page: int,
+    largest: int,
+) -> None:
+    """Show that a list without a count is whole; raises `SourceError` where it is not."""
+    if last_page < largest:
+        tally.proof = worse(tally.proof, "last_page")
+        return
+
+    def ask(first: date, last: date) -> tuple[set[tuple[str, str]], bool]:
+        talk.page = f"the page that proves {first} to {last}"
+        body = {**search.get_parameters(), "datetime": _interval(first, last)}
+        page = talk.fetch(search.url, str(search.method), None, body)
+        items, links = page.get("features"), page.get("links") or ()
+        if not isinstance(items, list):
+            raise refuse(provider, f"{talk.page} of the search holds no list of features", _shape(page))
+        ids = {(str(item.get("collection")), str(item.get("id"))) for item in items if isinstance(item, dict)}
+        return ids, any(isinstance(link, dict) and link.get("rel") == "next" for link in links)
+
+    proof, new = prove_by_windows(ask, *days, known, largest)
+    tally.proof = worse(tally.proof, proof)
+    if new:
         raise SourceError(
-            f"{provider.name}: the last page was full and had no next link, received {received}, there are more",
+            f"{provider.name}: the last page had no next link, received {len(known)} items, there are more: "
+            f"{min(new)[1]!r} for one",
             hint="the list is not complete and is not used; " + AGAIN,
         )
+
+
+def _interval(first: date, last: date) -> str:
+    return f"{first}T00:00:00Z/{last}T23:59:59.999Z"
 
 
 def _follow(

@@ -102,6 +102,7 @@ def search_scenes(parcels: Parcels, season: SeasonSettings, provider: Provider, 
     completeness = {
         "received": tally.received,
         "stated": tally.stated,
+        "proof": tally.proof,
         "boxes": len(boxes),
         "pages": tally.pages,
         "duplicates": tally.duplicates,
@@ -112,7 +113,9 @@ def search_scenes(parcels: Parcels, season: SeasonSettings, provider: Provider, 
         "longest_gap_days": _longest_gap_days(items, season.start, end),
     }
     if tally.stated is None and provider.kind == "api":
-        log.info("%s: completeness: not stated by the server", provider.name)
+        log.info("%s: completeness: not stated by the server, proof: %s", provider.name, tally.proof)
+    if tally.proof == "undecided":
+        log.warning("%s: nothing shows that the list of scenes is whole; see longest_gap_days", provider.name)
     return Scenes(
         provider=provider.name,
         items=items,

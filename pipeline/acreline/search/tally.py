@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from acreline.search.proof import Proof
+
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
 
@@ -23,3 +25,5 @@ class Tally:
     """Items found by more than one query (a region of several boxes)."""
     requests: int = 0
     retries: int = 0
+    proof: Proof | None = None
+    """The weakest proof among the queries that the list is whole; None where nothing was asked of a server."""
