@@ -125,8 +125,10 @@ class Overpass:
 
 @dataclass(frozen=True)
 class Picture:
-    """The county as the sensor sees it through clear air on one pass: bottom-of-atmosphere reflectance with its blur,
-    shift, residual haze and noise; no clouds yet."""
+    """The county as the sensor sees it through clear air on one pass: reflectance at the ground, no clouds yet.
+
+    Blur, shift between passes, residual haze and noise are in it.
+    """
 
     overpass: Overpass
     fine: npt.NDArray[np.float32]
