@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +28,7 @@ from acreline.layers import (
 )
 from acreline.rasters import write_cog
 from acreline.records import Decision, Farm, Interval, Stand, Step, worst_status
+from acreline.report import FieldPicture, Unseen
 
 ODD_FARM = "<script>alert('x')</script>\"'&张三农场"
 CRS = "EPSG:32631"
@@ -91,6 +93,19 @@ def make_publication(folder: Path) -> Path:
     _maps(parcels, folder / "maps")
     (folder / "manifest.json").write_text(json.dumps(_manifest(parcels, farms, decisions)), encoding="utf-8")
     return folder
+
+
+def make_pictures() -> dict[str, FieldPicture | Unseen]:
+    """A drawn picture for every parcel but one: a green square of ten pixels on bare soil."""
+    inside = np.zeros((24, 24), dtype=np.bool_)
+    inside[7:17, 7:17] = True
+    colour = np.where(inside, [[[1400]], [[1700]], [[1350]]], [[[3000]], [[2700]], [[2500]]]).astype(np.uint16)
+    ndvi = np.where(inside, np.int16(7200), np.int16(-32768))
+    ring = ((7.0, 7.0), (17.0, 7.0), (17.0, 17.0), (7.0, 17.0), (7.0, 7.0))
+    day = "2018-08-02"
+    picture = FieldPicture(day, (f"S2A_31UDS_{day.replace('-', '')}_0_L2A",), 1.0, colour, ndvi, inside, (ring,))
+    pictures: dict[str, FieldPicture | Unseen] = {f"P{index:02d}": picture for index in range(len(OWNERS))}
+    return pictures | {"P03": Unseen("not_read_again", day), "P08": replace(picture, clear_share=0.72)}
 
 
 def _passes() -> list[date]:

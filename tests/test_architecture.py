@@ -70,6 +70,7 @@ def test_every_room_has_a_place() -> None:
         "run",
         "plan",
         "blocks",
+        "pictures",
         "publish",
         "store",
         "tables",
@@ -77,6 +78,7 @@ def test_every_room_has_a_place() -> None:
         "desk",
         "init",
         "trial",
+        "simulate",
         "__main__",
     }
     assert set(ROOMS) <= GROUND | STAGES | upper, "a new room: say here and in pipeline/README.md where it belongs"
@@ -95,6 +97,13 @@ def test_ground_imports_only_ground(room: str) -> None:
     for path, name in ROOMS[room]:
         if name.startswith("acreline."):
             assert name.split(".")[1] in GROUND, f"{path.name} imports {name}"
+
+
+def test_the_simulator_knows_nothing_of_the_river() -> None:
+    """A simulator that called a stage would judge that stage by itself."""
+    for path, name in ROOMS["simulate"]:
+        if name.startswith("acreline.") and name != "acreline.__version__":
+            assert name.split(".")[1] in GROUND | {"simulate"}, f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("library", sorted(ALONE))

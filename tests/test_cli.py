@@ -267,8 +267,9 @@ def test_a_finished_run_can_be_asked(acreline: Acreline, demo_run: Path, tmp_pat
     assert all(line[13:49].strip() == line[53:].strip() for line in lines)  # the same policy, the same words
     farm = lines[0].split()[0]
     assert acreline("explain", demo_run, farm, "--lang", "zh").out.startswith(farm)
-    page = Path(acreline("report", demo_run).out.strip())
+    page, farm_pages = (Path(line) for line in acreline("report", demo_run).out.splitlines())
     assert page.name == "index.html"
+    assert sorted(path.stem for path in farm_pages.iterdir()) == [line.split()[0] for line in lines]
     verified = acreline("verify", demo_run)
     assert verified.code == 0
     assert verified.out.startswith(page.parents[1].name)

@@ -298,7 +298,7 @@ def test_a_static_file_that_would_end_its_element_is_refused(monkeypatch: pytest
     (tmp_path / "static" / "bad.js").write_text("'</Script>'", encoding="utf-8")
     monkeypatch.setattr(page_room, "_HERE", tmp_path)
     with pytest.raises(ContractError, match=r"bad\.js would end its own element"):
-        page_room._static("bad.js")
+        page_room.static_text("bad.js")
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------

@@ -105,6 +105,9 @@ def test_small_blocks_give_the_same_tables(repo: Path, tmp_path: Path, demo_run:
     for name in TABLES:
         small = (result.publication / f"{name}.parquet").read_bytes()
         assert small == (demo_run / "latest" / f"{name}.parquet").read_bytes(), name
+    pages = {path.name: path.read_bytes() for path in (demo_run / "latest" / "report" / "farms").iterdir()}
+    assert len(pages) == len(result.farms)
+    assert {path.name: path.read_bytes() for path in (result.publication / "report" / "farms").iterdir()} == pages
 
 
 @pytest.mark.slow

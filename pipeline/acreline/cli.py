@@ -158,7 +158,7 @@ def _run(
     import structlog
 
     from acreline.config import read_region
-    from acreline.logs import configure_logs
+    from acreline.logs import configure_logs, progress_bar
     from acreline.store import Store
 
     plain, verbose = scheduled or not sys.stderr.isatty(), context.obj["verbose"]
@@ -174,7 +174,7 @@ def _run(
         structlog.contextvars.bind_contextvars(region=region.name, run=run_id)
         from acreline.run import run_region
 
-        with _executor(workers, scheduler) as pool, _progress(shown=not plain) as told, _stop_on_term(told) as step:
+        with _executor(workers, scheduler) as pool, progress_bar(shown=not plain) as told, _stop_on_term(told) as step:
             result = run_region(region, store, as_of=day, executor=pool, progress=step)
     _tell(result, region, table=not scheduled)
     if result.failed_blocks:
@@ -211,14 +211,12 @@ def explain(
 
 @app.command()
 def report(run: RunFolder) -> None:
-    """Say where the map page of a run is, and check that it is whole."""
-    from acreline.errors import StoreError
+    """Say where the map page of a run and the pages of its farms are, and check that they are there."""
+    from acreline.desk import report_pages
     from acreline.store import open_publication
 
-    page = open_publication(run) / "report" / "index.html"
-    if not page.is_file():
-        raise StoreError(f"{page}: no map page", hint="run the region again")
-    typer.echo(str(page))
+    for line in report_pages(open_publication(run)):
+        typer.echo(line)
 
 
 @app.command()
@@ -254,11 +252,11 @@ def train(
     seed: Annotated[int | None, typer.Option("--seed", help="instead of the recipe's own")] = None,
 ) -> None:
     """Train the network on the packaged labels and write weights with their card."""
-    from acreline.logs import configure_logs
+    from acreline.logs import configure_logs, progress_bar
     from acreline.trial import train_packaged
 
     configure_logs(plain=not sys.stderr.isatty())
-    with _progress(shown=sys.stderr.isatty()) as progress:
+    with progress_bar(shown=sys.stderr.isatty()) as progress:
         settings = train_packaged(model, out, seed=seed, progress=progress)
     typer.echo(f"{settings}: written, weights and card beside it; a region file may name it under `model:`")
 
@@ -272,6 +270,27 @@ def evaluate(
 
     for line in evaluate_on_demo(model):
         typer.echo(line)
+
+
+@app.command()
+def simulate(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="a name of configs/simulate/, or a YAML file")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder to make")],
+    parcels: Annotated[int | None, typer.Option("--parcels", min=1, help="instead of the settings' own")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="instead of the settings' own")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that draw passes")] = 2,
+    force: Annotated[bool, typer.Option("--force", help="replace another simulated county in DIR")] = False,
+) -> None:
+    """Draw a county with known truth: scenes, parcels and tables for a run, and the truth beside them."""
+    from acreline.logs import configure_logs, progress_bar
+    from acreline.simulate.make import simulate_county
+    from acreline.simulate.settings import read_county
+
+    configure_logs(plain=not sys.stderr.isatty())
+    settings = read_county(config)
+    with progress_bar(shown=sys.stderr.isatty()) as told, _stop_on_term(told) as step:
+        done = simulate_county(settings, out, parcels=parcels, seed=seed, workers=workers, force=force, progress=step)
+    typer.echo("\n".join(done.lines()))
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------
@@ -304,24 +323,6 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
                 raise
     else:
         yield None
-
-
-@contextlib.contextmanager
-def _progress(*, shown: bool) -> Iterator[Any]:
-    """A bar for people; without a terminal, a log line for each step."""
-    if not shown:
-        import structlog
-
-        log = structlog.get_logger("acreline.progress")
-        yield lambda done, total, what: log.info("progress", done=done, of=total, what=what)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("starting", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what or "blocks")
 
 
 @contextlib.contextmanager

@@ -99,6 +99,10 @@ class Region(Settings):
         0.1, ge=0, le=1, description="above this share of failed parcels a run does not replace an earlier publication"
     )
 
+    farm_pages: int = Field(
+        200, ge=0, description="pages with pictures are made for each farm where there are no more farms than this"
+    )
+
     @field_validator("block_px")
     @classmethod
     def _on_the_20_m_grid(cls, value: int) -> int:
@@ -254,13 +258,21 @@ def read_settings(model: type[SettingsT], path: Path, overrides: Mapping[str, An
         raise ConfigError(f"{path}{where}: not valid YAML: {problem}", hint="mend the line named") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(raw).__name__}", hint="see configs/regions/")
-    merged = _merge(raw, overrides or {})
-    try:
-        settings = model.model_validate(merged)
-    except ValidationError as error:
-        raise _explain(error, model, path) from error
+    settings = check_settings(model, _merge(raw, overrides or {}), path)
     settings._file = path.resolve()
     return settings
+
+
+def check_settings(model: type[SettingsT], raw: Mapping[str, Any], path: Path) -> SettingsT:
+    """Settings from keys and values that were read already; `path` names their file in messages.
+
+    Raises:
+        ConfigError: a key or value is wrong; the message names file and key.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(error, model, path) from error
 
 
 def read_region(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Region:

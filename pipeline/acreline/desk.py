@@ -51,6 +51,18 @@ def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, str]]:
     ]
 
 
+def report_pages(publication: Path) -> list[str]:
+    """Where people find what a publication tells: the map page, then the folder of the farms' pages if there are any.
+
+    Raises:
+        StoreError: there is no map page.
+    """
+    page = publication / "report" / "index.html"
+    if not page.is_file():
+        raise StoreError(f"{page}: no map page", hint="run the region again")
+    return [str(path) for path in (page, page.parent / "farms") if path.exists()]
+
+
 def read_farms(publication: Path) -> tuple[list[Farm], date]:
     """The measured farms of a publication and the day they were judged on.
 

@@ -62,7 +62,9 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
     with store.staging() as staging:
         write_tables(plan, facts, measured, staging)
         manifest = make_manifest(plan, facts, measured)
-        manifest["news"] = digest([manifest["code"], manifest["model"], manifest["policy"], _contents(staging)])
+        pages = 0 < len(facts.farms) <= plan.region.farm_pages
+        told = [manifest["code"], manifest["model"], manifest["policy"], _contents(staging), pages]
+        manifest["news"] = digest(told)
         current = store.latest
         if current is not None and _says_the_same(current, manifest["news"]):
             return current, False
@@ -71,9 +73,14 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
                 (staging / "maps").mkdir(exist_ok=True)
                 shutil.copyfile(part.path / f"{layer}.tif", staging / "maps" / f"{part.block_id}_{layer}.tif")
         (staging / "manifest.json").write_text(canonical_json(manifest), encoding="utf-8")
-        from acreline.report import write_catalog, write_map_page
+        from acreline.report import write_catalog, write_farm_pages, write_map_page
 
         write_catalog(staging)
+        if pages:
+            from acreline.pictures import picture_parcels
+
+            found = facts.parcels, facts.looks, facts.seasons, facts.scenes
+            write_farm_pages(staging, picture_parcels(*found, plan.provider.read, measured.implausible))
         write_map_page(staging)
         (staging / "manifest.json").unlink()
         return store.publish(staging, manifest), True

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
-from acreline.report import write_map_page
-from tests.made_publication import ODD_FARM, make_publication
+from acreline.report import write_farm_pages, write_map_page
+from tests.made_publication import ODD_FARM, make_pictures, make_publication
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -37,6 +37,7 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_publication(tmp_path_factory.mktemp("made") / "publication")
+    write_farm_pages(folder, make_pictures())
     write_map_page(folder)
     return folder
 
@@ -232,6 +233,38 @@ def test_pointing_at_the_curve_reads_a_date_and_a_value(page: WebDriver) -> None
     assert "NDVI" in _text(page, ".readout")
 
 
+def _pictures(driver: WebDriver) -> list[int]:
+    """How wide each picture of a farm's page is, in its own pixels; 0 for one that was not drawn."""
+    return [driver.execute_script("return arguments[0].naturalWidth", image) for image in _find(driver, ".frame img")]
+
+
+def test_a_farm_has_a_page_of_its_own_and_the_way_back(page: WebDriver) -> None:
+    _row(page, "F-004").click()
+    page.find_element("css selector", "a.page-link").click()
+    assert _text(page, "h1") == "F-004"
+    assert "Approve" in _text(page, ".decision")
+    assert _pictures(page) == [24, 24, 24, 24]
+    assert all(image.size["width"] > 100 for image in _find(page, ".frame img"))
+    assert len(_find(page, "svg.curve")) == 2
+    assert len(page.get_screenshot_as_png()) > BLANK_PNG_BYTES
+    page.find_element("css selector", "[data-set-lang='zh']").click()
+    assert "批准" in _text(page, ".decision")
+    assert "Approve" not in _text(page, "body")
+    page.find_element("css selector", "a.back").click()
+    assert _text(page, ".panel-head h2") == "F-004"
+    assert page.execute_script("return document.documentElement.lang") == "zh-CN"
+    assert page.get_log("browser") == []
+
+
+def test_the_page_of_a_hostile_farm_name_opens_and_leads_back(page: WebDriver) -> None:
+    _row(page, "<script>").click()
+    page.find_element("css selector", "a.page-link").click()
+    assert _text(page, "h1") == ODD_FARM
+    page.find_element("css selector", "a.back").click()
+    assert _text(page, ".panel-head h2") == ODD_FARM
+    assert page.get_log("browser") == []
+
+
 @pytest.mark.slow
 def test_the_page_of_the_real_demo(driver: WebDriver, demo_run: Path) -> None:
     publication = (demo_run / "latest").resolve()
@@ -245,4 +278,8 @@ def test_the_page_of_the_real_demo(driver: WebDriver, demo_run: Path) -> None:
     told = driver.find_element("tag name", "body").text
     for part in (approved["farm_id"], f"{approved['limit']:,.0f}", "mu", "ha", "acres", "health: not validated"):
         assert part in told
+    driver.find_element("css selector", "a.page-link").click()
+    assert _text(driver, "h1") == approved["farm_id"]
+    assert _pictures(driver)
+    assert all(_pictures(driver))
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []

@@ -13,12 +13,15 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acreline.errors import ContractError
 from acreline.report.read import Row, read_manifest, read_rows
 from acreline.report.tell import tell_page
 from acreline.report.words import word
+
+if TYPE_CHECKING:
+    import jinja2
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("text.js", "curve.js", "map.js", "table.js", "overview.js", "farm.js", "page.js")
@@ -46,21 +49,10 @@ def write_map_page(publication: Path) -> Path:
 
 def render_page(publication: Path) -> str:
     """The text of the page; see `write_map_page`."""
-    import jinja2
-
     manifest = read_manifest(publication)
     told = tell_page(publication)
     leaflet, script, style = _leaflet_script(), _script(), _style()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["word"] = word
-    return environment.get_template("page.html.j2").render(
+    return template("page.html.j2").render(
         policy=content_policy([leaflet, script], style),
         style=style,
         leaflet=leaflet,
@@ -70,14 +62,30 @@ def render_page(publication: Path) -> str:
         region=str(manifest.get("region")),
         season=told["season"],
         as_of=manifest.get("as_of"),
-        heads=list(_heads(manifest)),
-        notices=[_two(notice) for notice in manifest.get("notices") or []],
+        heads=list(page_heads(manifest)),
+        notices=[two_languages(notice) for notice in manifest.get("notices") or []],
         scenes=_scenes(read_rows(publication, "scenes")),
         counts=list(_flat({"counts": manifest.get("counts"), "search": manifest.get("completeness")})),
         inputs=list(_flat({name: manifest.get(name) for name in ("code", "model", "policy", "provider", "inputs")})),
         failed_blocks=sorted((manifest.get("failed_blocks") or {}).items()),
         licence=(_HERE / "static" / "leaflet" / "LICENSE").read_text(encoding="utf-8"),
     )
+
+
+def template(name: str) -> jinja2.Template:
+    """A page's template: all that enters it is escaped, and a name it does not know is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["word"] = word
+    return environment.get_template(name)
 
 
 def script_json(value: Any) -> str:
@@ -101,7 +109,8 @@ def _source_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _static(name: str) -> str:
+def static_text(name: str) -> str:
+    """A style or script as it stands inside its element. Raises `ContractError` where it would end that element."""
     text = (_HERE / "static" / name).read_text(encoding="utf-8")
     if "</script" in text.lower() or "</style" in text.lower():
         raise ContractError(f"{name} would end its own element", hint="write the closing tag in two pieces")
@@ -109,23 +118,23 @@ def _static(name: str) -> str:
 
 
 def _leaflet_script() -> str:
-    text = _static("leaflet/leaflet.js")
+    text = static_text("leaflet/leaflet.js")
     body, _, _ = text.partition("//# sourceMappingURL")
     return body.replace(_LEAFLET_LINK, "").strip()
 
 
 def _script() -> str:
-    parts = "\n".join(_static(name) for name in _SCRIPTS)
+    parts = "\n".join(static_text(name) for name in _SCRIPTS)
     return f'(function () {{\n"use strict";\n{parts}\n}})();'
 
 
 def _style() -> str:
     # Pictures of controls that the page does not use; without them nothing asks for a file.
-    lines = [line for line in _static("leaflet/leaflet.css").splitlines() if "url(" not in line]
-    return "\n".join(lines) + "\n" + _static("page.css")
+    lines = [line for line in static_text("leaflet/leaflet.css").splitlines() if "url(" not in line]
+    return "\n".join(lines) + "\n" + static_text("page.css")
 
 
-def _two(notice: Any) -> list[str]:
+def two_languages(notice: Any) -> list[str]:
     """English and Chinese of a notice: a mapping with `en` and `zh`, a pair, or one text for both."""
     if isinstance(notice, Mapping):
         return [str(notice["en"]), str(notice["zh"])]
@@ -134,7 +143,7 @@ def _two(notice: Any) -> list[str]:
     return [str(notice), str(notice)]
 
 
-def _heads(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def page_heads(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """Model and policy for the head of the page: English label, Chinese label, name, what stands below it."""
     for key, en, zh in (("model", "Model", "模型"), ("policy", "Policy", "政策")):
         value = manifest.get(key)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A class map as a small PNG with a palette, made with the standard library alone."""
+"""Small PNGs, class maps with a palette and pictures in colour, made with the standard library alone."""
 
 from __future__ import annotations
 
@@ -55,6 +55,33 @@ def palette_png(codes: npt.NDArray[np.uint8], colours: Mapping[int, str]) -> byt
         + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9))
         + _chunk(b"IEND", b"")
     )
+
+
+def colour_png(picture: npt.NDArray[np.uint8]) -> bytes:
+    """Draw a picture in colour.
+
+    Args:
+        picture: uint8 (y, x, 4): red, green, blue, opacity.
+
+    Returns:
+        an 8-bit PNG with opacity (colour type 6).
+
+    Raises:
+        ContractError: the array is empty, of another shape or not uint8.
+    """
+    import numpy as np
+
+    if picture.ndim != 3 or picture.shape[2] != 4 or picture.dtype != np.uint8 or not picture.size:
+        raise ContractError(
+            f"a picture must be uint8 (y, x, 4); found {picture.dtype} {picture.shape}",
+            hint="this is a fault of acreline: please report it with the run's log",
+        )
+    height, width, _ = picture.shape
+    rows = np.zeros((height, 1 + 4 * width), dtype=np.uint8)  # each row begins with its filter type, 0 = none
+    rows[:, 1:] = picture.reshape(height, 4 * width)
+    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    body = zlib.compress(rows.tobytes(), 9)
+    return SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

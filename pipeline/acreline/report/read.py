@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from acreline.errors import StoreError
+from acreline.hashing import digest
 
 Row = dict[str, Any]
 MAP_LAYERS = ("crop", "health")
@@ -88,6 +91,21 @@ def read_table(publication: Path, name: str, columns: list[str] | None = None) -
         raise StoreError(f"{path}: no such file", hint=_AGAIN) from error
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"{path}: not readable as Parquet: {error}", hint=_AGAIN) from error
+
+
+def farm_files(farm_ids: Sequence[str]) -> dict[str, str]:
+    """The file name of each farm's page; a farm id is somebody's text and never a path as it stands.
+
+    A plain id names its own file. One that is not plain, that is a device's name on some systems, or that differs from
+    another only in upper and lower case, is named by its hash, behind an `x-` that no plain name begins with.
+    """
+    folded = Counter(farm_id.lower() for farm_id in farm_ids)
+
+    def plain(farm_id: str) -> bool:
+        taken = re.fullmatch(r"x-.*|con|prn|aux|nul|com\d|lpt\d", farm_id.lower())
+        return bool(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", farm_id)) and not taken and folded[farm_id.lower()] == 1
+
+    return {farm_id: f"{farm_id if plain(farm_id) else f'x-{digest(farm_id)}'}.html" for farm_id in farm_ids}
 
 
 def _plain(value: Any) -> Any:

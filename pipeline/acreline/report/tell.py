@@ -17,7 +17,16 @@ from acreline.curves import clear_looks
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
 from acreline.records import OUTCOMES, STATUSES
 from acreline.report.png import palette_png
-from acreline.report.read import MAP_LAYERS, Row, legends, read_manifest, read_rows, read_table, read_trails
+from acreline.report.read import (
+    MAP_LAYERS,
+    Row,
+    farm_files,
+    legends,
+    read_manifest,
+    read_rows,
+    read_table,
+    read_trails,
+)
 from acreline.report.words import WORDS
 from acreline.units import m2_to_acres, m2_to_ha, m2_to_mu
 
@@ -39,23 +48,33 @@ def tell_page(publication: Path) -> Row:
     Raises:
         StoreError: a file of the publication is missing or cannot be read.
     """
+    told = tell_farms(publication)
+    return {
+        **told,
+        "rasters": _rasters(publication, told["classes"]),
+        "totals": _totals(told["farms"], told["parcels"]),
+        "words": WORDS,
+    }
+
+
+def tell_farms(publication: Path) -> Row:
+    """What a publication says of its farms, without the pictures of its maps: the part that farm pages need too.
+
+    Raises:
+        StoreError: a file of the publication is missing or cannot be read.
+    """
     manifest = read_manifest(publication)
-    classes = legends(manifest)
     passes, curves = _curves(publication)
     parcels = _parcels(publication, curves)
-    farms = _farms(publication, parcels)
     season = manifest.get("season") or {}
     return {
         "region": manifest.get("region"),
         "season": [season.get("start"), season.get("end")] if isinstance(season, Mapping) else [None, None],
         "as_of": manifest.get("as_of"),
-        "classes": classes,
+        "classes": legends(manifest),
         "passes": passes,
-        "farms": farms,
+        "farms": _farms(publication, parcels),
         "parcels": parcels,
-        "rasters": _rasters(publication, classes),
-        "totals": _totals(farms, parcels),
-        "words": WORDS,
     }
 
 
@@ -212,13 +231,16 @@ def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
     for index, parcel in enumerate(parcels):
         mine[parcel["farm"]].append(index)
     told = []
-    for row in sorted(read_rows(publication, "farms"), key=lambda r: str(r["farm_id"])):
+    rows = sorted(read_rows(publication, "farms"), key=lambda r: str(r["farm_id"]))
+    files = farm_files([row["farm_id"] for row in rows])
+    for row in rows:
         farm_id = row["farm_id"]
         decision = decisions.get(farm_id)
         trail = steps.get(farm_id, [])
         told.append(
             {
                 "id": farm_id,
+                "page": _page(publication, files[farm_id]),
                 "status": row["status"],
                 "reason": row["reason"],
                 "parcels": mine.get(farm_id, []),
@@ -246,6 +268,11 @@ def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
             }
         )
     return told
+
+
+def _page(publication: Path, file: str) -> str | None:
+    """Where a farm's page lies, seen from the map page; None where none was made."""
+    return f"farms/{file}" if (publication / "report" / "farms" / file).is_file() else None
 
 
 def _farm_confidence(crop: str | None, parcels: Sequence[Row]) -> float | None:

@@ -128,6 +128,16 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "too_small": ("too small to judge", "地块过小，无法判定"),
         "weak_peak": ("never grew green enough", "长势峰值过低"),
     },
+    "picture": {
+        "failed": ("its pixels could not be read", "像元读取失败"),
+        "no_clear_look": (
+            "on no pass was at least half of the parcel seen without cloud or haze",
+            "没有一次过境能无云无霾地看到至少一半地块",
+        ),
+        "no_whole_pixel": ("no pixel of the satellite lies wholly inside the parcel", "没有一个完整像元落在地块内"),
+        "not_read_again": ("the scene could not be read again", "影像无法再次读取"),
+        "rejected": ("the parcel was refused", "地块被退回"),
+    },
     "rule": {
         "capacity": ("Share of the harvest's worth", "收成估值的比例"),
         "crop_cap_per_mu": ("Amount per mu", "每亩额度"),
@@ -184,6 +194,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "no_match": ("No farm matches the search.", "没有符合条件的农户。"),
         "more_rows": ("more farms; narrow the search to see them", "户未显示，请缩小搜索范围"),
         "shown": ("shown", "显示"),
+        "farm_page": ("Page with pictures", "图文报告"),
         "back": ("← Overview", "← 返回总览"),
         "farms_by_outcome": ("Decisions", "决定"),
         "sum_limits": ("Sum of limits", "额度合计"),

@@ -86,7 +86,8 @@ function trailBox(farm) {
 function drawFarm() {
   const farm = data.farms[state.farm];
   return [
-    el("div", { class: "panel-head" }, el("h2", {}, farm.id), badge("status", farm.status), farm.reason ? el("span", { class: "quiet" }, word("flag", farm.reason)) : null, el("button", { type: "button", class: "back", on: { click: () => choose(-1, -1) } }, ui("back"))),
+    el("div", { class: "panel-head" }, el("h2", {}, farm.id), badge("status", farm.status), farm.reason ? el("span", { class: "quiet" }, word("flag", farm.reason)) : null,
+      farm.page ? el("a", { class: "page-link", href: farm.page + "?lang=" + state.lang }, ui("farm_page")) : null, el("button", { type: "button", class: "back", on: { click: () => choose(-1, -1) } }, ui("back"))),
     decisionBox(farm), farmFacts(farm), parcelTable(farm), parcelBox(), trailBox(farm),
   ];
 }

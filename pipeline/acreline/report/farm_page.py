@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One self-contained page for each farm, to be printed and handed over: facts, pictures of the fields, the decision.
+
+Nothing is loaded and nothing but one small script of its own may run in it, as on the map page; without the script the
+page is whole, in English.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from acreline.layers import UNKNOWN
+from acreline.report.curve import place_curve
+from acreline.report.field import (
+    BRIGHTEST,
+    GAMMA,
+    NDVI_STEPS,
+    FieldPicture,
+    Unseen,
+    ndvi_png,
+    outline_path,
+    scale_bar,
+    true_colour_png,
+)
+from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
+from acreline.report.read import Row, farm_files, read_manifest, read_rows
+from acreline.report.tell import tell_farms
+from acreline.report.words import word
+
+GREY = "#9aa5ad"
+Pair = tuple[str, str]
+"""English and Chinese."""
+DASH = ("–", "–")
+
+
+def write_farm_pages(publication: Path, pictures: Mapping[str, FieldPicture | Unseen]) -> list[Path]:
+    """Write a page for every farm of a publication, `report/farms/<name>.html`, to which the map page then links.
+
+    Args:
+        publication: folder of a publication, finished or still being staged (its manifest.json must be there).
+        pictures: parcel id -> its picture, or why there is none; of refused and failed parcels nothing is asked.
+
+    Returns:
+        the pages, in the order of the farms. Same publication and pictures, same bytes.
+
+    Raises:
+        StoreError: a file of the publication is missing or cannot be read.
+    """
+    manifest, told = read_manifest(publication), tell_farms(publication)
+    style = static_text("farm_page.css")
+    script = f'(function () {{\n"use strict";\n{static_text("farm_page.js")}\n}})();'
+    used = [row["time"][:4] for row in read_rows(publication, "scenes") if row["status"] == "used" and row["time"]]
+    page = template("farm.html.j2")
+    files = farm_files([farm["id"] for farm in told["farms"]])
+    common = {
+        "policy": content_policy([script], style),
+        "style": style,
+        "script": script,
+        "region": str(told["region"]),
+        "season": told["season"],
+        "as_of": told["as_of"] or "–",
+        "heads": list(page_heads(manifest)),
+        "notices": [two_languages(notice) for notice in manifest.get("notices") or []],
+        "years": "–".join(sorted({min(used), max(used)})) if used else "",
+        "brightest": BRIGHTEST / 10_000,
+        "gamma": GAMMA,
+        "ndvi_steps": NDVI_STEPS,
+    }
+    folder = publication / "report" / "farms"
+    folder.mkdir(parents=True, exist_ok=True)
+    for farm in told["farms"]:
+        text = page.render(**common, **tell_farm(farm, told, pictures))
+        (folder / files[farm["id"]]).write_text(text, encoding="utf-8", newline="\n")
+    return [folder / files[farm["id"]] for farm in told["farms"]]
+
+
+def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:
+    """All that one farm's page shows, as values that its template prints.
+
+    Args:
+        farm: one of `told["farms"]`.
+        told: what `tell_farms` gave.
+        pictures: parcel id -> its picture, or why there is none.
+    """
+    parcels = [told["parcels"][index] for index in farm["parcels"]]
+    return {
+        "farm": farm,
+        "back": f"../index.html#farm={quote(farm['id'], safe='')}",
+        "limit": money(farm["limit"], farm["limit_currency"]),
+        "reasons": [_reason(reason) for reason in farm["reasons"]],
+        "facts": farm_facts(farm, told),
+        "flags": [word("flag", flag) for flag in farm["flags"]],
+        "parcels": [tell_parcel(parcel, told, pictures) for parcel in parcels],
+        "trail": [
+            _step(step, before, farm["limit_currency"])
+            for step, before in zip(farm["trail"], [None, *farm["trail"]], strict=False)
+        ],
+    }
+
+
+def farm_facts(farm: Row, told: Row) -> list[Row]:
+    """The farm in figures: label, value and what stands below it, each in both languages."""
+    mu, (low, planted, high) = farm["mu"], farm["planted"]
+    ends, currency, last = farm["value"], farm["currency"], farm["last"]
+    age = (date.fromisoformat(told["as_of"]) - date.fromisoformat(last)).days if last and told["as_of"] else None
+    land = None if mu is None else (f"{farm['ha']:,.2f} ha", f"{farm['ha']:,.2f} 公顷")
+    value = DASH if ends is None else _same(money(str(round(ends[1])), currency))
+    between = None if ends is None else _same(f"{ends[0]:,.0f} – {ends[2]:,.0f} ({word('ui', 'range90')[0]})")
+    ago = None if age is None else (f"{age} {word('ui', 'days_before')[0]}", f"{age} {word('ui', 'days_before')[1]}")
+    return [
+        _fact("land", _mu(mu), land),
+        _fact("planted", _mu(planted), None if planted is None else _same(f"{low:,.1f} – {high:,.1f}")),
+        _fact("main_crop", class_name(told, "crop", farm["crop"]), _confidence(farm["confidence"])),
+        _fact("health", class_name(told, "health", farm["health"])),
+        _fact("value", value, between),
+        _fact("looks", _same(str(farm["looks"])), word("ui", "fewest")),
+        _fact("last_clear", _same(last or "–"), ago),
+    ]
+
+
+def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:
+    """One parcel: its head, its pictures or why there are none, its curve."""
+    picture: FieldPicture | Unseen = Unseen(parcel["status"])
+    if parcel["status"] not in ("rejected", "failed"):  # a refused row may share its id with another
+        picture = pictures.get(parcel["id"], Unseen("no_clear_look"))
+    crops = [class_name(told, "crop", crop) for crop in parcel["crop_set"] or [parcel["crop"]]]
+    either = word("ui", "or")
+    reason = word("flag", parcel["reason"]) if parcel["reason"] else None
+    return {
+        "id": parcel["id"],
+        "status": parcel["status"],
+        "status_words": word("status", parcel["status"]),
+        "reason": reason,
+        "detail": parcel["detail"],
+        "mu": parcel["mu"],
+        "ha": parcel["ha"],
+        "crop": (either[0].join(en for en, _ in crops), either[1].join(zh for _, zh in crops)),
+        "colour": _colour(told, "crop", parcel["crop"]),
+        "confidence": _confidence(parcel["confidence"]),
+        "health": class_name(told, "health", parcel["health"]),
+        "events": [(word("event", event["event"]), event["start"] or "") for event in parcel["events"]],
+        "picture": _pictures(picture) if isinstance(picture, FieldPicture) else None,
+        "why": None if isinstance(picture, FieldPicture) else word("picture", picture.why),
+        "day": picture.day,
+        "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
+    }
+
+
+def class_name(told: Row, layer: str, slug: str | None) -> Pair:
+    """English and Chinese name of a crop or a health class, as the publication's legends have it."""
+    for row in told["classes"][layer]:
+        if row["slug"] == slug:
+            return row["en"], row["zh"]
+    if layer == "health" or slug in (None, UNKNOWN):
+        return word("health", slug or UNKNOWN)
+    return word("crop", slug)
+
+
+def money(text: str | None, currency: str | None) -> str:
+    """An amount as people write it; it stays text, so no cent is lost, and cents that are none are left out."""
+    if text is None:
+        return ""
+    whole, _, cents = text.partition(".")
+    return f"{currency or ''} {int(whole):,}{f'.{cents}' if cents.strip('0') else ''}".strip()
+
+
+def _mu(value: float | None) -> Pair:
+    return DASH if value is None else (f"{value:,.1f} mu", f"{value:,.1f} 亩")
+
+
+def _fact(name: str, value: Pair, below: Pair | None = None) -> Row:
+    return {"name": word("ui", name), "value": value, "below": below}
+
+
+def _same(text: str) -> Pair:
+    return text, text
+
+
+def _confidence(share: float | None) -> Pair | None:
+    en, zh = word("ui", "confidence")
+    return None if not share else (f"{en} {share:.0%}", f"{zh} {share:.0%}")
+
+
+def _colour(told: Row, layer: str, slug: str | None) -> str:
+    return next((str(row["colour"]) for row in told["classes"][layer] if row["slug"] == slug), GREY)
+
+
+def _reason(reason: Sequence[str]) -> Pair:
+    code, en, zh = reason
+    plain = word("flag", code)
+    return en or plain[0], zh or plain[1]
+
+
+def _step(step: Row, before: Row | None, currency: str | None) -> Row:
+    """One rule of the trail; what the rule before it looked at already is not printed again."""
+    told = [] if before is None else before["evidence"]
+    en, zh = step["text"]
+    plain = step["code"].replace("_", " ")
+    return {
+        **step,
+        "title": word("rule", step["rule"]),
+        "before": money(step["before"], currency) or "–",
+        "after": money(step["after"], currency) or "–",
+        "moved": step["before"] is not None or step["after"] is not None,
+        "text": (en or plain, zh or plain),
+        "facts": [
+            (word("fact", name), value, value_zh)
+            for name, value, value_zh in step["evidence"]
+            if told != step["evidence"]
+        ],
+    }
+
+
+def _pictures(picture: FieldPicture) -> dict[str, Any]:
+    side = picture.ndvi.shape[0]
+    metres, bar = scale_bar(side)
+    return {
+        "colour": base64.b64encode(true_colour_png(picture)).decode(),
+        "ndvi": base64.b64encode(ndvi_png(picture)).decode(),
+        "side": side,
+        "path": outline_path(picture.rings),
+        "metres": metres,
+        "bar": bar,
+        "day": picture.day,
+        "scenes": picture.scenes,
+        "partly": None if picture.clear_share >= 1 else f"{100 * picture.clear_share:.0f} %",
+    }
