@@ -88,7 +88,10 @@ class County:
     season_end: date
     units: pd.DataFrame
     """One row per land unit, index = number in `Pairs.unit`: kind (parcel, road, village, pond, ditch, trees, hill,
-    yard), parcel_id (text, NA where kind is not parcel)."""
+    yard, and field: a field in no farm file, which grows like any other), parcel_id (text, NA where kind is not
+    parcel), part (1: the smaller half of a mixed parcel), surface (of roads: road, track, verge), x_m, y_m (middle,
+    metres east and south of the window's corner), crop_a, crop_b (slugs), class_a, class_b (of the network), NA where
+    no field is."""
     pairs: Pairs
     states: States
     relief_m: npt.NDArray[np.float32]
@@ -99,9 +102,12 @@ class County:
     """As a farm file has them, errors included: id, farm_id, geometry (lon/lat), declared_crop, declared_area (ha)."""
     truth_parcels: gpd.GeoDataFrame
     """One row per true parcel and slot: parcel_id, farm_id, slot (A, B, AB), crop, class (of the network), shares of a
-    mixed parcel, area_m2, planted_m2, sown, emerged, harvested (dates), geometry (the true outline)."""
+    mixed parcel, area_m2, planted_m2, sown, emerged, harvested (dates), late_days, stand (share of the plants that
+    came up), irrigated, declared_wrong and outline_error (what is wrong in the farm file), geometry (the true outline).
+    """
     truth_events: pd.DataFrame
-    """event, parcel_id, slot, start, end, severity (0 to 1), share (of the parcel), damage (share of yield lost)."""
+    """event, event_id, parcel_id, slot, crop, start, end, severity (0 to 1), share (of the parcel), damage (share of
+    yield lost)."""
     truth_yields: pd.DataFrame
     """parcel_id, slot, crop, planted_m2, yield_kg_per_ha, production_kg, price_per_kg, value, currency."""
 
