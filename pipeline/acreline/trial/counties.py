@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated counties as land to learn from and to be tested on: pixels straight from the simulator, no scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from acreline.cubes import clear_from_scl
+from acreline.errors import InputError
+from acreline.hashing import code_digest, digest
+from acreline.layers import DN_OFFSET, TimeAxis
+from acreline.model.banks import Bank, edge_pixels, times_to_days
+from acreline.model.classes import HEADS, NONE
+from acreline.simulate.classes import CLASSES
+from acreline.simulate.values import SUB, County
+
+EVENT_STEP_DAYS = 6
+VIGOUR_STEP_DAYS = 30
+EDGE_TRUST = 0.2
+"""Weight of a pixel at a field's edge: its spectrum is mixed, its label is that of the larger piece."""
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One county to draw."""
+
+    config: str
+    parcels: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of its file."""
+        return f"{self.config}-{self.parcels}-{self.seed}"
+
+
+def draw_counties(
+    wanted: Sequence[Wanted], folder: Path, *, workers: int = 2, progress: Progress | None = None
+) -> list[Path]:
+    """Draw counties into a folder, one file each; one that lies there from the same code and settings is kept.
+
+    Args:
+        wanted: what to draw.
+        folder: where the files are kept.
+        workers: processes.
+        progress: called with (done, in all, name).
+
+    Returns:
+        the files, in the order asked for.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{one.name}.npz" for one in wanted]
+    todo = [(one, path) for one, path in zip(wanted, paths, strict=True) if not _is_current(path, one)]
+    with ProcessPoolExecutor(max(1, min(workers, len(todo) or 1)), mp_context=get_context("spawn")) as pool:
+        for done, name in enumerate(pool.map(_draw, todo), start=1):
+            if progress is not None:
+                progress(done, len(todo), name)
+    return paths
+
+
+def _draw(job: tuple[Wanted, Path]) -> str:
+    one, path = job
+    arrays = county_arrays(one)
+    part = path.with_suffix(".part.npz")
+    np.savez(part, allow_pickle=False, key=np.array(_key(one)), **arrays)
+    part.replace(path)
+    return one.name
+
+
+def _key(one: Wanted) -> str:
+    from acreline.simulate.settings import read_county
+
+    settings = read_county(one.config)
+    return digest([settings.model_dump(mode="json"), one.parcels, one.seed, code_digest("simulate")])
+
+
+def _is_current(path: Path, one: Wanted) -> bool:
+    if not path.is_file():
+        return False
+    with np.load(path, allow_pickle=False) as stored:
+        return str(stored["key"]) == _key(one)
+
+
+def county_arrays(one: Wanted) -> dict[str, npt.NDArray[Any]]:
+    """Everything a bank needs of one county, as plain arrays."""
+    from acreline.simulate.clouds import draw_clouds, put_clouds
+    from acreline.simulate.county import make_county
+    from acreline.simulate.passes import plan_passes, seen_part
+    from acreline.simulate.scl import classify
+    from acreline.simulate.sensor import sense
+    from acreline.simulate.settings import read_county
+    from acreline.simulate.sky import plan_sky, read_sky
+    from acreline.simulate.truth import truth_rasters
+
+    settings = read_county(one.config)
+    county = make_county(settings, parcels=one.parcels, seed=one.seed)
+    sky = read_sky(settings.sky, settings.file)
+    passes = plan_passes(county.window, county.season_start, county.season_end, sky, county.seed)
+    fine, coarse, scl = [], [], []
+    for overpass, state in zip(passes, plan_sky(passes, sky, county.seed), strict=True):
+        clear = sense(county, overpass)
+        clouds = draw_clouds(state, overpass, (county.window.height // 2, county.window.width // 2), county.seed)
+        seen = put_clouds(clear, clouds, state)
+        valid = seen_part(overpass, passes, county.window, sky.second_orbit_share)
+        scl.append(np.asarray(classify(clear, seen, clouds, state, valid, county.seed), np.uint8))
+        fine.append(_encode(seen.fine, _grid(valid, seen.fine.shape[-2:])))
+        coarse.append(_encode(seen.coarse, _grid(valid, seen.coarse.shape[-2:])))
+    rasters = truth_rasters(county)
+    times = np.array([overpass.time.replace(tzinfo=None) for overpass in passes], dtype="datetime64[s]")
+    events, event_day, vigour, vigour_day = health_history(county)
+    return {
+        "config": np.array(one.config),
+        "harvest_year": np.array(county.season_end.year),
+        "times": times,
+        "dn10": np.stack(fine),
+        "dn20": np.stack(coarse),
+        "scl": np.stack(scl),
+        "crop_a": np.asarray(rasters["crop_a"], np.uint8),
+        "crop_b": np.asarray(rasters["crop_b"], np.uint8),
+        "parcel": np.asarray(rasters["parcel"], np.int32),
+        "event": events,
+        "event_day": event_day,
+        "vigour": vigour,
+        "vigour_day": vigour_day,
+        "season": np.array([str(county.season_start), str(county.season_end)]),
+    }
+
+
+def _grid(valid: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """The swath on another grid: of 10 m from 20 m, or the other way round."""
+    if valid.shape == shape:
+        return valid
+    if shape[0] > valid.shape[0]:
+        return valid.repeat(2, axis=0).repeat(2, axis=1)
+    return valid[::2, ::2]
+
+
+def _encode(reflectance: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+    values = np.clip(np.rint(reflectance * 10000 + DN_OFFSET), 1, 65535).astype(np.uint16)
+    return np.where(valid, values, np.uint16(0))
+
+
+def health_history(county: County) -> tuple[npt.NDArray[Any], ...]:
+    """What struck each pixel and from which day it shows, and its vigour month by month.
+
+    Returns:
+        event uint8 (y, x), place in the health classes, 0 = nothing; its first day float32 (y, x), days since the
+        season's start; vigour float16 (day, y, x), NaN where nothing grows; the days of it.
+    """
+    from datetime import timedelta
+
+    from acreline.layers import HEALTH_CLASSES
+
+    names = list(HEALTH_CLASSES)
+    harvested, late = names.index("harvested"), names.index("late_failed")
+    pair = main_pair(county)
+    shape = pair.shape
+    event = np.zeros(shape, np.uint8)
+    since = np.full(shape, np.inf, np.float32)
+    length = (county.season_end - county.season_start).days
+    vigour, days = [], []
+    for number in range(0, length, EVENT_STEP_DAYS):
+        told = county.states.health_on(county.season_start + timedelta(days=number))  # type: ignore[attr-defined]
+        kind = told["kind"][pair]
+        new = (kind > 0) & (kind != harvested) & ((event == 0) | ((event == late) & (kind != late)))
+        event[new], since[new] = kind[new], number
+        if number % VIGOUR_STEP_DAYS == 0:
+            value = told["vigour"][pair].astype(np.float32)
+            vigour.append(np.where(value == 0, np.nan, value).astype(np.float16))
+            days.append(number)
+    return event, since, np.stack(vigour), np.array(days, np.float64)
+
+
+def main_pair(county: County) -> npt.NDArray[np.int32]:
+    """(y, x): the piece of ground that holds most of each pixel; of equals the first."""
+    cells = county.pairs.cell
+    height, width = cells.shape[0] // SUB, cells.shape[1] // SUB
+    blocks = np.sort(cells.reshape(height, SUB, width, SUB).transpose(0, 2, 1, 3).reshape(height, width, -1), axis=2)
+    best = blocks[..., 0].copy()
+    most = np.zeros(best.shape, np.int64)
+    for k in range(blocks.shape[2]):
+        count = (blocks == blocks[..., k : k + 1]).sum(axis=2)
+        better = count > most
+        best[better], most[better] = blocks[..., k][better], count[better]
+    return best
+
+
+def county_bank(path: Path, axis_of: Callable[[int], TimeAxis]) -> Bank:
+    """One drawn county as a bank.
+
+    Raises:
+        InputError: the file is not one that `draw_counties` wrote.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            raw = {key: stored[key] for key in stored.files if key != "key"}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name}: not a drawn county: {error}", hint="draw it again") from error
+    axis = axis_of(int(raw["harvest_year"]))
+    looks, _, height, width = raw["dn10"].shape
+    measured = np.logical_and.reduce(raw["dn10"] != 0, axis=1)
+    measured &= np.logical_and.reduce(raw["dn20"] != 0, axis=1).repeat(2, axis=1).repeat(2, axis=2)
+    clear = clear_from_scl(raw["scl"], measured).reshape(looks, -1)
+    parcel = raw["parcel"].astype(np.int64)
+    heads = {slot: _codes(slot) for slot in "AB"}
+    crop_a, crop_b = heads["A"][raw["crop_a"]], heads["B"][raw["crop_b"]]
+    # Ground in no farm file is taught too: all of one kind as one field.
+    kind = raw["crop_a"].astype(np.int64) * len(CLASSES) + raw["crop_b"]
+    field = np.where(parcel >= 0, parcel + 1, parcel.max(initial=0) + 2 + kind)
+    day = raw["event_day"]
+    return Bank(
+        name=path.stem,
+        axis=axis,
+        days=times_to_days(raw["times"], axis),
+        fine=raw["dn10"].reshape(looks, 4, -1),
+        coarse=raw["dn20"].reshape(looks, 6, -1),
+        visible=True,
+        clear=clear,
+        crop_a=crop_a.ravel(),
+        crop_b=crop_b.ravel(),
+        field=field.ravel(),
+        group=np.full(height * width, path.stem),
+        shape=(height, width),
+        event=raw["event"].astype(np.int16).ravel(),
+        event_day=day.ravel(),
+        vigour=raw["vigour"].astype(np.float32).reshape(len(raw["vigour"]), -1),
+        vigour_days=raw["vigour_day"],
+        weight=np.where(edge_pixels(field), EDGE_TRUST, 1).astype(np.float32).ravel(),
+        simulated=True,
+    )
+
+
+def _codes(slot: str) -> npt.NDArray[np.int16]:
+    """Code of the simulator's class -> place in a slot's head."""
+    head = HEADS[slot]
+    return np.array([head.index(name) if name in head else head.index(NONE) for name in CLASSES], np.int16)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labelled series as land to learn from, under one mask rule for each level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from acreline.errors import InputError
+from acreline.layers import DN_OFFSET, TimeAxis
+from acreline.model.banks import Bank, times_to_days
+from acreline.model.classes import CROP_CLASSES, slot_targets
+from acreline.model.inputs import gather_bands
+from acreline.model.series import LabelledSeries, seen_clearly
+
+
+def series_bank(series: LabelledSeries, axis: TimeAxis) -> Bank:
+    """Every sample of a series as a field of its own.
+
+    Args:
+        series: labelled fields or pixels; `slug` names the crop class, `none` = known and not taught.
+        axis: the season's bins.
+
+    Raises:
+        InputError: a band is missing that nothing can stand in for.
+    """
+    values = np.where(
+        np.isfinite(series.values), np.clip(np.rint(series.values * 10000) + DN_OFFSET, 1, 65535), 0
+    ).astype(np.uint16)
+    gathered = gather_bands(values.transpose(1, 2, 0), series.bands)
+    if gathered is None:
+        raise InputError(
+            f"{series.name}: its bands {', '.join(series.bands)} are not enough to learn from",
+            hint="B05 B06 B07 B11 B12 and one of B08, B8A are needed",
+        )
+    fine, visible = gathered
+    label = np.array([CROP_CLASSES.index(slug) if slug in CROP_CLASSES else -1 for slug in series.slug], np.int64)
+    crop_a, crop_b = slot_targets(label)
+    return Bank(
+        name=series.name,
+        axis=axis,
+        days=times_to_days(series.times, axis),
+        fine=fine,
+        visible=visible,
+        clear=seen_clearly(series).T & np.logical_and.reduce(fine[:, 3:] != 0, axis=1),
+        crop_a=crop_a,
+        crop_b=crop_b,
+        field=np.arange(1, len(label) + 1),
+        group=series.cell,
+    )

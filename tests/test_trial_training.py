@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint from a recipe, on counties small enough to draw in a test; figures of a county by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from acreline.errors import ConfigError, InputError
+from acreline.layers import HEALTH_CLASSES, TimeAxis
+from acreline.model.acrenet import AcreNets
+from acreline.model.banks import Bank
+from acreline.model.card import load_model
+from acreline.model.classes import CROP_CLASSES, HEADS
+from acreline.model.learning import Recipe
+from acreline.trial.counties import Wanted, county_bank, draw_counties
+from acreline.trial.land import series_bank
+from acreline.trial.packaged import read_packaged
+from acreline.trial.painting import add_normal_bias, by_field, choose_normal_bias, figures, measure_county, paint_bank
+from acreline.trial.training import check_teaching, main_labels, train_checkpoint
+
+TINY = {
+    "steps": 2, "members": 1, "bins": 8, "stem": 4, "width": 8, "levels": (8, 8, 8), "fold_steps": 2,
+    "fold_singles": 8, "folds": 2, "shares": {"singles": 8, "mosaics": 1, "crops": 1, "real": 0.5},
+}  # fmt: skip
+
+
+def test_a_recipe_with_a_slip_is_refused() -> None:
+    with pytest.raises(ConfigError, match="recipe: stepz: Extra inputs are not permitted") as caught:
+        check_teaching({"stepz": 3})
+    assert "steps" in caught.value.hint
+
+
+def test_the_declared_crop_is_found_again_from_what_it_teaches() -> None:
+    series = read_packaged("france-2023")
+    bank = series_bank(series, check_teaching({}).axis.of(2023))
+    label = main_labels(bank.crop_a, bank.crop_b)
+    for slug, number in zip(series.slug, label, strict=True):
+        assert (CROP_CLASSES[number] if number >= 0 else "none") == (slug if slug in CROP_CLASSES else "none")
+    assert bank.visible
+    assert bank.fine.shape[1] == 10
+
+
+def test_parcels_at_the_top_of_the_atmosphere_are_masked_by_blue_and_cirrus() -> None:
+    series = read_packaged("bavaria-2018")
+    bank = series_bank(series, check_teaching({}).axis.of(2018))
+    assert bank.clear.shape == (14, 201)
+    assert not bank.clear[1].any()  # 28 February 2018: cloud over all of them
+    assert bank.clear[4].mean() > 0.9
+
+
+@pytest.mark.slow
+def test_training_draws_teaches_calibrates_and_writes_a_checkpoint_that_opens(tmp_path: Path) -> None:
+    kinds = {"counties": [{"config": "loess", "parcels": 12, "seeds": [1]}]}
+    kinds |= {"held_out": [{"config": "loess", "parcels": 12, "seeds": [2, 3]}]}
+    told: list[tuple[int, int, str]] = []
+    path = train_checkpoint(
+        {**TINY, **kinds}, tmp_path, name="made", seed=9, workers=2, created=date(2026, 1, 1),
+        progress=lambda done, total, words: told.append((done, total, words)),
+    )  # fmt: skip
+    model = load_model(path.name, path.parent)
+    card = model.card
+    assert card.recipe["seed"] == 9
+    assert card.metrics["training"]["get_it_again"] == "acreline train made --seed 9"
+    scores = card.metrics["cross_validation"]["france-2023"]
+    assert {"n", "majority", "interval_95"} <= set(scores)
+    assert card.metrics["simulated"]["same_climate"]["on"] == "simulated data"
+    assert card.metrics["simulated"]["same_climate"]["counties"] == ["loess-12-3"]
+    assert [source.name for source in card.data] == ["france-2023", "flanders-2019", "loess-12-1"]
+    assert told[-1] == (3, 3, "taught member 1")
+    assert card.heads["A"].cells[0].n > 200
+
+    again = draw_counties([Wanted("loess", 12, 1)], tmp_path / "work" / "counties", progress=lambda *_: pytest.fail())
+    bank = county_bank(again[0], card.axis.of)
+    assert bank.shape is not None
+    assert bank.taught.all()
+    painted = paint_bank(model.net, bank)
+    assert painted.crop_a.shape == (len(HEADS["A"]), *bank.shape)
+    assert np.exp(painted.health).sum(axis=0) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_file_that_is_no_county_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"x\.npz: not a drawn county"):
+        county_bank(tmp_path / "x.npz", check_teaching({}).axis.of)
+
+
+# --- figures by hand ----------------------------------------------------------------------------------------------
+def made_bank() -> Bank:
+    """Two fields of 4 x 4 px: wheat then maize, and grass, of which the second was hailed on."""
+    field = np.repeat([1, 2], 4)[None].repeat(4, axis=0).ravel().astype(np.int64)
+    a, b = HEADS["A"], HEADS["B"]
+    hail = list(HEALTH_CLASSES).index("lodging_hail")
+    return Bank(
+        name="made", axis=TimeAxis(date(2019, 10, 1), date(2020, 12, 15), 8, "calendar"), days=np.array([100.0]),
+        fine=np.full((1, 10, 32), 2000, np.uint16), visible=True, clear=np.ones((1, 32), bool),
+        crop_a=np.where(field == 1, a.index("winter_cereal"), a.index("grassland")).astype(np.int16),
+        crop_b=np.where(field == 1, b.index("maize"), b.index("grassland")).astype(np.int16), field=field,
+        group=np.full(32, "made"), shape=(4, 8), event=np.where(field == 2, hail, 0).astype(np.int16),
+        event_day=np.zeros(32, np.float32), simulated=True,
+    )  # fmt: skip
+
+
+class Says:
+    """Nets that say one thing everywhere."""
+
+    def __init__(self, a: str, b: str, health: str) -> None:
+        recipe = Recipe(bins=8, stem=4, width=8, levels=(8, 8, 8))
+        self.nets = AcreNets([recipe.build()]).eval().requires_grad_(False)
+        net = self.nets.members[0]
+        for layer, names in ((net.aux_crop, (*HEADS["A"], *HEADS["B"])), (net.aux_health, (*HEALTH_CLASSES, ""))):
+            torch.nn.init.zeros_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
+        net.aux_crop.bias[HEADS["A"].index(a)] = 9
+        net.aux_crop.bias[len(HEADS["A"]) + HEADS["B"].index(b)] = 9
+        net.aux_health.bias[list(HEALTH_CLASSES).index(health)] = 2
+
+
+def test_figures_of_a_county_by_hand() -> None:
+    nets = Says("winter_cereal", "maize", "lodging_hail").nets
+    told = figures([measure_county(nets, made_bank())])
+    assert told["slot_A"]["pixel_accuracy"] == 0.5
+    assert told["slot_A"]["miou"] == 0.25  # wheat 16 of 32, grass 0
+    assert told["slot_B"]["parcel_accuracy"] == 0.5
+    assert told["slot_B"]["parcel_f1"] == {"maize": 0.6667, "grassland": 0.0}
+    assert told["health"]["false_alarms"] == 1.0
+    assert told["health"]["f1"] == {"lodging_hail": 0.6667}
+    add_normal_bias(nets, choose_normal_bias([2.0]))
+    assert figures([measure_county(nets, made_bank())])["health"]["false_alarms"] == 0.0
+
+
+def test_the_bias_leaves_the_allowed_share_of_alarms() -> None:
+    assert choose_normal_bias([5.0, 1.0, -1.0, -2.0], 0.25) == pytest.approx(1.001)
+    assert choose_normal_bias([-1.0], 0.0) == 0.0
+    assert choose_normal_bias([]) == 0.0
+
+
+def test_means_by_field_and_their_floor() -> None:
+    logp = np.array([[[0.0, -50.0]], [[-1.0, -2.0]]], np.float32)
+    numbers, means, counts = by_field(logp, np.array([3, 3]), np.ones(2, bool))
+    assert numbers.tolist() == [3]
+    assert means.tolist() == [[-6.0, -1.5]]
+    assert counts.tolist() == [2]
