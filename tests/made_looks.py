@@ -25,18 +25,41 @@ from acreline.layers import (
     LOOK_COLUMNS,
     Block,
     Calibration,
+    ConformalStep,
     Coverage,
     Cube,
     Looks,
     Maps,
     Parcels,
+    SlotCalibration,
 )
 from acreline.looks import merge_looks
 
 SEASON = SeasonSettings(start=date(2017, 10, 1), end=date(2018, 12, 15))
 AS_OF = date(2018, 12, 15)
 CLASSES = ("maize", "grassland", "winter_cereal", "potato")
-CALIBRATION = Calibration(CLASSES, temperature=1.0, set_threshold=0.2, alpha=0.1)
+SLOT_CLASSES = {
+    "A": ("none", "winter_cereal", "potato", "grassland", "perennial", "non_agri"),
+    "B": ("none", "maize", "potato", "grassland", "perennial", "non_agri"),
+}
+CROP_SLOTS = {
+    "winter_cereal": ("A",),
+    "maize": ("B",),
+    "potato": ("A", "B"),
+    "grassland": ("AB",),
+    "perennial": ("AB",),
+    "non_agri": ("AB",),
+}
+
+
+def made_calibration(temperature: float = 1.0, threshold: float = 0.2, energy: float | None = None) -> Calibration:
+    """What a card would promise: one threshold, however often a parcel was seen."""
+    cells = (ConformalStep(0, threshold, 100),)
+    slots = {slot: SlotCalibration(names, temperature, 0.1, cells) for slot, names in SLOT_CLASSES.items()}
+    return Calibration(slots, CROP_SLOTS, energy)
+
+
+CALIBRATION = made_calibration()
 PIXELS = 100
 
 Curve = Callable[[date], float]
@@ -80,7 +103,7 @@ def every(step_days: int, first: date = SEASON.start, last: date = AS_OF) -> lis
 def made_looks(
     curves: Mapping[str, Curve],
     days: Sequence[date] | Mapping[str, Sequence[date]],
-    crops: Mapping[str, Mapping[str, float]] | None = None,
+    crops: Mapping[str, Mapping[str, Any]] | None = None,
     health: Mapping[str, Mapping[str, float]] | None = None,
     *,
     change: Callable[[str, date, dict[str, float]], None] | None = None,
@@ -91,7 +114,8 @@ def made_looks(
     Args:
         curves: parcel -> NDVI by day.
         days: the days they were seen clear, for all or by parcel.
-        crops: parcel -> crop -> probability the network gives it on every pixel; None: no evidence.
+        crops: parcel -> crop -> probability the network gives it on every pixel as the year's only crop; None: no
+            evidence. What it says of each slot may be given instead: parcel -> slot -> class -> probability.
         health: the same for the health head.
         change: may change one look's values (ndvi, ndre, ndmi, mndwi, blue, nir, swir, water, clear, seen).
         planted: share of the ground that bore a crop.
@@ -106,7 +130,9 @@ def made_looks(
                 change(parcel, day, look)
             rows.append(_look(parcel, day, look))
     evidence = []
-    for head, given in (("crop", crops or {}), ("health", health or {})):
+    told = {parcel: given if "A" in given else one_crop(given) for parcel, given in (crops or {}).items()}
+    heads = [(f"crop_{slot.lower()}", {parcel: given[slot] for parcel, given in told.items()}) for slot in "AB"]
+    for head, given in (*heads, ("health", health or {})):
         for parcel, shares in given.items():
             best = max(shares, key=lambda name: shares[name])
             for name, share in shares.items():
@@ -121,6 +147,20 @@ def made_looks(
         pd.DataFrame(rows, columns=list(LOOK_COLUMNS)), pd.DataFrame(evidence, columns=list(EVIDENCE_COLUMNS)), land
     )
     return check_looks(merge_looks([looks]))
+
+
+def one_crop(shares: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """What the heads say where a parcel bears one crop a year: what is no crop of a slot leaves it empty."""
+    out: dict[str, dict[str, float]] = {}
+    for slot in "AB":
+        head: dict[str, float] = {"none": 0.0}
+        for name, share in shares.items():
+            own = CROP_SLOTS.get(name, ("B",))
+            here = "B" if "B" in own else own[0]  # potato, which may stand in either, is taken for a late crop
+            key = name if slot in here else "none"
+            head[key] = head.get(key, 0.0) + share
+        out[slot] = head
+    return out
 
 
 def _look(parcel: str, day: date, look: Mapping[str, float]) -> dict[str, Any]:
@@ -183,10 +223,20 @@ def made_cube(
 
 
 def made_maps(
-    crop: Mapping[str, Any], health: Mapping[str, Any], valid: Any = None, *, row: int = 0, col: int = 0
+    crop_b: Mapping[str, Any],
+    health: Mapping[str, Any],
+    valid: Any = None,
+    *,
+    crop_a: Mapping[str, Any] | None = None,
+    vigour: Any = 0,
+    energy: Any = 0,
+    row: int = 0,
+    col: int = 0,
 ) -> Maps:
-    """Maps from log-probabilities x 1024 by class, (y, x)."""
-    shape = np.shape(next(iter(crop.values())))
+    """Maps from log-probabilities x 1024 by class, (y, x); slot A is empty unless given."""
+    shape = np.shape(next(iter(crop_b.values())))
+    crop_a = {"none": np.zeros(shape)} if crop_a is None else crop_a
+    codes = {name: k + 1 for k, name in enumerate(dict.fromkeys(["none", *crop_a, *crop_b]))}
     flat = np.zeros(shape, dtype="uint8")
     measured = np.ones(shape, bool) if valid is None else np.asarray(valid, bool)
 
@@ -197,17 +247,25 @@ def made_maps(
         xr.Dataset(
             {
                 "crop": (("slot", "y", "x"), np.zeros((2, *shape), dtype="uint8")),
-                "crop_confidence": (("y", "x"), flat),
+                "crop_confidence": (("slot", "y", "x"), np.zeros((2, *shape), dtype="uint8")),
                 "health": (("y", "x"), flat),
                 "health_confidence": (("y", "x"), flat),
                 "clear_looks": (("y", "x"), flat.astype("uint16")),
                 "valid": (("y", "x"), measured),
-                "crop_logp": (("crop_class", "y", "x"), logp(crop)),
+                "crop_a_logp": (("crop_a_class", "y", "x"), logp(crop_a)),
+                "crop_b_logp": (("crop_b_class", "y", "x"), logp(crop_b)),
                 "health_logp": (("health_class", "y", "x"), logp(health)),
+                "vigour": (("y", "x"), np.broadcast_to(np.asarray(vigour), shape).astype("int16")),
+                "energy": (("y", "x"), np.broadcast_to(np.asarray(energy), shape).astype("int16")),
             },
-            coords={"crop_class": list(crop), "health_class": list(health), "slot": ["A", "B"]},
+            coords={
+                "crop_a_class": list(crop_a),
+                "crop_b_class": list(crop_b),
+                "health_class": list(health),
+                "slot": ["A", "B"],
+            },
             attrs={
-                "crop_codes": {name: k + 1 for k, name in enumerate(crop)},
+                "crop_codes": codes,
                 "health_codes": {name: k + 1 for k, name in enumerate(health)},
                 "crs": "EPSG:32631",
                 "tile": "31UDS",

@@ -381,7 +381,7 @@ def _manifest(parcels: gpd.GeoDataFrame, farms: list[Farm], decisions: list[Deci
         "season": {"start": START.isoformat(), "end": END.isoformat()},
         "as_of": END.isoformat(),
         "code": {"acreline": "0.1.0"},
-        "model": {"name": "acrenet-xs", "version": "1", "digest": "5ab1c0ffee", "health": "not validated"},
+        "model": {"name": "acrenet-s", "version": "1", "digest": "5ab1c0ffee", "health": "not validated"},
         "policy": {"id": "demo", "version": "0f3c", "title": "demonstration policy"},
         "provider": "folder",
         "inputs": {"parcels": "ab" * 32, "region": "cd" * 32},

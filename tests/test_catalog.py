@@ -98,7 +98,7 @@ def test_assets_carry_grid_classes_and_checksum(publication: Path, item: dict[st
         "description": "Maize 玉米",
         "color_hint": "E3A72F",
     }
-    assert item["properties"]["processing:software"] == {"acreline": "0.1.0", "acrenet-xs": "1 (5ab1c0ffee)"}
+    assert item["properties"]["processing:software"] == {"acreline": "0.1.0", "acrenet-s": "1 (5ab1c0ffee)"}
 
 
 def test_footprint_is_that_of_the_map(item: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ import structlog
 from acreline import cli
 from acreline.errors import SourceError
 from acreline.store import Store
+from acreline.terminal import executor, stop_on_term
 from tests.test_river import own_region
 
 pytestmark = pytest.mark.xdist_group("river")
@@ -92,7 +93,7 @@ def refused(done: SimpleNamespace, code: int, *words: str) -> None:
         (["report", "{tmp}"], 6, ["no publication here"]),
         (["verify", "{tmp}"], 6, ["no publication here"]),
         (["list", "crop"], 2, ["'crop' is no kind", "crops, providers"]),
-        (["evaluate", "acrenet-xl"], 2, ["'acrenet-xl' is not known", "did you mean 'acrenet-xs'"]),
+        (["evaluate", "acrenet-xl"], 2, ["'acrenet-xl' is not known", "did you mean 'acrenet-s'"]),
         (["train", "acrenet-xl", "--out", "{tmp}/out"], 2, ["'acrenet-xl' is not known"]),
     ],
 )
@@ -209,7 +210,7 @@ def test_sigterm_stops_a_run_soon_and_the_next_one_goes_on(repo: Path, tmp_path:
 def test_an_interruption_that_python_dropped_is_raised_between_blocks() -> None:
     before = signal.getsignal(signal.SIGTERM)
     told: list[tuple[int, int, str]] = []
-    with cli._stop_on_term(lambda *step: told.append(step)) as progress:
+    with stop_on_term(lambda *step: told.append(step)) as progress:
         progress(1, 2, "b1")
         with contextlib.suppress(KeyboardInterrupt):  # as a destructor would
             signal.raise_signal(signal.SIGTERM)
@@ -315,7 +316,7 @@ def test_a_pool_that_is_left_in_anger_drops_its_work() -> None:
     slow: list[Any] = []
 
     def work() -> None:
-        with cli._executor(2, None) as pool:
+        with executor(2, None) as pool:
             slow.extend(pool.submit(time.sleep, 30) for _ in range(4))
             raise KeyboardInterrupt
 

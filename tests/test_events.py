@@ -12,11 +12,12 @@ import pytest
 
 from acreline.errors import ConfigError, InputError
 from acreline.events import check_detectors, detect_events, list_detectors
+from acreline.events._runs import looks_with_seasons
 from acreline.events.flood import Settings as FloodSettings
 from acreline.health import score_health
 from acreline.layers import EVENT_COLUMNS, Events, Weather
 from acreline.seasons import describe_seasons
-from tests.made_looks import AS_OF, CALIBRATION, MAIZE, SEASON, every, made_crops, made_looks
+from tests.made_looks import AS_OF, CALIBRATION, CEREAL, MAIZE, SEASON, bump, every, made_crops, made_looks
 
 NAMES = [f"p{k}" for k in range(8)]
 SURE = {"maize": 0.97, "grassland": 0.01, "winter_cereal": 0.01, "potato": 0.01}
@@ -53,6 +54,53 @@ def parched(parcel: str, day: date, look: dict[str, float]) -> None:
 def _weather(rain_mm: float) -> Weather:
     days = pd.date_range(SEASON.start, AS_OF, freq="D")
     return Weather(pd.DataFrame({"date": days, "rain_mm": rain_mm, "radiation_mj_per_m2": 15.0}), "made")
+
+
+DOUBLE = {"A": {"winter_cereal": 0.97, "none": 0.03}, "B": {"maize": 0.97, "none": 0.03}}
+
+
+def double(day: date) -> float:
+    """Wheat, a fortnight of stubble, then maize."""
+    return max(CEREAL(day), bump(date(2018, 8, 1), date(2018, 10, 15), high=0.7)(day))
+
+
+def test_a_look_belongs_to_the_stand_of_its_day() -> None:
+    looks = made_looks({"a": double, "g": MAIZE}, every(5), {"a": DOUBLE, "g": SURE})
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = looks_with_seasons(looks, seasons)
+    mine = table[table["parcel_id"] == "a"]
+    cut = seasons["harvest"].iloc[0].date()
+    assert date(2018, 6, 25) < cut < date(2018, 7, 15)
+    days = [(date(1970, 1, 1) + timedelta(days=int(day))) for day in mine["day"]]
+    assert [slot == "A" for slot in mine["slot"]] == [day <= cut for day in days]
+    assert set(mine.loc[mine["slot"] == "B", "crop"]) == {"maize"}
+    assert (table.loc[table["parcel_id"] == "g", "slot"] == "B").all()
+    undated = seasons.copy()
+    undated.loc[:, ["emergence", "harvest"]] = pd.NaT
+    turned = looks_with_seasons(looks, undated)
+    first = turned[(turned["parcel_id"] == "a") & (turned["slot"] == "B")]["day"].min()
+    assert first > (date(2018, 7, 20) - date(1970, 1, 1)).days >= first - 5
+
+
+def test_a_drought_of_the_second_crop_is_told_by_the_second_crop() -> None:
+    def dry(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p5" and _between(day, date(2018, 8, 20), 30):
+            look["ndmi"] -= 0.15
+
+    looks = made_looks(dict.fromkeys(NAMES, double), every(5), dict.fromkeys(NAMES, DOUBLE), change=dry)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = detect_events(looks, seasons, score_health(looks, seasons), ["drought"])
+    assert table[["parcel_id", "event"]].to_numpy().tolist() == [["p5", "drought"]]
+    assert table["code"].isna().all()
+    assert table["start"].iloc[0].date() >= date(2018, 8, 20)
+
+
+def test_water_on_idle_land_hits_no_crop() -> None:
+    idle = {"A": {"none": 1.0}, "B": {"none": 1.0}}
+    looks = made_looks({"p3": MAIZE}, every(5), {"p3": idle}, change=flooded)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = detect_events(looks, seasons, score_health(looks, seasons), ["flood"])
+    assert table["code"].tolist() == ["outside_growth"]
 
 
 def test_a_quiet_season_has_no_event() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from acreline import tables
 from acreline.config import read_region
 from acreline.errors import ContractError, StoreError
 from acreline.plan import Plan, plan_run
@@ -37,6 +40,19 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def add_early_crop(folder: Path) -> tuple[str, str]:
+    """Give the first parcel of one stand of maize a stand of winter cereal before it; its id and its farm's."""
+    stands = pd.read_parquet(folder / "stands.parquet")
+    late = stands[stands["crop"] == "maize"].iloc[[0]]
+    early = late.assign(slot="A", crop="winter_cereal", crop_set="winter_cereal|none", crop_confidence=0.71)
+    both = pd.concat([stands, early]).sort_values(["farm_id", "parcel_id", "slot"], kind="stable")
+    tables.write_table(both, folder / "stands.parquet")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["classes"]["crop"]["9"] = ["none", "#cbbfa8", "空闲", "no crop"]
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return str(late["parcel_id"].iloc[0]), str(late["farm_id"].iloc[0])
+
+
 def page(publication: Path, farm: str) -> str:
     return (publication / "report" / "farms" / farm_files([farm])[farm]).read_text(encoding="utf-8")
 
@@ -58,6 +74,32 @@ def test_every_farm_has_a_page_and_the_map_page_links_to_it(publication: Path) -
         [back] = [a["href"] for tag, a in Elements(page(publication, farm["id"])).tags if tag == "a"]
         assert back is not None
         assert back.startswith("../index.html#farm=")
+
+
+def test_two_crops_a_year_are_both_told_with_their_slots(tmp_path: Path) -> None:
+    folder = make_publication(tmp_path / "publication")
+    parcel, farm = add_early_crop(folder)
+    told = tell_page(folder)
+    [row] = [row for row in told["parcels"] if row["id"] == parcel and row["status"] != "rejected"]
+    assert [(stand["slot"], stand["crop"], stand["crop_set"]) for stand in row["stands"]] == [
+        ("A", "winter_cereal", ["winter_cereal", "none"]),
+        ("B", "maize", ["maize"]),
+    ]
+    write_farm_pages(folder, make_pictures())
+    text = english(page(folder, farm))
+    assert "first crop: Winter cereal or no crop confidence 71%" in text
+    assert "second crop: Maize confidence" in text
+    assert "第一季" in page(folder, farm)
+    [other] = [row for row in told["parcels"] if len(row["stands"]) == 1][:1]
+    assert "first crop" not in english(page(folder, other["farm"]))
+
+
+def test_the_confidence_in_a_farms_main_crop_is_that_of_its_stands(tmp_path: Path) -> None:
+    folder = make_publication(tmp_path / "publication")
+    before = {farm["id"]: farm["confidence"] for farm in tell_page(folder)["farms"]}
+    _, farm = add_early_crop(folder)
+    after = {row["id"]: row["confidence"] for row in tell_page(folder)["farms"]}
+    assert after[farm] == before[farm]  # another crop on the same land says nothing of it
 
 
 def test_without_pages_the_map_page_has_no_links(tmp_path: Path) -> None:

@@ -19,22 +19,25 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acreline.config import EvidenceBar
+from acreline.config import EvidenceBar, Sourced
+from acreline.credit import reason_words
 from acreline.doors import check_parcels
 from acreline.errors import InputError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels, read_applicants
 from acreline.farms.edges import edge_pixels, perimeter_m
-from acreline.farms.gather import _planted, area_flag
+from acreline.farms.land import area_flag, green_land
 from acreline.growth import measure_growth
 from acreline.health import score_health
 from acreline.layers import Looks, Parcels, Seasons
-from acreline.records import Applicant, Farm
+from acreline.records import ZERO, Applicant, Farm
 from acreline.seasons import describe_seasons
+from acreline.yields import estimate_yields
 from tests.made_looks import (
     AS_OF,
     CALIBRATION,
     CEREAL,
+    CLASSES,
     MAIZE,
     SEASON,
     bump,
@@ -48,7 +51,7 @@ BAR = EvidenceBar(min_clear_looks=6, max_days_since_clear=60)
 
 
 def _sure(name: str) -> dict[str, float]:
-    return {crop: 0.97 if crop == name else 0.01 for crop in CALIBRATION.classes}
+    return {crop: 0.97 if crop == name else 0.01 for crop in CLASSES}
 
 
 def _seasons(looks: Looks, as_of: date = AS_OF) -> Seasons:
@@ -189,6 +192,84 @@ def test_a_farm_put_together_by_hand() -> None:
     assert (w.index_ratio, w.code) == (None, "few_neighbours")
     graded = score_health(looks, _seasons(looks)).set_index("parcel_id")["vigour"]
     assert farm.vigour == pytest.approx((12_000 * graded["a"] + 8_000 * graded["b"]) / 20_000, abs=1e-3)
+
+
+def double(day: date) -> float:
+    """Wheat, a fortnight of stubble, then maize."""
+    return max(CEREAL(day), bump(date(2018, 8, 1), date(2018, 10, 15), high=0.7)(day))
+
+
+BOTH = {"A": {"winter_cereal": 0.97, "none": 0.03}, "B": {"maize": 0.95, "none": 0.05}}
+IDLE = {"A": {"none": 0.97, "winter_cereal": 0.03}, "B": {"none": 0.95, "maize": 0.05}}
+MAYBE = {"A": {"none": 0.97, "winter_cereal": 0.03}, "B": {"none": 0.6, "maize": 0.4}}
+
+
+def test_two_crops_a_year_are_planted_once_sown_twice_and_their_values_add() -> None:
+    names = [f"p{k}" for k in range(4)]
+    looks = made_looks(dict.fromkeys(names, double), every(5), dict.fromkeys(names, BOTH))
+    parcels = made_parcels(
+        {"p0": "f", "p1": "g", "p2": "g", "p3": "g"}, declared_crop=["玉米", "winter_cereal", "potato", None]
+    )
+    farms = _gather(parcels, looks)
+    farm = farms["f"]
+    assert [(s.parcel_id, s.slot, s.crop, s.declared_crop) for s in farm.stands] == [
+        ("p0", "A", "winter_cereal", "maize"),
+        ("p0", "B", "maize", "maize"),
+    ]
+    assert farm.planted_m2.mid == 10_000
+    assert farm.planted_m2.high <= 10_000
+    assert farm.sown_m2 == 20_000
+    assert (farm.status, farm.flags) == ("ok", ())  # what was declared stands in one of the slots
+    assert farms["g"].flags == ("declared_crop_differs",)
+    # each stand is compared with stands of its own slot
+    assert [stand.index_ratio for stand in farm.stands] == pytest.approx([1.0, 1.0])
+    crops = {
+        slug: crop.model_copy(update={"yield_kg_per_ha": Sourced(value=6000, source="made"), "price_per_kg": price})
+        for (slug, crop), price in zip(
+            made_crops().items(), [Sourced(value=v, source="made") for v in (2, 1, 3, 1)], strict=True
+        )
+    }
+    valued = estimate_yields([farm], crops)[0]
+    wheat, maize = valued.stands
+    assert wheat.value is not None
+    assert maize.value is not None
+    assert (wheat.value.mid, maize.value.mid) == (pytest.approx(18_000), pytest.approx(12_000))
+    assert valued.value == wheat.value + maize.value
+
+
+def test_land_on_which_nothing_grew_is_not_planted_and_asks_for_nobody() -> None:
+    looks = made_looks(
+        {"idle": bump(date(2018, 4, 1), date(2018, 10, 1), high=0.6), "m": MAIZE},  # weeds are green too
+        every(5),
+        {"idle": IDLE, "m": _sure("maize")},
+    )
+    farm = _gather(made_parcels({"idle": "f", "m": "f"}), looks)["f"]
+    assert (farm.status, farm.reason, farm.flags) == ("ok", None, ())
+    assert [(stand.parcel_id, stand.crop) for stand in farm.stands] == [("m", "maize")]
+    assert farm.planted_m2.mid == farm.sown_m2 == 10_000
+    assert farm.area_m2 == 20_000
+    assert farm.main_crop == "maize"
+    alone = _gather(made_parcels({"idle": "f", "m": "g"}, declared_crop=["maize", None]), looks)["f"]
+    assert (alone.stands, alone.planted_m2, alone.main_crop) == ((), ZERO, "none")
+    assert alone.flags == ("declared_crop_differs",)
+
+
+def test_doubt_whether_anything_grew_goes_to_a_person_and_lowers_nothing_unseen() -> None:
+    looks = made_looks({"a": MAIZE}, every(5), {"a": MAYBE})
+    farm = _gather(made_parcels({"a": "f"}, declared_crop=["maize"]), looks)["f"]
+    assert farm.flags == ("maybe_no_crop",)
+    assert (farm.planted_m2.low, farm.planted_m2.mid, farm.planted_m2.high) == (0, 0, 10_000)
+    assert farm.stands == ()
+    for lang in ("en", "zh"):
+        assert reason_words("maybe_no_crop", lang) != reason_words("no_crop", lang)
+
+
+def test_land_that_is_no_farmland_is_told_apart_from_a_crop_of_another_region() -> None:
+    sure = {"non_agri": 1.0}
+    looks = made_looks({"a": MAIZE, "b": MAIZE}, every(5), {"a": sure, "b": {"perennial": 1.0}})
+    farms = _gather(made_parcels({"a": "f", "b": "g"}), looks)
+    assert farms["f"].flags == ("not_farmland",)
+    assert farms["g"].flags == ("crop_not_in_region",)
 
 
 def test_a_corner_does_not_speak_for_the_whole_farm() -> None:
@@ -336,18 +417,18 @@ def test_ground_that_was_never_seen_asks_for_a_person() -> None:
 
 def test_planted_land_by_hand() -> None:
     row = {"area_m2": 10_000.0, "planted": 600_000.0, "bare": 200_000.0, "unseen": 200_000.0, "edge_m2": 300.0}
-    interval = _planted(row)
+    interval = green_land(row)
     assert interval.mid == pytest.approx(10_000 * (0.6 + 0.2 * 0.75))
     assert interval.low == pytest.approx(10_000 * 0.6 - 300)
     assert interval.high == pytest.approx(10_000 * 0.8 + 300)
-    unseen = _planted({**row, "planted": 0.0, "bare": 0.0})
+    unseen = green_land({**row, "planted": 0.0, "bare": 0.0})
     assert (unseen.low, unseen.mid, unseen.high) == (0.0, 0.0, 10_000.0)
 
 
 @given(st.floats(0.01, 1e7), st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9), st.floats(0, 1e6))
 def test_planted_land_never_exceeds_the_polygon(area: float, planted: int, bare: int, unseen: int, edge: float) -> None:
     row = {"area_m2": area, "planted": planted, "bare": bare, "unseen": unseen, "edge_m2": edge}
-    interval = _planted(row)
+    interval = green_land(row)
     assert 0 <= interval.low <= interval.mid <= interval.high <= area
 
 

@@ -8,20 +8,33 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from acreline.growth import FAPAR_SLOPE, FAPAR_SOIL, measure_growth
+from acreline.growth import FAPAR_SLOPE, FAPAR_SOIL, _bounds, measure_growth
 from acreline.layers import Growth, Weather
 from acreline.looks import merge_looks
 from acreline.seasons import describe_seasons
-from tests.made_looks import AS_OF, CALIBRATION, MAIZE, SEASON, Curve, bump, every, grass, made_crops, made_looks
+from tests.made_looks import (
+    AS_OF,
+    CALIBRATION,
+    CLASSES,
+    MAIZE,
+    SEASON,
+    Curve,
+    bump,
+    every,
+    grass,
+    made_crops,
+    made_looks,
+)
 
 UP, DOWN = date(2018, 6, 15), date(2018, 9, 20)
 
 
 def _sure(name: str) -> dict[str, float]:
-    return {crop: 0.97 if crop == name else 0.01 for crop in CALIBRATION.classes}
+    return {crop: 0.97 if crop == name else 0.01 for crop in CLASSES}
 
 
 def _measure(
@@ -59,6 +72,39 @@ def test_ratio_is_against_the_area_weighted_mean() -> None:
     assert raw[0] < raw[1] < raw[2]
     assert table["index_ratio"].tolist() == pytest.approx((raw / raw.mean()).tolist(), rel=1e-5)
     assert table["index_ratio"].mean() == pytest.approx(1)
+
+
+def test_two_crops_of_one_land_are_added_up_each_in_its_own_time() -> None:
+    early, late = bump(date(2018, 3, 20), date(2018, 7, 5)), bump(date(2018, 8, 1), date(2018, 10, 15), high=0.7)
+    both = {"A": {"winter_cereal": 0.97, "none": 0.03}, "B": {"maize": 0.97, "none": 0.03}}
+    curves = {"a": lambda day: max(early(day), late(day)), "e": early, "l": late}
+    looks = made_looks(curves, every(5), {"a": both, "e": _sure("winter_cereal"), "l": _sure("maize")})
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = measure_growth(looks, seasons, made_crops()).set_index(["parcel_id", "slot"])
+    raw = table["index_raw"].to_dict()
+    assert raw["a", "A"] == pytest.approx(raw["e", "A"], rel=0.06)
+    assert raw["a", "B"] == pytest.approx(raw["l", "B"], rel=0.12)
+    assert raw["a", "A"] > 1.3 * raw["a", "B"]
+
+
+def test_an_undated_stand_ends_where_the_next_begins() -> None:
+    looks = made_looks({"a": MAIZE}, every(5), {"a": {"A": {"winter_cereal": 1.0}, "B": {"maize": 1.0}}})
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    dated = seasons.copy()
+    dated.loc[:, ["emergence", "harvest"]] = pd.NaT
+    dated.loc[1, "emergence"] = pd.Timestamp("2018-06-10", tz="UTC")
+    start, stop = _bounds(dated, np.zeros(2, dtype=bool))
+    day = (date(2018, 6, 10) - date(1970, 1, 1)).days
+    assert (stop[0], start[1]) == (day, day)
+    assert np.isnan(start[0])
+    assert np.isnan(stop[1])
+
+
+def test_idle_land_has_no_index() -> None:
+    looks = made_looks({"a": MAIZE}, every(5), {"a": {"A": {"none": 1.0}, "B": {"none": 1.0}}})
+    row = measure_growth(looks, describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF), made_crops())
+    assert row["code"].tolist() == ["no_crop|no_weather"]
+    assert row["index_raw"].isna().all()
 
 
 def test_area_weights_the_mean() -> None:

@@ -17,7 +17,7 @@ from acreline.health import score_health
 from acreline.layers import Health, Looks, Seasons
 from acreline.looks import merge_looks
 from acreline.seasons import describe_seasons
-from tests.made_looks import AS_OF, CALIBRATION, MAIZE, SEASON, every, grass, made_crops, made_looks
+from tests.made_looks import AS_OF, CALIBRATION, CEREAL, MAIZE, SEASON, bump, every, grass, made_crops, made_looks
 
 SURE = {"maize": 0.97, "grassland": 0.01, "winter_cereal": 0.01, "potato": 0.01}
 
@@ -54,6 +54,36 @@ def test_vigour_is_a_robust_z() -> None:
     assert table.loc["a", "code"] == "no_normal"
     assert pd.isna(table.loc["a", "vigour_normal"])
     assert table.loc["a", "evidence"].count("S2A") >= 7  # looks within 20 days of the peak
+
+
+def test_each_of_two_stands_is_graded_at_its_own_peak_and_both_carry_the_fields_class() -> None:
+    def double(day: date) -> float:
+        return max(CEREAL(day), bump(date(2018, 8, 1), date(2018, 10, 15), high=0.7)(day))
+
+    def shift(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "a" and day > date(2018, 7, 20):  # only its second crop is poor
+            look.update(ndvi=look["ndvi"] - 0.2, ndre=look["ndre"] - 0.2, ndmi=look["ndmi"] - 0.2)
+
+    names = list("abcdefg")
+    both = {"A": {"winter_cereal": 0.97, "none": 0.03}, "B": {"maize": 0.97, "none": 0.03}}
+    idle = {"A": {"none": 1.0}, "B": {"none": 1.0}}
+    told = {**dict.fromkeys(names, both), "z": idle}
+    looks = made_looks(
+        dict.fromkeys(told, double),
+        every(5),
+        told,
+        {name: {"drought": 0.9, "normal": 0.1} for name in told},
+        change=shift,
+    )
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = score_health(looks, seasons).set_index(["parcel_id", "slot"])
+    assert len(table) == 2 * len(names) + 1
+    assert table.loc[("a", "A"), "vigour"] == pytest.approx(0, abs=0.1)
+    assert table.loc[("a", "B"), "vigour"] < -2
+    assert table.loc["a", "health"].tolist() == ["drought", "drought"]
+    assert table.loc[("z", "AB"), "health"] == "unknown"
+    assert pd.isna(table.loc[("z", "AB"), "vigour"])
+    assert table.loc[("b", "A"), "vigour_neighbours"] == len(names) - 1
 
 
 def test_too_few_neighbours_make_no_vigour() -> None:

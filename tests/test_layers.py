@@ -142,16 +142,18 @@ def test_a_broken_cube_is_refused(replaced, words):
 # --- maps ---------------------------------------------------------------------------------------------------------
 def maps() -> xr.Dataset:
     flat = {
-        "crop_confidence": np.uint8,
         "health": np.uint8,
         "health_confidence": np.uint8,
         "clear_looks": np.uint16,
         "valid": bool,
+        "vigour": np.int16,
+        "energy": np.int16,
     }
     data = {name: (("y", "x"), np.zeros((3, 3), dtype)) for name, dtype in flat.items()}
     data["crop"] = (("slot", "y", "x"), np.zeros((2, 3, 3), np.uint8))
-    data["crop_logp"] = (("crop_class", "y", "x"), np.zeros((2, 3, 3), np.int16))
-    data["health_logp"] = (("health_class", "y", "x"), np.zeros((2, 3, 3), np.int16))
+    data["crop_confidence"] = (("slot", "y", "x"), np.zeros((2, 3, 3), np.uint8))
+    for head in ("crop_a", "crop_b", "health"):
+        data[f"{head}_logp"] = ((f"{head}_class", "y", "x"), np.zeros((2, 3, 3), np.int16))
     attrs = dict.fromkeys(("crop_codes", "health_codes", "row", "col", "tile", "crs", "origin_x", "origin_y"), 0)
     return xr.Dataset(data, attrs=attrs)
 
@@ -167,8 +169,8 @@ def test_maps_missing_variable():
 
 def test_maps_wrong_type():
     broken = maps()
-    broken["crop_logp"] = broken["crop_logp"].astype(np.float32)
-    with pytest.raises(ContractError, match="crop_logp must be int16"):
+    broken["crop_b_logp"] = broken["crop_b_logp"].astype(np.float32)
+    with pytest.raises(ContractError, match="crop_b_logp must be int16"):
         check_maps(broken)
 
 

@@ -47,17 +47,39 @@ def test_sums_of_a_pass_by_hand() -> None:
 
 def test_evidence_by_hand() -> None:
     evidence = _green_looks().evidence.set_index(["head", "cls"])
-    assert evidence.loc[("crop", "maize"), "n_px"] == 2
-    assert evidence.loc[("crop", "maize"), "logp"] == -100 - 100 - 2000
-    assert evidence.loc[("crop", "grassland"), "n_px"] == 1
+    assert evidence.loc[("crop_b", "maize"), "n_px"] == 2
+    assert evidence.loc[("crop_b", "maize"), "logp"] == -100 - 100 - 2000
+    assert evidence.loc[("crop_b", "grassland"), "n_px"] == 1
     # exp(-50/1024) = 0.95235
     assert evidence.loc[("health", "normal"), "prob"] == 3 * 9523
-    assert evidence.loc[("crop_health", "maize|normal"), "n_px"] == 2
-    assert ("crop_health", "maize|drought") not in evidence.index
+    assert evidence.loc[("crop_b_health", "maize|normal"), "n_px"] == 2
+    assert ("crop_b_health", "maize|drought") not in evidence.index
     # planted: two pixels green on two passes; bare: the third; unseen: the one that is not valid
     assert evidence.loc[("land", "planted"), ["n_px", "prob"]].tolist() == [2, 20_000]
     assert evidence.loc[("land", "bare"), ["n_px", "prob"]].tolist() == [1, 10_000]
     assert evidence.loc[("land", "unseen"), ["n_px", "prob"]].tolist() == [1, 10_000]
+
+
+def test_both_slots_and_the_numbers_are_summed() -> None:
+    cube = made_cube({"B08": [NIR], "B04": [RED], "B11": [[[1500]]]})
+    maps = made_maps(
+        {"maize": [[-100] * 2] * 2, "none": [[-2400] * 2] * 2},
+        {"normal": [[-50] * 2] * 2, "drought": [[-3000] * 2] * 2},
+        [[True, True], [True, False]],
+        crop_a={"none": [[-20, -3000], [-20, -20]], "winter_cereal": [[-4000, -50], [-4000, -4000]]},
+        vigour=[[150, -20], [7, 9999]],
+        energy=[[-300, -310], [-290, 9999]],
+    )
+    evidence = take_looks(cube, maps, made_block({"p": SQUARE}, 2, 2)).evidence.set_index(["head", "cls"])
+    assert evidence.loc[("crop_a", "none"), ["n_px", "logp"]].tolist() == [2, -20 - 3000 - 20]
+    assert evidence.loc[("crop_a", "winter_cereal"), "n_px"] == 1
+    assert evidence.loc[("crop_b", "maize"), "n_px"] == 3
+    assert evidence.loc[("crop_a_health", "winter_cereal|normal"), "n_px"] == 1
+    assert evidence.loc[("crop_a_health", "none|normal"), "n_px"] == 2
+    assert evidence.loc[("crop_b_health", "maize|normal"), "n_px"] == 3
+    # sums of number x 100 over the valid pixels
+    assert evidence.loc[("vigour", "sum"), ["n_px", "logp", "prob"]].tolist() == [3, 137, 0]
+    assert evidence.loc[("energy", "sum"), ["n_px", "logp"]].tolist() == [3, -900]
 
 
 def test_one_green_pass_is_not_planted() -> None:

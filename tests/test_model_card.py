@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -14,15 +15,22 @@ from acreline.config import Crop
 from acreline.errors import ConfigError
 from acreline.layers import BANDS
 from acreline.model import load_model
-from acreline.model.card import Model, build_net, save_model
-from acreline.model.net import AcreNet
-from tests.test_model_segment import make_card, make_model
+from acreline.model.acrenet import AcreNet
+from acreline.model.card import Architecture, Model, build_net, save_model
+from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, HEADS
+from acreline.model.inputs import CHANNELS
+from acreline.records import NO_CROP
+from tests.test_model_segment import make_card, make_head, make_model
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     model = make_model()
     return save_model(model.net, model.card, tmp_path)
+
+
+def made(slot: str, **changes) -> dict:
+    return make_head(slot).model_dump(mode="json") | changes
 
 
 def edit_card(settings: Path, **changes) -> None:
@@ -32,19 +40,33 @@ def edit_card(settings: Path, **changes) -> None:
 
 def test_a_checkpoint_comes_back_as_it_was_saved(saved):
     model = load_model(saved.name, saved.parent)
-    x = torch.rand(1, 8, 8, 8, 8)
-    before = make_model().net(x)
-    after = model.net(x)
-    assert torch.equal(before[0], after[0])
-    assert torch.equal(before[1], after[1])
-    assert model.calibration.temperature == 1.5
-    assert model.card.crop_codes == {name: i + 1 for i, name in enumerate(model.card.crop_classes)}
+    x = torch.rand(1, 8, len(CHANNELS), 8, 8)
+    for before, after in zip(make_model().net(x), model.net(x), strict=True):
+        assert torch.equal(before, after)
+    assert model.card.level == "L2A"
+    assert model.card.crop_codes == {"none": 1} | {name: i + 2 for i, name in enumerate(CROP_CLASSES)}
     assert not model.net.training
+
+
+def test_the_card_promises_per_slot_and_number_of_looks(saved):
+    promise = load_model(saved.name, saved.parent).calibration
+    assert set(promise.slots) == {"A", "B"}
+    early = promise.slots["A"]
+    assert (early.classes, early.temperature, early.alpha) == (HEADS["A"], 1.5, 0.1)
+    assert early.threshold(np.array([0, 11, 12, 70])).tolist() == [0.1, 0.1, 0.2, 0.2]
+    assert promise.crop_slots == CROP_SLOTS
+    assert promise.energy_threshold is None
+    edit_card(saved, unknown={"energy": -3.5, "alpha": 0.05})
+    assert load_model(saved.name, saved.parent).calibration.energy_threshold == -3.5
+
+
+def test_the_house_has_one_word_for_no_crop():
+    assert HEADS["A"][0] == HEADS["B"][0] == NO_CROP
 
 
 def test_the_digest_hangs_on_weights_and_card(saved):
     first = load_model(saved.name, saved.parent).digest
-    edit_card(saved, temperature=1.6)
+    edit_card(saved, version="2")
     assert load_model(saved.name, saved.parent).digest != first
 
 
@@ -72,7 +94,7 @@ def test_weights_that_could_run_code_are_refused(saved):
 
 
 def test_weights_of_another_shape_are_refused(saved):
-    edit_card(saved, architecture={"stem": 8, "width": 8, "levels": [8, 8, 8], "dropout": 0})
+    edit_card(saved, architecture={"stem": 16, "width": 8, "levels": [8, 8, 8], "dropout": 0})
     with pytest.raises(ConfigError, match="the weights do not have the shape of the card"):
         load_model(saved.name, saved.parent)
 
@@ -80,11 +102,18 @@ def test_weights_of_another_shape_are_refused(saved):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"bands": ["B10"]}, "bands .'B10'. are not read by acreline"),
+        ({"bands": ["B04", "B8A"]}, r"bands: expected \['B02', .*'B12'\], found \['B04', 'B8A'\]"),
+        ({"level": "L3"}, "level: Input should be 'L2A' or 'L1C'"),
         ({"health_classes": ["normal"]}, "health classes: expected .*, found .'normal'."),
-        ({"crop_slots": {"rice": "B"}}, "unknown crop class .*rice"),
-        ({"crop_classes": ["maize", "maize"]}, "a crop class stands twice"),
-        ({"temperature": 0}, "temperature: Input should be greater than 0"),
+        ({"crop_slots": {"rice": ["B"]}}, r"crop slots: \[.*'rice'.*\] do not stand as in acreline's list"),
+        ({"heads": {"A": made("A")}}, r"heads: expected one for each of the slots \['A', 'B'\], found \['A'\]"),
+        ({"heads": {"A": made("B"), "B": made("B")}}, "classes of head A: expected .*winter_cereal.*, found .*maize"),
+        ({"heads": {"A": made("A", temperature=0), "B": made("B")}}, "temperature: Input should be greater than 0"),
+        ({"heads": {"A": made("A", cells=[]), "B": made("B")}}, "cells: Tuple should have at least 1 item"),
+        (
+            {"heads": {"A": made("A", cells=[{"from_looks": 5, "threshold": 0.1}]), "B": made("B")}},
+            r"cells must rise by from_looks, the first from 0; found \[5\]",
+        ),
     ],
 )
 def test_a_card_that_does_not_fit_the_house_is_refused(saved, changes, words):
@@ -97,6 +126,10 @@ def test_a_crop_in_another_slot_than_the_region_says_is_refused(saved):
     crop = Crop(slug="maize", name_en="maize", name_zh="玉米", slot="A", colour="#ffffff")
     with pytest.raises(ConfigError, match="crop 'maize': its file says season slot A, the model's card says B"):
         load_model(saved.name, saved.parent, crops={"maize": crop})
+    with pytest.raises(ConfigError, match=r"potato.*season slot AB, the model's card says A or B"):
+        load_model(saved.name, saved.parent, crops={"potato": crop.model_copy(update={"slug": "potato", "slot": "AB"})})
+    for slug, slot in (("vegetables", "B"), ("vegetables", "AB"), ("potato", "A")):
+        load_model(saved.name, saved.parent, crops={slug: crop.model_copy(update={"slug": slug, "slot": slot})})
     unknown = crop.model_copy(update={"slug": "quinoa"})
     load_model(saved.name, saved.parent, crops={"quinoa": unknown})  # not known to the model: no contradiction
 
@@ -110,13 +143,13 @@ def test_a_weight_that_is_not_a_number_is_refused(tmp_path):
 
 
 def test_the_packaged_model_opens_and_is_small():
-    model = load_model("acrenet-xs")
+    model = load_model("acrenet-s")
     assert isinstance(model, Model)
-    assert set(model.card.bands) <= set(BANDS)
+    assert model.card.bands == BANDS
     assert model.card.health == "not validated"
     assert model.card.licence == "Apache-2.0"
     folder = Path(load_model.__code__.co_filename).parent / "weights"
-    assert (folder / "acrenet-xs.safetensors").stat().st_size < 5_000_000
+    assert (folder / "acrenet-s.safetensors").stat().st_size < 5_000_000
 
 
 def test_season_bins_follow_the_harvest_year():
@@ -125,18 +158,22 @@ def test_season_bins_follow_the_harvest_year():
 
 
 def test_members_are_averaged():
-    card = make_card(architecture={"stem": 4, "width": 8, "levels": [8, 8, 8], "dropout": 0, "members": 2})
+    card = make_card(architecture=Architecture(stem=8, width=8, levels=(8, 8, 8), dropout=0, members=2))
     net = build_net(card).eval()
-    x = torch.rand(1, 8, 8, 8, 8)
-    one, two = (member(x)[0].log_softmax(1) for member in net.members)
-    assert torch.allclose(net(x)[0], (one + two) / 2, atol=1e-6)
-    assert not torch.equal(one, two)
+    x = torch.rand(1, 8, len(CHANNELS), 8, 8)
+    for head in range(3):  # crops of both slots, health: log-probabilities
+        one, two = (member(x)[head].log_softmax(1) for member in net.members)
+        assert torch.allclose(net(x)[head], (one + two) / 2, atol=1e-6)
+        assert not torch.equal(one, two)
+    one, two = (member(x).vigour for member in net.members)
+    assert torch.allclose(net(x).vigour, (one + two) / 2, atol=1e-6)
 
 
 def test_an_unseen_bin_is_played_down_by_the_attention():
     torch.manual_seed(0)
-    net = AcreNet(bins=8, bands=2, crops=3, healths=3, stem=4, width=8, levels=(8, 8)).eval()
-    x = torch.rand(1, 8, 4, 4, 4)
+    net = AcreNet(bins=8, crops_a=3, crops_b=3, healths=3, stem=8, width=8, levels=(8, 8)).eval()
+    x = torch.rand(1, 8, len(CHANNELS), 4, 4)
     seen, unseen = x.clone(), x.clone()
-    seen[:, :, 2], unseen[:, :, 2] = 1, 0
+    at = CHANNELS.index("support")
+    seen[:, :, at], unseen[:, :, at] = 1, 0
     assert not torch.equal(net.embed(seen), net.embed(unseen))

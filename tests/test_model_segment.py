@@ -12,14 +12,28 @@ import xarray as xr
 
 from acreline.config import SeasonSettings
 from acreline.doors import check_cube
-from acreline.layers import BANDS_10M, BANDS_20M, CELL_PX, HALO_PX, HEALTH_CLASSES, Block, Coverage
+from acreline.layers import BANDS_10M, BANDS_20M, CELL_PX, HALO_PX, Block, Coverage
 from acreline.model import Model, segment_cube
-from acreline.model.card import Architecture, Card, ConformalSet, SeasonAxis, build_net
-from acreline.model.labels import CROP_CLASSES, CROP_SLOTS
-from acreline.model.segment import binned_window, confidence_percent, harvest_year, log_probability_x1024
+from acreline.model.card import Architecture, Card, ConformalCell, SeasonAxis, SlotHead, build_net
+from acreline.model.classes import CROP_CLASSES, HEADS
+from acreline.model.inputs import CHANNELS
+from acreline.model.segment import (
+    TILE_PX,
+    binned_window,
+    confidence_percent,
+    harvest_year,
+    log_probability_x1024,
+    pixel_energy,
+)
 
 SEASON = SeasonSettings(start=date(2017, 10, 1), end=date(2018, 12, 15))
 NONE = np.zeros(0, np.int32)
+
+
+def make_head(slot: str, **changes) -> SlotHead:
+    cells = (ConformalCell(from_looks=0, threshold=0.1, n=90), ConformalCell(from_looks=12, threshold=0.2, n=400))
+    values = {"classes": HEADS[slot], "temperature": 1.5, "alpha": 0.1, "cells": cells}
+    return SlotHead.model_validate(values | changes)
 
 
 def make_card(**changes) -> Card:
@@ -27,14 +41,9 @@ def make_card(**changes) -> Card:
         "name": "tiny",
         "version": "1",
         "created": date(2026, 1, 1),
-        "bands": BANDS_20M,
         "axis": SeasonAxis(bins=8),
-        "architecture": Architecture(stem=4, width=8, levels=(8, 8, 8), dropout=0),
-        "crop_classes": CROP_CLASSES,
-        "crop_slots": CROP_SLOTS,
-        "health_classes": tuple(HEALTH_CLASSES),
-        "temperature": 1.5,
-        "conformal": ConformalSet(threshold=0.2, alpha=0.1),
+        "architecture": Architecture(stem=8, width=8, levels=(8, 8, 8), dropout=0),
+        "heads": {slot: make_head(slot) for slot in "AB"},
         "weights_sha256": "0" * 64,
     }
     return Card.model_validate(values | changes)
@@ -45,8 +54,8 @@ def make_model(**changes) -> Model:
     torch.manual_seed(3)
     net = build_net(card).eval().requires_grad_(False)
     for member in net.members:
-        for parameter in (*member.crop.parameters(), *member.health.parameters()):
-            torch.nn.init.normal_(parameter, std=0.5)
+        for parameter in (*member.head.parameters(), member.aux_crop.weight):
+            torch.nn.init.normal_(parameter, std=3)
     return Model(net, card, card.calibration, "digest")
 
 
@@ -102,9 +111,9 @@ def read(block: Block) -> xr.Dataset:
     return make_cube(*block.read_window)
 
 
-@pytest.mark.parametrize("bands", [BANDS_20M, ("B04", "B8A")], ids=["20 m", "10 m and 20 m"])
-def test_small_blocks_and_one_large_block_give_the_same_bits(bands):
-    model = make_model(bands=bands)
+@pytest.mark.parametrize("members", [1, 2])
+def test_small_blocks_and_one_large_block_give_the_same_bits(members):
+    model = make_model(architecture=Architecture(stem=8, width=8, levels=(8, 8, 8), dropout=0, members=members))
     # Not on whole cells, so that cells are cut by the blocks.
     large = make_block(96, 160, 128, 64)
     whole = segment_cube(read(large), model, large, season=SEASON)
@@ -115,7 +124,10 @@ def test_small_blocks_and_one_large_block_give_the_same_bits(bands):
             here = (slice(row - 96, row - 64), slice(col - 160, col - 128))
             for name in maps.data_vars:
                 assert np.array_equal(maps[name].values, whole[name].values[..., *here]), (name, row, col)
-    assert len(np.unique(whole["crop_logp"].values)) > 100
+    for name in ("crop_a_logp", "crop_b_logp", "health_logp"):
+        assert len(np.unique(whole[name].values)) > 50, name
+    assert len(np.unique(whole["vigour"].values)) > 1
+    assert len(np.unique(whole["energy"].values)) > 1
 
 
 def test_the_spatial_part_really_looks_beyond_the_cell():
@@ -124,7 +136,7 @@ def test_the_spatial_part_really_looks_beyond_the_cell():
     changed = read(block)
     changed["dn20"].values[:, :, : HALO_PX // 2] += 900
     assert not np.array_equal(
-        segment_cube(changed, model, block, season=SEASON)["crop_logp"].values, plain["crop_logp"].values
+        segment_cube(changed, model, block, season=SEASON)["crop_b_logp"].values, plain["crop_b_logp"].values
     )
 
 
@@ -152,20 +164,24 @@ def test_a_pixel_never_seen_is_unknown():
     cube = read(block)
     cube["clear"].values[:, HALO_PX : HALO_PX + 2, HALO_PX : HALO_PX + 2] = False
     maps = segment_cube(cube, model, block, season=SEASON)
-    for name in ("valid", "crop", "crop_confidence", "health", "health_confidence", "clear_looks"):
+    empty = ("valid", "crop", "crop_confidence", "health", "health_confidence", "vigour", "energy", "clear_looks")
+    for name in empty:
         assert (maps[name].values[..., :2, :2] == 0).all(), name
-    assert (maps["crop_logp"].values[:, 0, 0] == round(-np.log(10) * 1024)).all()
+    for slot in "AB":
+        uniform = round(-np.log(len(HEADS[slot])) * 1024)
+        assert (maps[f"crop_{slot.lower()}_logp"].values[:, 0, 0] == uniform).all()
     assert maps["clear_looks"].values[4, 4] == cube["clear"].values[:, HALO_PX + 4, HALO_PX + 4].sum()
 
 
 def test_a_network_that_gives_no_number_says_unknown():
     model, block = make_model(), make_block(128, 128, 64, 64)
-    model.net.members[0].aux_crop.bias.data[2] = float("nan")
+    model.net.members[0].aux_crop.bias.data[2] = float("nan")  # of slot A: what else is said is worth nothing either
     maps = segment_cube(read(block), model, block, season=SEASON)
     assert maps["valid"].values.all()
     assert (maps["crop"].values == 0).all()
     assert (maps["crop_confidence"].values == 0).all()
     assert (maps["health"].values == 0).all()
+    assert (maps["vigour"].values == 0).all()
 
 
 def test_saturated_and_missing_numbers_are_not_looks():
@@ -176,22 +192,66 @@ def test_saturated_and_missing_numbers_are_not_looks():
     without = cube.copy(deep=True)
     without["clear"].values[[3, 5]] = False
     axis = model.card.axis.of(2018)
-    one, other = (binned_window(c, BANDS_20M, axis, 128, 128, 32) for c in (cube, without))
+    one, other = (binned_window(c, axis, 128, 128, 32) for c in (cube, without))
     assert np.array_equal(one, other)
     assert np.isfinite(one).all()
+    assert one.shape == (8, len(CHANNELS), 32, 32)
+    assert (one[:, CHANNELS.index("visible")] == 1).all()
 
 
-def test_slots_and_codes_follow_the_card():
+def test_a_20_m_number_stands_on_its_four_10_m_pixels():
+    cube, axis = make_cube(128, 128, 64, 64), make_card().axis.of(2018)
+    cube["clear"].values[:] = True
+    x = binned_window(cube, axis, 128, 128, 64)[:, CHANNELS.index("B11")]
+    assert np.array_equal(x[:, ::2, ::2], x[:, 1::2, 1::2])
+    fine = binned_window(cube, axis, 128, 128, 64)[:, CHANNELS.index("B08")]
+    assert not np.array_equal(fine[:, ::2, ::2], fine[:, 1::2, 1::2])
+
+
+def test_embeddings_that_no_cell_below_needs_are_let_go(monkeypatch):
+    """Memory grows with the width of a block, not with its area."""
+    from acreline.model import segment
+
+    held = []
+    surroundings = segment._surroundings
+
+    def watched(cube, model, axis, row, col, made):
+        y = surroundings(cube, model, axis, row, col, made)
+        held.append(len(made))
+        return y
+
+    monkeypatch.setattr(segment, "_surroundings", watched)
+    model, block = make_model(), make_block(CELL_PX, CELL_PX, 4 * CELL_PX, CELL_PX)
+    segment_cube(read(block), model, block, season=SEASON)
+    assert len(held) == 4
+    assert max(held) == ((CELL_PX + 2 * HALO_PX) // TILE_PX) ** 2
+
+
+def test_energy_by_hand():
+    net = make_model(architecture=Architecture(stem=8, width=8, levels=(8, 8, 8), dropout=0, members=2)).net
+    for member, level in zip(net.members, (0.0, 4.0), strict=True):
+        torch.nn.init.zeros_(member.aux_crop.weight)
+        torch.nn.init.constant_(member.aux_crop.bias, level)
+    # the log of k equal terms is log k + the logit: the mean of both slots, then of both members (0 and 4)
+    known = (np.log(len(HEADS["A"])) + np.log(len(HEADS["B"]))) / 2
+    found = pixel_energy(net, torch.rand(1, 24, 2, 2))
+    assert torch.allclose(found, torch.full((1, 2, 2), -(known + 2), dtype=found.dtype))
+
+
+def test_each_slot_has_its_own_crop_and_confidence():
     model, block = make_model(), make_block(128, 128, 64, 64)
     maps = segment_cube(read(block), model, block, season=SEASON)
-    best = maps["crop_logp"].values.argmax(axis=0) + 1
-    names = dict(enumerate(CROP_CLASSES, start=1))
-    for code in np.unique(best):
-        here = best == code
-        for i, slot in enumerate(("A", "B")):
-            assert (maps["crop"].values[i][here] == (code if slot in CROP_SLOTS[names[code]] else 0)).all()
-    assert maps.attrs["crop_codes"]["maize"] == 1
+    codes = maps.attrs["crop_codes"]
+    assert codes == {"none": 1} | {name: code for code, name in enumerate(CROP_CLASSES, start=2)}
     assert maps.attrs["health_codes"]["normal"] == 1
+    for i, slot in enumerate(("A", "B")):
+        logp = maps[f"crop_{slot.lower()}_logp"]
+        names = logp[f"crop_{slot.lower()}_class"].values
+        assert tuple(names) == HEADS[slot]
+        wanted = np.array([codes[name] for name in names])[logp.values.argmax(axis=0)]
+        assert np.array_equal(maps["crop"].values[i], wanted)
+        assert np.array_equal(maps["crop_confidence"].values[i], confidence_percent(logp.values, 1.5))
+    assert not np.array_equal(maps["crop"].values[0], maps["crop"].values[1])
 
 
 def test_a_cube_with_no_look_gives_empty_maps():

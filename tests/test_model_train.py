@@ -12,21 +12,22 @@ import pytest
 import torch
 
 from acreline.config import packaged_configs
+from acreline.cubes import bin_series
 from acreline.errors import ConfigError, InputError
-from acreline.layers import BANDS_20M
-from acreline.model.batches import Changes, _field_weights, draw_batch, points_bank, square_bank
+from acreline.layers import BANDS, BANDS_20M
+from acreline.model.banks import Bank, boundary_distance, edge_pixels, points_bank, reflectance_of, square_bank
 from acreline.model.calibrate import (
     calibrated_probability,
     conformal_threshold,
     fit_temperature,
     measured_coverage,
 )
-from acreline.model.card import SeasonAxis, load_model
+from acreline.model.card import SeasonAxis
+from acreline.model.classes import CROP_CLASSES, HEADS, NONE, main_crop_logp, slot_targets
 from acreline.model.damage import DRAWN, HEALTH, draw_damage, red_edge_index, weak_label
-from acreline.model.fitting import Recipe, add_normal_bias, fit, predict_points, predict_square, read_banks
-from acreline.model.folds import fold_of_group, normal_bias
+from acreline.model.drawing import Changes, Drawer, Shares, _field_weights
+from acreline.model.inputs import CHANNELS, add_visible, bin_quickly, gather_bands
 from acreline.model.labels import (
-    CROP_CLASSES,
     IGNORED,
     TEST_SQUARE,
     Points,
@@ -36,23 +37,24 @@ from acreline.model.labels import (
     read_points,
     read_square,
 )
+from acreline.model.learning import Recipe, learn, predict_alone
 from acreline.model.scores import score_labels
-from acreline.model.train import check_recipe, train_model
 
 TRAINING = Path(__file__).parents[1] / "data" / "training"
 AXIS = SeasonAxis(bins=8).of(2020)
 TINY = Recipe(
-    steps=3, members=1, bins=8, stem=4, width=8, levels=(8, 8, 8), singles=8, mosaics=1, crops=1, points=("points",),
-    squares=("square",),
+    steps=3, members=1, bins=8, stem=4, width=8, levels=(8, 8, 8),
+    shares={"singles": 8, "mosaics": 1, "crops": 1},
 )  # fmt: skip
+MAIZE, WHEAT = CROP_CLASSES.index("maize"), CROP_CLASSES.index("winter_cereal")
 
 
 def make_points(fields: int = 40, looks: int = 20) -> Points:
     """Maize is green in summer, winter cereal in spring; the first label is one, the next the other."""
     rng = np.random.default_rng(0)
     days = np.linspace(10, 430, looks)
-    label = np.arange(fields) % 2 * 2  # maize 0, winter_cereal 2
-    peak = np.where(label == 0, 300, 220)
+    label = np.where(np.arange(fields) % 2 == 0, MAIZE, WHEAT)
+    peak = np.where(label == MAIZE, 300, 220)
     green = np.exp(-(((days[:, None] - peak) / 45) ** 2)) + rng.normal(0, 0.02, (looks, fields))
     bare = np.array([0.15, 0.18, 0.20, 0.22, 0.29, 0.24])[None, :, None]
     leaf = np.array([0.10, 0.30, 0.38, 0.42, 0.20, 0.10])[None, :, None]
@@ -66,7 +68,7 @@ def make_square(side: int = 32) -> Square:
     points = make_points(2)
     field = np.ones((2 * side, 2 * side), np.int32)
     field[:, side:] = 2
-    label = np.where(field == 1, 0, 2).astype(np.int16)
+    label = np.where(field == 1, MAIZE, WHEAT).astype(np.int16)
     values = points.values[:, :, (field[::2, ::2] - 1).ravel()].reshape(len(points.times), 6, side, side)
     return Square(
         "square", 2020, points.times, values, np.full((len(points.times), side, side), 4, np.uint8), label, field
@@ -75,14 +77,14 @@ def make_square(side: int = 32) -> Square:
 
 def make_files(folder: Path) -> None:
     points, square = make_points(), make_square()
-    codes = np.where(points.label == 0, 1101060000, 1101010011)
+    codes = np.where(points.label == MAIZE, 1101060000, 1101010011)
     np.savez(
         folder / "points.npz", harvest_year=2020, label_map="worldcereal-ewoc", times=points.times,
         values=points.values, code=codes, cell=points.cell,
     )  # fmt: skip
     np.savez(
         folder / "square.npz", square="made", harvest_year=2020, label_map="worldcereal-legacy", times=square.times,
-        values=square.values, scl=square.scl, code=np.where(square.label == 0, 1200, 1110), field=square.field,
+        values=square.values, scl=square.scl, code=np.where(square.label == MAIZE, 1200, 1110), field=square.field,
     )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def test_renaming_the_demo_square_does_not_help(tmp_path):
         times=square.times, values=square.values, scl=square.scl, code=square.label, field=square.field,
     )  # fmt: skip
     with pytest.raises(InputError, match=TEST_SQUARE):
-        train_model(TINY.model_copy(update={"squares": ("innocent",), "points": ()}), tmp_path, tmp_path / "out")
+        read_square(tmp_path / "innocent.npz")
 
 
 def test_the_packaged_training_data_hold_no_demo_square():
@@ -163,38 +165,109 @@ def test_a_damaged_training_file_is_named(tmp_path):
         read_points(tmp_path / "bad.npz")
 
 
+# --- classes ------------------------------------------------------------------------------------------------------
+def test_a_declared_late_crop_says_that_nothing_was_harvested_before_it():
+    names = ("maize", "winter_cereal", "grassland", "vegetables")
+    a, b = slot_targets(np.array([*(CROP_CLASSES.index(name) for name in names), -1]))
+    told = [HEADS["A"][k] if k >= 0 else None for k in a]
+    assert told == [NONE, "winter_cereal", "grassland", NONE, None]
+    told = [HEADS["B"][k] if k >= 0 else None for k in b]
+    assert told == ["maize", None, "grassland", "vegetables", None]
+
+
+def test_the_main_crop_by_hand():
+    logp = {slot: np.full((1, len(HEADS[slot])), np.log(1e-6)) for slot in "AB"}
+    logp["A"][0, HEADS["A"].index(NONE)] = np.log(0.9)
+    logp["A"][0, HEADS["A"].index("winter_cereal")] = np.log(0.1)
+    logp["B"][0, HEADS["B"].index("maize")] = np.log(0.8)
+    logp["B"][0, HEADS["B"].index(NONE)] = np.log(0.2)
+    told = np.exp(main_crop_logp(logp["A"], logp["B"]))[0]
+    assert told.sum() == pytest.approx(1)
+    assert told[MAIZE] / told[WHEAT] == pytest.approx(0.9 * 0.8 / 0.1, rel=1e-3)
+    early = {**logp, "A": np.roll(logp["A"], 0)}
+    early["A"][0, [HEADS["A"].index(NONE), HEADS["A"].index("winter_cereal")]] = np.log([0.1, 0.9])
+    assert CROP_CLASSES[int(main_crop_logp(early["A"], early["B"])[0].argmax())] == "winter_cereal"
+
+
+# --- inputs -------------------------------------------------------------------------------------------------------
+def test_bands_come_in_the_order_of_the_house():
+    bands = ("B12", "B05", "B06", "B07", "B11", "B8A")
+    values = np.arange(6, dtype=np.uint16)[None, :, None] + 1
+    gathered = gather_bands(values, bands)
+    assert gathered is not None
+    found, visible = gathered
+    assert not visible
+    assert dict(zip(BANDS, found[0, :, 0].tolist(), strict=True)) == {
+        "B02": 0, "B03": 0, "B04": 0, "B08": 6, "B05": 2, "B06": 3, "B07": 4, "B8A": 6, "B11": 5, "B12": 1,
+    }  # fmt: skip
+    assert gather_bands(values[:, :5], bands[:5]) is None
+
+
+def test_quick_bins_are_those_of_the_river():
+    rng = np.random.default_rng(3)
+    days = np.sort(rng.uniform(0, 440, 30))
+    times = np.datetime64(AXIS.start, "s") + (days * 86400).astype("timedelta64[s]")
+    values, clear = rng.random((30, 10, 7)).astype(np.float32), rng.random((30, 7)) < 0.4
+    clear[:, 0] = False
+    exact = bin_series(values, clear, times, AXIS)
+    quick = bin_quickly(values, clear, days, AXIS)
+    assert quick[:, :10, 1:] == pytest.approx(exact[:, :10, 1:], abs=2e-5)
+    assert quick[:, 10:] == pytest.approx(exact[:, 10:], abs=2e-5)
+    assert add_visible(quick, True).shape[1] == len(CHANNELS)
+
+
 # --- batches and drawings -----------------------------------------------------------------------------------------
+def make_banks() -> list[Bank]:
+    return [points_bank(make_points(), BANDS_20M, AXIS), square_bank(make_square(), AXIS)]
+
+
 def test_a_batch_is_whole_and_the_same_for_the_same_seed():
-    banks = [points_bank(make_points(), AXIS), square_bank(make_square(), AXIS)]
-    one, two = (draw_batch(banks, BANDS_20M, Changes(), 2, 1, 8, np.random.default_rng(5)) for _ in range(2))
-    assert one.x.shape == (3, 8, 8, 16, 16)
-    assert one.crop.shape == (3, 32, 32)
+    drawer = Drawer(make_banks(), Changes(), Shares(singles=8, mosaics=2, crops=1))
+    one, two = (drawer.draw(np.random.default_rng(5)) for _ in range(2))
+    assert one.x.shape == (3, 8, len(CHANNELS), 32, 32)
+    assert one.patches.crop_b.shape == (3, 32, 32)
     assert np.isfinite(one.x).all()
-    assert set(np.unique(one.crop)) <= {0, 2}
-    assert all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("x", "crop", "health", "single_x"))
-    assert len(one.single_x) == len(one.single_crop) == len(one.single_health)
+    assert set(np.unique(one.patches.crop_b)) <= {-1, HEADS["B"].index("maize")}
+    assert set(np.unique(one.patches.crop_a)) <= {HEADS["A"].index(NONE), HEADS["A"].index("winter_cereal")}
+    assert np.array_equal(one.x, two.x)
+    assert np.array_equal(one.single_x, two.single_x)
+    assert np.array_equal(one.patches.health, two.patches.health)
+    assert len(one.single_x) == len(one.singles.crop_a) == 8
 
 
 def test_a_small_field_is_not_drowned_by_a_large_one():
-    field = np.zeros((1, 3, 3), np.int32)
-    field[0, 0, 0] = 1
-    field[0, 1:, :2] = 2
+    field = np.zeros((3, 3), np.int32)
+    field[0, 0] = 1
+    field[1:, :2] = 2
     weight = _field_weights(field)
-    assert weight[0].tolist() == [[1, 0, 0], [0.5, 0.5, 0], [0.5, 0.5, 0]]
+    assert weight[0, 0] == pytest.approx(2 * weight[1, 0])
+    assert weight[0, 0] == pytest.approx(10 * weight[0, 1])
 
 
-def test_a_pixel_on_a_border_teaches_nothing_alone():
-    square = make_square(4)
-    square.field[:, 3] = 2  # not on the 20 m grid
-    square.label[:, 3] = 2
-    bank = square_bank(square, AXIS)
-    assert bank.label.reshape(4, 4)[0].tolist() == [0, -1, 2, 2]
+def test_edges_and_distances_by_hand():
+    field = np.zeros((1, 6), np.int64)
+    field[0, 3:] = 1
+    assert edge_pixels(field)[0].tolist() == [False, False, True, True, False, False]
+    assert boundary_distance(field, reach_px=4)[0].tolist() == [0.5, 0.25, 0, 0, 0.25, 0.5]
+
+
+def test_a_square_pixel_at_the_edge_of_its_field_is_trusted_less():
+    bank = square_bank(make_square(4), AXIS)
+    assert bank.weight is not None
+    assert bank.weight.reshape(8, 8)[0].tolist() == pytest.approx([1, 1, 1, 0.2, 0.2, 1, 1, 1])
+    assert not bank.visible
+
+
+def make_looks() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Days, reflectance (time, band, pixel) of the 20 m bands, and clear (time, pixel) of one maize and one wheat."""
+    bank = points_bank(make_points(2), BANDS_20M, AXIS)
+    own = [BANDS.index(band) for band in BANDS_20M]
+    return bank.days, reflectance_of(bank.fine[:, own]), bank.clear
 
 
 @pytest.mark.parametrize("kind", DRAWN)
 def test_each_drawing_changes_what_it_should(kind, monkeypatch):
-    points = make_points(2)
-    bank = points_bank(points, AXIS)
+    days, series, seen = make_looks()
     rng = np.random.default_rng(1)
     real_choice = rng.choice
 
@@ -206,9 +279,9 @@ def test_each_drawing_changes_what_it_should(kind, monkeypatch):
             return kind if options is DRAWN else real_choice(options, *rest, **named)
 
     pixel = 1 if kind == "frost" else 0  # the spring crop is green before May
-    values, clear = bank.values[:, :, pixel : pixel + 1], bank.clear[:, pixel]
+    values, clear = series[:, :, pixel : pixel + 1], seen[:, pixel]
     for _ in range(20):
-        changed, found = draw_damage(values, clear, bank.days, BANDS_20M, Chooser())
+        changed, found = draw_damage(values, clear, days, BANDS_20M, Chooser())
         if found >= 0:
             break
     assert HEALTH[found] == kind
@@ -236,76 +309,53 @@ def test_no_damage_is_drawn_where_nothing_grows():
 
 
 def test_weak_labels_tell_standing_from_harvested():
-    bank = points_bank(make_points(2), AXIS)
-    whole = bank.clear[:, 0]
-    summer = whole & (bank.days < 320)
-    assert HEALTH[weak_label(bank.values[:, :, 0], whole, BANDS_20M)] == "harvested"
-    assert HEALTH[weak_label(bank.values[:, :, 0], summer, BANDS_20M)] == "normal"
+    days, series, seen = make_looks()
+    whole = seen[:, 0]
+    summer = whole & (days < 320)
+    assert HEALTH[weak_label(series[:, :, 0], whole, BANDS_20M)] == "harvested"
+    assert HEALTH[weak_label(series[:, :, 0], summer, BANDS_20M)] == "normal"
 
 
 # --- training -----------------------------------------------------------------------------------------------------
-def test_a_recipe_with_a_slip_is_refused():
-    with pytest.raises(ConfigError, match="recipe: stepz: Extra inputs are not permitted") as caught:
-        check_recipe({"stepz": 3})
-    assert "steps" in caught.value.hint
-
-
-def test_false_alarms_are_held_down_by_hand():
-    normal, flood, harvested = (HEALTH.index(name) for name in ("normal", "flood", "harvested"))
-    logits = np.zeros((10, len(HEALTH)), np.float32)
-    logits[:, normal] = 5
-    logits[:3, flood] = [6, 7, 9]  # three undamaged fields look flooded, by 1, 2 and 4
-    logits[3, [flood, harvested]] = [8, 9]  # called harvested: no alarm
-    bias = normal_bias(logits, 0.1)  # one alarm in ten may stay
-    assert 2 < bias < 2.01
-    logits[:, normal] += bias
-    assert (logits.argmax(axis=1) == flood).sum() == 1
-    assert normal_bias(logits, 0.1) == pytest.approx(0.0, abs=1e-3)
-    assert normal_bias(logits[:0], 0.1) == 0.0
-
-
-def test_the_bias_makes_every_member_calmer():
-    banks = [points_bank(make_points(), AXIS)]
-    net = fit(TINY.model_copy(update={"members": 2, "squares": (), "steps": 1}), banks, seed=1)
-    x = torch.rand(1, 8, 8, 16, 16)
-    add_normal_bias(net, 50.0)
-    assert (net(x)[1].argmax(dim=1) == HEALTH.index("normal")).all()
-
-
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():
-    banks = [points_bank(make_points(), AXIS), square_bank(make_square(), AXIS)]
-    one, two, other = (fit(TINY, banks, seed=seed).state_dict() for seed in (4, 4, 5))
+    one, two, other = (learn(TINY, make_banks(), seed=seed).state_dict() for seed in (4, 4, 5))
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert any(not torch.equal(one[key], other[key]) for key in one)
 
 
+def test_a_training_that_was_stopped_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    from acreline.model import learning
+
+    monkeypatch.setattr(learning, "SAVE_EVERY", 2)
+    recipe = TINY.model_copy(update={"steps": 5})
+    whole = learn(recipe, make_banks(), seed=4).state_dict()
+
+    def stop(step: int, steps: int, losses: dict[str, float]) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(recipe, make_banks(), seed=4, keep=tmp_path / "state", progress=stop)
+    steps = []
+    again = learn(
+        recipe, make_banks(), seed=4, keep=tmp_path / "state", progress=lambda step, *_: steps.append(step)
+    ).state_dict()
+    assert steps == [3, 4, 5]
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
 def test_two_crops_that_differ_in_season_are_learned():
-    banks = [points_bank(make_points(), AXIS)]
-    recipe = TINY.model_copy(update={"steps": 60, "squares": (), "ema": 0.9, "drop": 0.2})
-    net = fit(recipe, banks, seed=1)
-    assert (predict_points(net, banks[0]).argmax(axis=1) == banks[0].label).mean() > 0.9
-    square = square_bank(make_square(), AXIS)
-    assert (predict_square(net, square)[0].argmax(axis=0) == square.raster).mean() > 0.8
-
-
-def test_training_writes_a_checkpoint_that_opens(tmp_path):
-    pytest.importorskip("sklearn")
-    make_files(tmp_path)
-    calls = []
-    path = train_model(
-        TINY, tmp_path, tmp_path / "out", seed=9, name="made", created=date(2026, 1, 1),
-        progress=lambda step, steps, loss: calls.append((step, steps)),
-    )  # fmt: skip
-    model = load_model(path.name, path.parent)
-    card = model.card
-    assert card.recipe["seed"] == 9
-    assert card.metrics["training"]["get_it_again"] == "acreline train --seed 9"
-    assert set(card.metrics["cross_validation"]) == {"points", "square, left out as a whole"}
-    assert {"n", "majority", "interval_95", "forest"} <= set(card.metrics["cross_validation"]["points"])
-    assert [source.fields for source in card.data] == [40, 2]
-    assert 0 <= card.conformal.threshold <= 1
-    assert calls[-1] == (3, 3)
-    assert len(read_banks(TINY, tmp_path)) == 2
+    bank = make_banks()[0]
+    shares = {"singles": 32, "mosaics": 0, "crops": 0}
+    changes = {"drop": 0.2, "damage": 0.0, "in_season": 0.0}
+    recipe = TINY.model_copy(update={"steps": 80, "ema": 0.9, "shares": shares, "changes": changes, "mixup": 0.2})
+    net = learn(recipe, [bank], seed=1)
+    values = (bank.fine.astype(np.float32) - 1000) / 10000
+    x = add_visible(bin_quickly(values, bank.clear, bank.days, bank.axis), bank.visible).transpose(2, 0, 1)
+    logp_a, logp_b, health = predict_alone(net, x)
+    assert np.exp(logp_a).sum(axis=1) == pytest.approx(1, abs=1e-4)
+    assert health.shape == (40, len(HEALTH))
+    assert (main_crop_logp(logp_a, logp_b).argmax(axis=1) == make_points().label).mean() > 0.9
 
 
 # --- scores and calibration ---------------------------------------------------------------------------------------
@@ -356,11 +406,3 @@ def test_sets_hold_about_what_they_promise():
     assert out["promised"] == 0.9
     assert out["measured"] == pytest.approx(0.9, abs=0.02)
     assert out["fields"] == 2000
-
-
-def test_folds_never_part_a_cell():
-    group = np.array(["a", "b", "a", "c", "d", "e", "b"])
-    fold = fold_of_group(group, 3)
-    assert fold[0] == fold[2]
-    assert fold[1] == fold[6]
-    assert set(fold.tolist()) == {0, 1, 2}

@@ -24,7 +24,13 @@ def test_the_demo_compiles(repo: Path, tmp_path: Path) -> None:
     compiled = plan(repo, tmp_path)
     assert compiled.as_of == date(2018, 12, 15)
     table = class_table(compiled)
-    assert table["crop"]["1"][0] == compiled.model.card.crop_classes[0]
+    assert table["crop"]["1"] == ["none", "#cbbfa8", "空闲", "no crop"]
+    assert [table["crop"][str(code)][0] for code in range(2, len(table["crop"]) + 1)] == list(
+        compiled.model.card.crop_classes
+    )
+    assert table["crop"][str(compiled.model.card.crop_codes["non_agri"])][3] == "not farmland"
+    colours = [row[1] for row in table["crop"].values() if row[0] in compiled.crops or row[0] == "none"]
+    assert len(set(colours)) == len(colours)
     assert table["health"]["1"][0] == "normal"
     hashes = input_hashes(compiled.region)
     assert set(hashes) == {"region", "parcels", "applicants", "weather"}

@@ -29,6 +29,7 @@ from acreline.layers import (
 from acreline.plan import Plan, plan_run
 from acreline.publish import Facts, check_counts, make_manifest, parcels_table, publish_run, scenes_table
 from acreline.records import ZERO, Decision, Farm, Interval, Stand
+from acreline.report.words import word
 from acreline.store import Part, Store, verify_publication
 from tests.made_looks import MAIZE, made_looks, made_parcels
 
@@ -207,6 +208,23 @@ def test_a_parcel_shows_its_stand_of_greatest_value() -> None:
     assert table.loc["p1", "vigour"] == 0.5
     assert table.loc["p1", "planted_fraction"] == 0.25
     assert table["events"].tolist() == ["drought|flood", "", ""]
+
+
+def test_a_parcel_on_which_nothing_grew_says_so() -> None:
+    seasons = empty(SEASON_COLUMNS)
+    for parcel, crops in (("p1", "none"), ("p3", "none|maize")):
+        row = (parcel, "AB", "none", 0.9, crops)
+        seasons.loc[len(seasons), ["parcel_id", "slot", "crop", "crop_confidence", "crop_set"]] = row
+    parcels = made_parcels(OWNERS, status=["ok", "ok", "degraded"], reason=[None, None, "geometry_repaired"])
+    farms = (made_farm("f1", made_stand("p2", 5.0)), made_farm("f2"))
+    table = parcels_table(made_facts(parcels=parcels, farms=farms, seasons=check_seasons(seasons))).set_index("id")
+    told = table[["crop", "crop_set", "reason", "planted_fraction"]].astype(object).apply(tuple, axis=1).to_dict()
+    assert told["p1"] == ("none", "none", "no_crop", 0.0)
+    assert told["p2"][0] == "maize"
+    assert told["p3"] == ("none", "none|maize", "geometry_repaired", 0.0)
+    assert table["status"].tolist() == ["ok", "ok", "degraded"]
+    assert table.loc["p1", "crop_confidence"] == 0.9
+    assert word("flag", "no_crop")[1] == "本季空闲，未种植"
 
 
 def test_a_rejected_parcel_shows_nothing_of_its_twin() -> None:

@@ -117,6 +117,17 @@ def test_web_map_puts_each_field_where_it_lies(tmp_path: Path) -> None:
         assert seen[at] == code
 
 
+def test_web_map_lets_a_code_give_way_to_the_other_slot(tmp_path: Path) -> None:
+    codes = np.zeros((2, 32, 32), np.uint8)
+    codes[0, :16], codes[1, 8:24] = 1, 3  # nothing grew early, something late; below it only late; above only nothing
+    write_cog(tmp_path / "a.tif", codes, **PLACE, nodata=0, class_table=TABLE)
+    plain, _ = web_map(tmp_path / "a.tif")
+    weak, _ = web_map(tmp_path / "a.tif", weak=1)
+    assert set(np.unique(plain)) == set(np.unique(weak)) == {0, 1, 3}
+    assert (weak == 3).sum() == pytest.approx(2 * (plain == 3).sum(), rel=0.1)
+    assert (weak == 1).sum() == pytest.approx((plain == 1).sum() / 2, rel=0.1)
+
+
 def test_web_map_joins_slots_and_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slots = np.zeros((2, 64, 64), np.uint8)
     slots[0, :32], slots[1] = 1, 2

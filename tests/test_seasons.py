@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,21 +13,24 @@ import pandas.testing
 import pytest
 
 from acreline.errors import ContractError
-from acreline.layers import Calibration, Looks, Seasons
+from acreline.layers import ConformalStep, Looks, Seasons
 from acreline.looks import merge_looks
-from acreline.seasons import describe_seasons
+from acreline.seasons import describe_seasons, judged_only, without_guesses
 from tests.made_looks import (
     AS_OF,
     CALIBRATION,
     CEREAL,
+    CLASSES,
     MAIZE,
     SEASON,
     Curve,
     bump,
     every,
     grass,
+    made_calibration,
     made_crops,
     made_looks,
+    made_parcels,
 )
 
 UP, DOWN = date(2018, 6, 15), date(2018, 9, 20)
@@ -34,7 +38,7 @@ MIXED = {"maize": 0.9, "grassland": 0.04, "winter_cereal": 0.03, "potato": 0.03}
 
 
 def _sure(name: str) -> dict[str, float]:
-    return {crop: 0.97 if crop == name else 0.01 for crop in CALIBRATION.classes}
+    return {crop: 0.97 if crop == name else 0.01 for crop in CLASSES}
 
 
 def _describe(
@@ -87,14 +91,155 @@ def test_doubt_is_half_the_gap() -> None:
 
 
 def test_two_crops_a_year_are_two_seasons_and_the_slot_picks_its_own() -> None:
-    def double(day: date) -> float:
-        return max(CEREAL(day), bump(date(2018, 8, 1), date(2018, 10, 15), high=0.7)(day))
-
     table = _describe({"a": double, "b": double}, {"a": "winter_cereal", "b": "maize"})
     assert table["seasons"].tolist() == [2, 2]
     assert table["peak"].dt.month.tolist()[0] in (4, 5, 6)
     assert table["peak"].dt.month.tolist()[1] in (8, 9)
     assert table["peak_ndvi"].tolist() == pytest.approx([0.85, 0.7], abs=0.04)
+
+
+def double(day: date) -> float:
+    """Wheat, a fortnight of stubble, then maize."""
+    return max(CEREAL(day), bump(date(2018, 8, 1), date(2018, 10, 15), high=0.7)(day))
+
+
+BOTH = {
+    "A": {"winter_cereal": 0.96, "none": 0.02, "grassland": 0.02},
+    "B": {"maize": 0.9, "none": 0.08, "grassland": 0.02},
+}
+
+
+def test_wheat_then_maize_are_two_stands_on_one_parcel() -> None:
+    looks = made_looks({"p": double, "q": MAIZE}, every(5), {"p": BOTH, "q": _sure("maize")})
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    assert table[["parcel_id", "slot", "crop", "crop_set"]].apply(tuple, axis=1).tolist() == [
+        ("p", "A", "winter_cereal", "winter_cereal"),
+        ("p", "B", "maize", "maize"),
+        ("q", "B", "maize", "maize"),
+    ]
+    wheat, maize, alone = (table.iloc[k] for k in range(3))
+    assert wheat["crop_confidence"] == pytest.approx(0.96, abs=0.002)
+    assert maize["crop_confidence"] == pytest.approx(0.9, abs=0.002)
+    assert (wheat["seasons"], maize["seasons"], alone["seasons"]) == (2, 2, 1)
+    assert _days_off(wheat["emergence"], date(2018, 3, 6)) <= 10
+    assert _days_off(wheat["harvest"], date(2018, 7, 5)) <= 8
+    assert wheat["harvest"] < maize["emergence"] < maize["peak"] < maize["harvest"]
+    assert _days_off(maize["emergence"], date(2018, 7, 18)) <= 10  # out of the stubble, not out of the winter's soil
+    assert _days_off(maize["harvest"], date(2018, 10, 15)) <= 8
+    assert (wheat["stage"], maize["stage"]) == ("harvested", "harvested")
+    assert table["code"].isna().all()
+    # what stands on the neighbour changes nothing
+    apart = describe_seasons(
+        made_looks({"p": double}, every(5), {"p": BOTH}), made_crops(), CALIBRATION, SEASON, as_of=AS_OF
+    )
+    pandas.testing.assert_frame_equal(apart, table.iloc[:2])
+
+
+def test_two_rices_whose_peaks_lie_close_are_told_apart() -> None:
+    def rices(day: date) -> float:
+        early = bump(date(2018, 5, 10), date(2018, 7, 18), high=0.85)(day)  # still green when the late window opens
+        return max(early, bump(date(2018, 8, 14), date(2018, 10, 30), high=0.75)(day))
+
+    looks = made_looks({"p": rices}, every(3), {"p": BOTH})
+    early, late = (row for _, row in describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF).iterrows())
+    assert early["peak"].month in (5, 6, 7)
+    assert late["peak"].month in (9, 10)
+    assert _days_off(early["harvest"], date(2018, 7, 18)) <= 8
+    assert early["harvest"] < late["emergence"]
+
+
+def test_in_season_the_first_crop_is_cut_and_the_second_not_yet_at_its_peak() -> None:
+    looks = made_looks({"p": double}, every(5, last=date(2018, 8, 10)), {"p": BOTH})
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=date(2018, 8, 10))
+    assert table["slot"].tolist() == ["A", "B"]
+    assert table["stage"].tolist()[0] == "harvested"
+    assert table["code"].tolist()[1] == "peak_not_reached"
+    assert pd.isna(table["harvest"].iloc[1])
+
+
+def test_a_crop_of_the_whole_year_is_one_row() -> None:
+    said = {
+        # likeliest in both slots
+        "grass": {"A": {"grassland": 0.81, "none": 0.19}, "B": {"grassland": 0.49, "maize": 0.48, "none": 0.03}},
+        # not the likeliest in B, and yet likelier in both together (0.54) than the best pair (0.25)
+        "joint": {"A": {"grassland": 0.9, "none": 0.1}, "B": {"grassland": 0.4, "maize": 0.6}},
+        # a ley ploughed up for maize: in both together grass (0.05) is beaten by nothing and then maize (0.36)
+        "ploughed": {"A": {"grassland": 0.6, "none": 0.4}, "B": {"grassland": 0.1, "maize": 0.9}},
+        # two crops of the whole year: the likelier of them in both together
+        "trees": {"A": {"grassland": 0.5, "perennial": 0.5}, "B": {"perennial": 0.9, "grassland": 0.1}},
+    }
+    looks = made_looks(dict.fromkeys(said, grass), every(10), said)
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF).set_index("parcel_id")
+    assert table[["slot", "crop"]].apply(tuple, axis=1).to_dict() == {
+        "grass": ("AB", "grassland"),
+        "joint": ("AB", "grassland"),
+        "ploughed": ("B", "maize"),
+        "trees": ("AB", "perennial"),
+    }
+    assert table.loc["grass", "crop_confidence"] == pytest.approx((0.81 * 0.49) ** 0.5, abs=0.002)
+    # what reaches 0.2 in either slot; that nothing stood in one of them alone is no doubt about the year
+    assert table.loc["grass", "crop_set"] == "grassland|maize"
+    assert table.loc["joint", "crop_set"] == "grassland|maize"
+    assert table.loc["trees", "crop_set"] == "perennial|grassland"
+    assert table.loc["trees", "code"] == "crop_not_in_region"
+
+
+def test_land_on_which_nothing_grew_says_so() -> None:
+    bare = bump(date(2018, 6, 15), date(2018, 9, 20), high=0.3)
+    said = {
+        "idle": {"A": {"none": 0.95, "winter_cereal": 0.05}, "B": {"none": 0.9, "maize": 0.1}},
+        "maybe": {"A": {"none": 0.95, "winter_cereal": 0.05}, "B": {"none": 0.6, "maize": 0.4}},
+        "doubt": {"A": {"none": 0.95, "winter_cereal": 0.05}, "B": {"none": 0.4, "maize": 0.6}},
+    }
+    looks = made_looks(dict.fromkeys(said, bare), every(5), said)
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF).set_index("parcel_id")
+    assert table[["slot", "crop", "crop_set"]].apply(tuple, axis=1).to_dict() == {
+        "doubt": ("B", "maize", "maize|none"),
+        "idle": ("AB", "none", "none"),
+        "maybe": ("AB", "none", "none|maize"),
+    }
+    assert table.loc["idle", ["seasons", "stage"]].tolist() == [0, "unknown"]
+    assert table.loc["idle", "code"] == "no_crop"
+    assert table.loc["idle", "crop_confidence"] == pytest.approx((0.95 * 0.9) ** 0.5, abs=0.002)
+
+
+def test_thresholds_follow_the_number_of_clear_looks() -> None:
+    cells = (ConformalStep(0, 0.05, 50), ConformalStep(40, 0.5, 50))
+    slots = {slot: replace(promise, cells=cells) for slot, promise in CALIBRATION.slots.items()}
+    shares = {"maize": 0.8, "potato": 0.2}
+    looks = made_looks({"a": MAIZE, "b": MAIZE}, {"a": every(5), "b": every(15)}, {"a": shares, "b": shares})
+    table = describe_seasons(looks, made_crops(), replace(CALIBRATION, slots=slots), SEASON, as_of=AS_OF)
+    assert table["crop_set"].tolist() == ["maize", "maize|potato"]
+    assert (table["clear_looks"] >= 40).tolist() == [True, False]
+
+
+def test_land_that_is_no_farmland_and_land_unlike_all_that_was_taught() -> None:
+    sure = {"non_agri": 1.0}
+    looks = made_looks({"town": grass, "odd": MAIZE, "known": MAIZE}, every(10), {"town": sure, "odd": _sure("maize")})
+    strange = pd.DataFrame(
+        [("odd", "energy", "sum", 100, 100 * -250, 0), ("known", "energy", "sum", 100, 100 * -350, 0)],
+        columns=looks.evidence.columns,
+    )
+    looks = merge_looks([looks, Looks(looks.passes.iloc[:0], strange, looks.land.iloc[:0])])
+    table = describe_seasons(looks, made_crops(), made_calibration(energy=-3.0), SEASON, as_of=AS_OF)
+    assert table.set_index("parcel_id")["code"].to_dict() == {
+        "known": "no_evidence",
+        "odd": "unlike_training",
+        "town": "not_farmland",
+    }
+
+
+def test_of_a_parcel_that_may_not_be_judged_neither_crop_nor_slot_is_told() -> None:
+    looks = made_looks({"p": double, "q": double}, every(5), {"p": BOTH, "q": BOTH})
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    parcels = made_parcels({"p": "f", "q": "f"}, status=["ok", "insufficient"], reason=[None, "small_parcel"])
+    told = without_guesses(table, parcels)
+    assert told[["parcel_id", "slot", "crop", "crop_set"]].apply(tuple, axis=1).tolist() == [
+        ("p", "A", "winter_cereal", "winter_cereal"),
+        ("p", "B", "maize", "maize"),
+        ("q", "AB", "unknown", ""),
+    ]
+    assert judged_only(table, parcels)["parcel_id"].tolist() == ["p", "p"]
 
 
 def test_a_green_manure_in_autumn_is_not_the_peak() -> None:
@@ -184,10 +329,10 @@ def test_crop_sets_follow_the_card() -> None:
     assert table["crop_set"].tolist() == ["maize|potato", "maize", "maize|potato"]
     assert table["crop_confidence"].iloc[2] == pytest.approx(0.19 / 0.37, abs=0.002)
     assert table["crop_confidence"].iloc[0] == pytest.approx(0.5, abs=0.002)
-    softer = Calibration(CALIBRATION.classes, temperature=3.0, set_threshold=0.2, alpha=0.1)
+    softer = made_calibration(temperature=3.0)
     again = describe_seasons(looks, made_crops(), softer, SEASON, as_of=AS_OF)
     assert again["crop_confidence"].iloc[1] < table["crop_confidence"].iloc[1]
-    strict = Calibration(CALIBRATION.classes, temperature=1.0, set_threshold=0.99, alpha=0.1)
+    strict = made_calibration(threshold=0.99)
     alone = describe_seasons(looks, made_crops(), strict, SEASON, as_of=AS_OF)
     assert alone["crop_set"].tolist() == ["maize"] * 3  # never empty: the best stands with its confidence
 
@@ -212,7 +357,7 @@ def test_what_cannot_be_known_says_so() -> None:
         "weak": "weak_peak",
     }
     assert table.loc["silent", ["crop", "crop_set", "crop_confidence"]].tolist() == ["unknown", "", 0.0]
-    assert (table.loc["foreign", "crop"], table.loc["foreign", "slot"]) == ("potato", "AB")
+    assert (table.loc["foreign", "crop"], table.loc["foreign", "slot"]) == ("potato", "B")
     assert pd.isna(table.loc["few", "peak"])
     assert (table.loc["few", "stage"], table.loc["few", "seasons"], table.loc["few", "evidence"]) == (
         "unknown",

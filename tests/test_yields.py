@@ -135,6 +135,8 @@ def test_doubt_between_crops_widens_the_value() -> None:
     cv = combine_cv(math.sqrt(0.18**2 + 0.1**2 + 0.18**2), 0.12)
     assert wide.value.high == pytest.approx(log_normal(40_000 * 2, cv).high)
     assert (wide.value.mid, wide.yield_kg_per_ha, wide.code) == (alone.value.mid, alone.yield_kg_per_ha, None)
+    maybe = made("none")  # whether it stands there at all is the evidence bar's question, not a worth
+    assert (maybe.value, maybe.code) == (alone.value, None)
     only = made("soybean", "hemp", "cotton")
     assert (only.value, only.code) == (alone.value, "crop_set_not_priced")
 

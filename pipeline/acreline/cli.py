@@ -3,14 +3,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import signal
 import sys
 import traceback
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, AcrelineError, ConfigError
+from acreline.terminal import executor, stop_on_term
 
 if TYPE_CHECKING:
     from acreline.config import Region
@@ -174,7 +170,7 @@ def _run(
         structlog.contextvars.bind_contextvars(region=region.name, run=run_id)
         from acreline.run import run_region
 
-        with _executor(workers, scheduler) as pool, progress_bar(shown=not plain) as told, _stop_on_term(told) as step:
+        with executor(workers, scheduler) as pool, progress_bar(shown=not plain) as told, stop_on_term(told) as step:
             result = run_region(region, store, as_of=day, executor=pool, progress=step)
     _tell(result, region, table=not scheduled)
     if result.failed_blocks:
@@ -247,7 +243,7 @@ def list_kinds(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="model name, or path of its YAML file")] = "acrenet-xs",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="model name, or path of its YAML file")] = "acrenet-s",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where weights and card go")] = Path("runs/train"),
     seed: Annotated[int | None, typer.Option("--seed", help="instead of the recipe's own")] = None,
 ) -> None:
@@ -263,13 +259,39 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="model name, or path of its YAML file")] = "acrenet-xs",
+    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="model name, or path of its YAML file")] = "acrenet-s",
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="your labelled data: data/README.md")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="where the report on --data goes")] = None,
+    named: Annotated[str | None, typer.Option("--model", metavar="NAME", help="the same as MODEL")] = None,
+    labels: Annotated[Path | None, typer.Option("--labels", help="GeoJSON with id and label of a parcel table")] = None,
 ) -> None:
-    """Report the network on the demo square, which no training reads, with majority and forest baselines."""
-    from acreline.trial import evaluate_on_demo
+    """Report the network on the demo square, which no training reads, or on labelled data of your own.
 
-    for line in evaluate_on_demo(model):
+    Majority and a random forest stand beside it. With --data the report is a page and a file of figures in DIR.
+    """
+    from acreline.logs import configure_logs, progress_bar
+
+    if (data is None) != (out is None) or (labels is not None and data is None):
+        raise ConfigError(
+            "--data and --out go together, and --labels with them", hint="acreline evaluate --data PATH --out DIR"
+        )
+    name = named or model
+    if data is None or out is None:
+        from acreline.trial import evaluate_on_demo
+
+        for line in evaluate_on_demo(name):
+            typer.echo(line)
+        return
+    from acreline.trial import evaluate_data, report_table
+
+    configure_logs(plain=not sys.stderr.isatty())
+    with progress_bar(shown=sys.stderr.isatty()) as progress:
+        report = evaluate_data(data, out, model=name, labels=labels, progress=progress)
+    for line in report_table(report.metrics):
         typer.echo(line)
+    typer.echo(f"report: {report.page}")
 
 
 @app.command()
@@ -283,12 +305,11 @@ def simulate(
 ) -> None:
     """Draw a county with known truth: scenes, parcels and tables for a run, and the truth beside them."""
     from acreline.logs import configure_logs, progress_bar
-    from acreline.simulate.make import simulate_county
-    from acreline.simulate.settings import read_county
+    from acreline.simulate.make import read_county, simulate_county
 
     configure_logs(plain=not sys.stderr.isatty())
     settings = read_county(config)
-    with progress_bar(shown=sys.stderr.isatty()) as told, _stop_on_term(told) as step:
+    with progress_bar(shown=sys.stderr.isatty()) as told, stop_on_term(told) as step:
         done = simulate_county(settings, out, parcels=parcels, seed=seed, workers=workers, force=force, progress=step)
     typer.echo("\n".join(done.lines()))
 
@@ -301,49 +322,6 @@ def _day(text: str | None, option: str = "--as-of") -> date | None:
         return date.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(f"{option}: {text!r} is not a date", hint="write it as 2018-12-15") from error
-
-
-@contextlib.contextmanager
-def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
-    if scheduler is not None:
-        try:
-            from distributed import Client  # type: ignore[import-not-found]
-        except ImportError as error:
-            raise ConfigError("--scheduler needs Dask", hint="pip install 'distributed'") from error
-        with Client(scheduler) as client:
-            yield client.get_executor()
-    elif workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            try:
-                yield pool
-            except BaseException:  # do not wait for blocks that nobody will look at
-                pool.shutdown(wait=False, cancel_futures=True)
-                for child in multiprocessing.active_children():
-                    child.terminate()
-                raise
-    else:
-        yield None
-
-
-@contextlib.contextmanager
-def _stop_on_term(progress: Any) -> Iterator[Any]:
-    """SIGTERM ends a run as Ctrl-C does; asked again at each step, since destructors swallow what a signal raises."""
-    asked: list[int] = []
-
-    def stop(number: int, _frame: Any) -> None:
-        asked.append(number)
-        raise KeyboardInterrupt
-
-    def step(done: int, total: int, what: str) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        progress(done, total, what)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield step
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(result: RunResult, region: Region, *, table: bool) -> None:

@@ -91,7 +91,7 @@ class Region(Settings):
     previous_run: Path | None = None
     crops: list[str] = Field(min_length=1)
     events: list[str] = Field(default_factory=list)
-    model: str = "acrenet-xs"
+    model: str = "acrenet-s"
     policy: str
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
     evidence: EvidenceBar = Field(default_factory=lambda: EvidenceBar())

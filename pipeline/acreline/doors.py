@@ -104,24 +104,29 @@ def check_cube(cube: xr.Dataset) -> Cube:
 def check_maps(maps: xr.Dataset) -> Maps:
     """Make `Maps`.
 
-    Variables over the block's own window: `crop` uint8 (slot, y, x), code of the class table, 0 = unknown;
-    `crop_confidence` uint8 percent (y, x); `health` uint8 (y, x); `health_confidence` uint8; `clear_looks` uint16;
-    `valid` bool (y, x): measured at all; `crop_logp` int16 (crop_class, y, x) and `health_logp` int16 (health_class, y,
-    x): log-probability x 1024. Coordinates `crop_class`, `health_class` (names), `slot`, `y`, `x`. Attributes as a
-    cube's (`row`, `col` of the window), plus `crop_codes`, `health_codes`: name -> code.
+    Variables over the block's own window: `crop` uint8 (slot, y, x), code of the class table, 0 = unknown, 1 = none;
+    `crop_confidence` uint8 percent (slot, y, x); `health` uint8 (y, x); `health_confidence` uint8; `clear_looks`
+    uint16; `valid` bool (y, x): measured at all; `crop_a_logp` int16 (crop_a_class, y, x), `crop_b_logp` int16
+    (crop_b_class, y, x) and `health_logp` int16 (health_class, y, x): log-probability x 1024; `vigour` int16 (y, x):
+    usual spreads x 100; `energy` int16 (y, x): how little the pixel alone is like what was taught, x 100. Coordinates
+    `crop_a_class`, `crop_b_class`, `health_class` (names), `slot`, `y`, `x`. Attributes as a cube's (`row`, `col` of
+    the window), plus `crop_codes`, `health_codes`: name -> code.
 
     Raises:
         ContractError: anything of that is not so.
     """
     wanted = {
         "crop": (("slot", "y", "x"), "uint8"),
-        "crop_confidence": (("y", "x"), "uint8"),
+        "crop_confidence": (("slot", "y", "x"), "uint8"),
         "health": (("y", "x"), "uint8"),
         "health_confidence": (("y", "x"), "uint8"),
         "clear_looks": (("y", "x"), "uint16"),
         "valid": (("y", "x"), "bool"),
-        "crop_logp": (("crop_class", "y", "x"), "int16"),
+        "crop_a_logp": (("crop_a_class", "y", "x"), "int16"),
+        "crop_b_logp": (("crop_b_class", "y", "x"), "int16"),
         "health_logp": (("health_class", "y", "x"), "int16"),
+        "vigour": (("y", "x"), "int16"),
+        "energy": (("y", "x"), "int16"),
     }
     for name, (dims, dtype) in wanted.items():
         if name not in maps:

@@ -14,6 +14,7 @@ from acreline.config import Crop
 from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids, smooth_curves
 from acreline.doors import check_growth
 from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather
+from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
     pass
@@ -39,8 +40,8 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     """Add up the light each field's canopy caught, and compare it with the same crop in the region.
 
     The daily fAPAR of the smoothed NDVI curve is added from emergence to harvest. Where a field's own date is not known
-    its crop's median date holds, and without one the region's first or last look. Outside a field's own looks its first
-    or last value holds.
+    its crop's median date holds, without one the date at which the other crop of the same land ends or begins, else the
+    region's first or last look. Outside a field's own looks its first or last value holds.
 
     Args:
         looks: what was seen.
@@ -50,7 +51,7 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
 
     Returns:
         one row per (parcel, slot): index_raw; index_ratio against the area-weighted mean of the same crop and slot;
-        index_error, one relative standard deviation. `code` is `a|b` text of few_looks, crop_unknown,
+        index_error, one relative standard deviation. `code` is `a|b` text of few_looks, crop_unknown, no_crop,
         crop_not_in_region, few_neighbours (fewer than 3 fields), in_season, no_weather.
     """
     import pandas as pd
@@ -59,33 +60,39 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
     place = ids.get_indexer(pd.Index(seasons["parcel_id"].astype("string")))
     running = has_code(seasons, "peak_not_reached")
-    start, stop = (np.full(len(ids), np.nan) for _ in range(2))
-    start[place] = _dates(seasons, "emergence", np.zeros(len(seasons), dtype=bool))
-    stop[place] = _dates(seasons, "harvest", running)
+    start, stop = _bounds(seasons, running)
     first_day = int(table["day"].min()) if len(table) else 0
     light, lit = _daily_light(weather, first_day, int(table["day"].max()) if len(table) else 0)
-    raw, gap = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
+    raw, gap = np.full(len(seasons), np.nan), np.full(len(seasons), np.nan)
     days = table["day"].to_numpy()
     for curves in smooth_curves(table, len(ids)):
-        rows = curves.parcels
+        rows = np.flatnonzero((place >= curves.parcels.start) & (place < curves.parcels.stop))
+        at = place[rows] - curves.parcels.start  # a parcel of two stands has its curve added up twice, each in its time
         raw[rows], gap[rows] = _add_light(
-            curves.ndvi, curves.before, curves.after, days, start[rows] - first_day, stop[rows] - first_day, light
+            curves.ndvi[at],
+            curves.before[at],
+            curves.after[at],
+            days,
+            start[rows] - first_day,
+            stop[rows] - first_day,
+            light,
         )
-    raw, gap = raw[place], gap[place]
 
     cover = looks.land.set_index(looks.land["parcel_id"].astype("string"))["cover"]
     area = cover.reindex(pd.Index(seasons["parcel_id"].astype("string"))).fillna(0).to_numpy(dtype="float64")
     crop = seasons["crop"].to_numpy(dtype=object)
     listed = np.isin(crop.astype(str), list(crops))
+    raw[crop == NO_CROP] = np.nan
     measured = ~np.isnan(raw)
     ratio, few = _compare(seasons, raw, area, measured & listed)
     parts = sum(part**2 for part in ERROR_PARTS.values())
     gap_part = GAP_ERROR * np.maximum(gap / GAP_DAYS, 1.0)
     error = np.sqrt(parts + gap_part**2 + np.where(running, OPEN_ERROR, 0.0) ** 2).round(4)
     codes = {
-        "few_looks": ~measured,
+        "few_looks": ~measured & (crop != NO_CROP),
         "crop_unknown": crop == UNKNOWN,
-        "crop_not_in_region": (crop != UNKNOWN) & ~listed,
+        "no_crop": crop == NO_CROP,
+        "crop_not_in_region": (crop != UNKNOWN) & (crop != NO_CROP) & ~listed,
         "few_neighbours": few,
         "in_season": running,
         "no_weather": np.full(len(seasons), not lit),
@@ -105,6 +112,21 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
             }
         ).astype({"parcel_id": "string", "slot": "string", "crop": "string"})
     )
+
+
+def _bounds(seasons: Seasons, running: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """First and last day of each stand in days since 1970-01-01, NaN where nothing tells it."""
+    import pandas as pd
+
+    start = _dates(seasons, "emergence", np.zeros(len(seasons), dtype=bool))
+    stop = _dates(seasons, "harvest", running)
+    # Of two crops on one land the early one ends at the latest where the late one begins, and the other way round.
+    parcel, slot = seasons["parcel_id"].to_numpy(dtype=object), seasons["slot"].to_numpy(dtype=object)
+    ends = pd.Series(stop[slot == "A"], index=parcel[slot == "A"]).reindex(parcel).to_numpy()
+    begins = pd.Series(start[slot == "B"], index=parcel[slot == "B"]).reindex(parcel).to_numpy()
+    stop = np.where((slot == "A") & np.isnan(stop) & ~running, begins, stop)
+    start = np.where((slot == "B") & np.isnan(start), ends, start)
+    return start, stop
 
 
 def _dates(seasons: Seasons, name: str, still_open: npt.NDArray[np.bool_]) -> Floats:

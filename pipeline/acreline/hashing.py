@@ -43,9 +43,14 @@ def files_sha256(paths: Iterable[Path], base: Path) -> str:
 
 def pixel_code_digest() -> str:
     """Digest of the code and the numeric libraries that turn pixels into looks."""
+    return code_digest(*PIXEL_ROOMS)
+
+
+def code_digest(*rooms: str) -> str:
+    """Digest of some rooms' code, and of the numeric libraries."""
     base = Path(__file__).parent
     sources: list[Path] = []
-    for name in PIXEL_ROOMS:
+    for name in rooms:
         room = base / name
         sources += room.rglob("*.py") if room.is_dir() else [room] if room.exists() else []
     return digest([files_sha256(sources, base), *(f"{name}=={version(name)}" for name in ("torch", "numpy"))])

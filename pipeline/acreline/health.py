@@ -19,6 +19,7 @@ from acreline.layers import (
     Looks,
     Seasons,
 )
+from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,8 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
 
     Vigour is a robust z: (mean index - median of the same crop and slot) / (1.4826 MAD), over the looks within 20 days
     of the field's own peak (of the crop's middle peak in slot AB); of the last 40 days before the newest look where the
-    peak is not reached; -5 to 5, 0 is usual. The median includes the field itself.
+    peak is not reached; -5 to 5, 0 is usual. The median includes the field itself. The network's class is that of the
+    field: it does not say in which of two crops a year the field was struck, so both stands of a field carry it.
 
     Args:
         looks: what was seen.
@@ -53,8 +55,8 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
         normals: usual NDVI by crop and ISO week, columns crop, week, ndvi, ndvi_sd; or None.
 
     Returns:
-        one row per (parcel, slot): health class with its probability (`unknown` where the network said nothing, or with
-        code health_doubtful where its best class has a probability below 0.5);
+        one row per (parcel, slot): health class with its probability (`unknown` where the network said nothing, where
+        no crop grew, or with code health_doubtful where its best class has a probability below 0.5);
         vigour, None with code few_neighbours (fewer than 5 others) or no_look (no clear look in the window);
         vigour_normal, None with code no_normal; `evidence` is a JSON list of the passes used.
 
@@ -68,11 +70,13 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
     crop = seasons["crop"].to_numpy(dtype=object)
     is_open = has_code(seasons, "peak_not_reached").astype(int).astype(str)
     group = (seasons["crop"] + "|" + seasons["slot"] + "|" + is_open).to_numpy(dtype=object)
-    comparable = (crop != UNKNOWN) & sums["ndvi"].notna().to_numpy()
+    grown = (crop != UNKNOWN) & (crop != NO_CROP)
+    comparable = grown & sums["ndvi"].notna().to_numpy()
     vigour, neighbours = _compare(sums, group, comparable)
     few = comparable & np.isnan(vigour)
     normal = _against_normal(table, crop, len(seasons), normals)
     health, confidence = _network_voice(looks, seasons)
+    health, confidence = np.where(crop == NO_CROP, UNKNOWN, health), np.where(crop == NO_CROP, 0.0, confidence)
     doubtful = (health != UNKNOWN) & (confidence < MIN_CONFIDENCE)
     health = np.where(doubtful, UNKNOWN, health)
     codes = {

@@ -53,7 +53,7 @@ events: []
 # applicants: applicants.csv
 # weather: weather.csv
 
-model: acrenet-xs
+model: acrenet-s
 
 # A file of configs/policies/. `demo` is for trying out: a bank writes its own.
 policy: demo

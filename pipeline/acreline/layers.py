@@ -56,7 +56,10 @@ HEALTH_CLASSES: dict[str, tuple[str, str, str]] = {
 """Health class -> colour, Chinese and English name; the classes are those of the network's health head."""
 
 SLOTS = ("A", "B")
+"""Season slots: A is harvested by about 20 July, B after it. What stands in both (AB) fills the whole year."""
 UNKNOWN = "unknown"
+NUMBER_SCALE = 100
+"""Vigour and energy are kept as whole numbers of this fraction, so that sums over pixels are exact."""
 
 # --- tables -------------------------------------------------------------------------------------------------------
 PARCEL_COLUMNS = (
@@ -88,7 +91,7 @@ LOOK_COLUMNS = (
 )
 EVIDENCE_COLUMNS = (
     "parcel_id",
-    "head",  # crop, health, crop_health (co-counts), land
+    "head",  # crop_a, crop_b, health, crop_a_health and crop_b_health (co-counts), vigour, energy, land
     "cls",
     "n_px",  # fully covered pixels whose best class this is
     "logp",  # int64: sum of log-probability x 1024
@@ -278,14 +281,45 @@ class TimeAxis:
 
 
 @dataclass(frozen=True)
+class ConformalStep:
+    """From how many clear looks on a threshold holds, and on how many fields it stands."""
+
+    from_looks: int
+    threshold: float
+    """A crop is in the parcel's set when its calibrated probability reaches this (split conformal)."""
+    n: int
+
+
+@dataclass(frozen=True)
+class SlotCalibration:
+    """What the model's card promises about the probabilities of one season slot."""
+
+    classes: tuple[str, ...]
+    """Classes in the order of the slot's crop head; `none` among them."""
+    temperature: float
+    """Parcel log-probabilities are divided by this before they are called probabilities."""
+    alpha: float
+    """Share of parcels whose set may miss the true crop."""
+    cells: tuple[ConformalStep, ...]
+    """Rising by `from_looks`, the first from 0."""
+
+    def threshold(self, looks: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The threshold that holds for parcels of so many clear looks, (parcel,) -> (parcel,)."""
+        import numpy as np
+
+        starts = np.array([cell.from_looks for cell in self.cells])
+        at = np.searchsorted(starts, looks, side="right") - 1
+        steps: npt.NDArray[np.float64] = np.array([cell.threshold for cell in self.cells])[np.maximum(at, 0)]
+        return steps
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What the model's card promises about its probabilities."""
 
-    classes: tuple[str, ...]
-    """Crop classes in the order of the crop head."""
-    temperature: float
-    """Parcel log-probabilities are divided by this before they are called probabilities."""
-    set_threshold: float
-    """A crop is in the parcel's set when its calibrated probability reaches this (split conformal)."""
-    alpha: float
-    """Share of parcels whose set may miss the true crop."""
+    slots: Mapping[str, SlotCalibration]
+    """Of slot A and of slot B."""
+    crop_slots: Mapping[str, tuple[str, ...]]
+    """Crop class -> the season slots it may fill: A, B, AB."""
+    energy_threshold: float | None = None
+    """A parcel whose mean energy lies above this is unlike anything the network was taught; None: not told."""

@@ -38,6 +38,11 @@ BARE_NDVI = 2500
 PLANTED_NDVI = 4000
 PLANTED_PASSES = 2
 """A pixel bears a crop when its NDVI reached 0.4 on this many clear passes: one green look may be a cloud's rim."""
+HEADS = ("crop_a", "crop_b", "health")
+"""Heads of the network that name classes."""
+NUMBERS = ("vigour", "energy")
+"""What it says as a number, kept x 100."""
+SUM = "sum"
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -54,8 +59,9 @@ def take_looks(cube: Cube, maps: Maps, block: Block) -> Looks:
         block: the window and the exact coverage of its parcels.
 
     Returns:
-        integer sums, sorted by key; a pass that saw no full pixel of a parcel has no row. In `evidence`, head `land`
-        tells planted, bare and unseen ground: `n_px` full pixels, `prob` covered ten-thousandths of pixels, edges too.
+        integer sums, sorted by key; a pass that saw no full pixel of a parcel has no row. In `evidence`, heads `vigour`
+        and `energy` have one row, class `sum`: `logp` is the sum of number x 100. Head `land` tells planted, bare and
+        unseen ground: `n_px` full pixels, `prob` covered ten-thousandths of pixels, edges too.
 
     Raises:
         ContractError: cube or maps do not cover the block's parcels.
@@ -188,7 +194,7 @@ def _sum_evidence(
     tables = []
     best: dict[str, Ints] = {}
     classes: dict[str, list[str]] = {}
-    for head in ("crop", "health"):
+    for head in HEADS:
         classes[head] = [str(name) for name in maps[f"{head}_class"].values]
         if not classes[head]:
             continue
@@ -198,13 +204,16 @@ def _sum_evidence(
         for k, name in enumerate(classes[head]):
             tables.append(measured.rows(names, head, name, best[head] == k, measured.of(logp[k]), measured.of(prob[k])))
     none = np.zeros(len(names), dtype=np.int64)
-    if len(best) == 2:
-        pairs = best["crop"] * len(classes["health"]) + best["health"]
+    for head in (name for name in HEADS if name != "health" and {name, "health"} <= set(best)):
+        pairs = best[head] * len(classes["health"]) + best["health"]
         for pair in np.unique(pairs[measured.rows_used]):
             crop, health = divmod(int(pair), len(classes["health"]))
-            name = f"{classes['crop'][crop]}|{classes['health'][health]}"
-            rows = measured.rows(names, "crop_health", name, pairs == pair, none, none)
+            name = f"{classes[head][crop]}|{classes['health'][health]}"
+            rows = measured.rows(names, f"{head}_health", name, pairs == pair, none, none)
             tables.append(rows[rows["n_px"] > 0])
+    for number in NUMBERS:
+        total = measured.of(maps[number].values[y, x])
+        tables.append(measured.rows(names, number, SUM, np.ones_like(valid), total, none))
     looked_at = valid & (seen > 0)
     planted = looked_at & (green >= PLANTED_PASSES)
     ground, covered = _Sums(parcel, full, len(names)), _Sums(parcel, np.ones_like(full), len(names))

@@ -13,6 +13,7 @@ from acreline.config import Crop, Policy, Provider, Region, read_crops, read_pol
 from acreline.errors import ConfigError, InputError
 from acreline.hashing import file_sha256
 from acreline.layers import BANDS, HEALTH_CLASSES, TimeAxis
+from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
     from acreline.credit import CompiledPolicy
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 MOST_DAYS_BEFORE = 92
 MOST_DAYS_LATE = 31
 """How far a season may start or end before, and after, the year a model was trained on."""
+
+NO_CROP_WORDS = {
+    NO_CROP: ("#cbbfa8", "空闲", "no crop"),
+    "non_agri": ("#8c8c8c", "非农用地", "not farmland"),
+}
+"""Classes that are no crops of a region -> colour, Chinese and English name."""
 
 ClassTable = dict[str, dict[str, list[str]]]
 """Layer -> code -> [name, colour, Chinese name, English name]."""
@@ -62,7 +69,9 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     _check_keys(region)
     crops = read_crops(region)
     policy = read_policy(region.policy, base)
-    compiled = compile_policy(policy, {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()})
+    names = {slug: (name_en, name_zh) for slug, (_, name_zh, name_en) in NO_CROP_WORDS.items()}
+    names |= {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()}
+    compiled = compile_policy(policy, names)
     provider = read_provider(region)
     missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
     if missing:
@@ -107,6 +116,9 @@ def class_table(plan: Plan) -> ClassTable:
     crop = {}
     for name, code in plan.model.card.crop_codes.items():
         known = plan.crops.get(name)
+        if name in NO_CROP_WORDS:
+            crop[str(code)] = [name, *NO_CROP_WORDS[name]]
+            continue
         words = [known.colour, known.name_zh, known.name_en] if known else ["#9e9e9e", name, name.replace("_", " ")]
         crop[str(code)] = [name, *words]
     health = {str(code): [name, *HEALTH_CLASSES[name]] for name, code in plan.model.card.health_codes.items()}

@@ -17,7 +17,7 @@ from acreline.errors import ContractError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.plan import Plan, class_table, input_hashes
-from acreline.records import OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 
 if TYPE_CHECKING:
@@ -194,6 +194,7 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
             rival = best.get(stand.parcel_id)
             if rival is None or _weight(stand) > _weight(rival):
                 best[stand.parcel_id] = stand
+    idle = facts.seasons[facts.seasons["crop"] == NO_CROP].set_index("parcel_id")
     health = facts.health.set_index(["parcel_id", "slot"]).sort_index()
     seasons = facts.seasons.drop_duplicates("parcel_id").set_index("parcel_id")
     found = facts.events.groupby("parcel_id")["event"]
@@ -207,11 +208,15 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
     table["crop"] = pd.array([stand.crop if stand else UNKNOWN for stand in stands], dtype="string")
     table["crop_confidence"] = pd.array([s.crop_confidence if s else None for s in stands], dtype="Float64")
     table["crop_set"] = pd.array(["|".join(s.crop_set) if s else "" for s in stands], dtype="string")
+    bare = (measured & table["id"].isin(idle.index)).to_numpy(dtype=bool)
+    for name in ("crop", "crop_confidence", "crop_set"):
+        table.loc[bare, name] = idle.loc[table["id"][bare], name].to_numpy()
+    table.loc[bare & (table["status"] == "ok"), "reason"] = "no_crop"  # nothing is wrong, and nothing grew
     table["health"] = graded["health"].astype("string").fillna(UNKNOWN).array
     table["vigour"] = pd.to_numeric(graded["vigour"]).astype("Float64").array
     fractions = [
-        None if stand is None or not area else stand.area_m2.mid / area
-        for stand, area in zip(stands, table["metrics:area"], strict=True)
+        0.0 if empty else None if stand is None or not area else stand.area_m2.mid / area
+        for stand, area, empty in zip(stands, table["metrics:area"], bare, strict=True)
     ]
     table["planted_fraction"] = pd.array(fractions, dtype="Float64")
     ids = table["id"].where(measured)

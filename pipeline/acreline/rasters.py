@@ -159,7 +159,7 @@ def read_raster(
         return source.read(), tuple(source.transform)[:6], source.crs.to_string(), tags
 
 
-def web_map(path: Path) -> tuple[npt.NDArray[np.uint8], tuple[float, float, float, float]]:
+def web_map(path: Path, weak: int = 0) -> tuple[npt.NDArray[np.uint8], tuple[float, float, float, float]]:
     """A map of classes, laid out as web maps are drawn, for a picture over a map in a browser.
 
     A browser stretches a picture evenly in web mercator, so the pixels are warped to EPSG:3857 (nearest, codes are
@@ -167,6 +167,7 @@ def web_map(path: Path) -> tuple[npt.NDArray[np.uint8], tuple[float, float, floa
 
     Args:
         path: a map of uint8 codes, 0 = nothing. Of several bands the first that says something counts.
+        weak: a code that gives way to what another band says.
 
     Returns:
         codes uint8 (y, x), north up, at most 4096 px a side; (west, south, east, north) in degrees.
@@ -183,7 +184,7 @@ def web_map(path: Path) -> tuple[npt.NDArray[np.uint8], tuple[float, float, floa
         bands = source.read()
         codes = bands[0].copy()
         for band in bands[1:]:
-            np.copyto(codes, band, where=codes == 0)
+            np.copyto(codes, band, where=(codes == 0) | ((codes == weak) & (band != 0)))
         transform, width, height = calculate_default_transform(
             source.crs, WEB_MERCATOR, source.width, source.height, *source.bounds
         )

@@ -14,6 +14,8 @@ STATUSES = ("ok", "degraded", "insufficient", "failed", "rejected")
 """Every parcel ends in exactly one of these, from best to worst; a farm's status is its worst parcel's."""
 
 OUTCOMES = ("approve", "refer", "decline")
+NO_CROP = "none"
+"""In the place of a crop: nothing was grown for harvest. In a set of crops it is doubt that anything grows."""
 
 
 def worst_status(statuses: list[str]) -> str:
@@ -54,7 +56,10 @@ class Stand:
     crop_confidence: float
     """Calibrated probability of `crop`, 0 to 1."""
     crop_set: tuple[str, ...]
-    """Crops that cannot be told apart at the confidence the model's card promises; one name means decided."""
+    """Crops that cannot be told apart at the confidence the model's card promises; one name means decided.
+
+    `none` among them is doubt that anything grows at all.
+    """
     area_m2: Interval
     """Planted land of this stand."""
     declared_crop: str | None = None
@@ -107,6 +112,7 @@ class Farm:
     """Sum over season slots: a double crop counts twice."""
     stands: tuple[Stand, ...]
     main_crop: str | None
+    """The crop of the most sown land; `none` where nothing was grown on any parcel."""
     health: str
     """Class name, or `unknown`."""
     vigour: float | None

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from acreline.config import Crop, Sourced
 from acreline.errors import ConfigError, ContractError, InputError
-from acreline.records import ZERO, Farm, Interval, Stand
+from acreline.records import NO_CROP, ZERO, Farm, Interval, Stand
 
 TRUE_SPREAD = 0.18
 """True relative spread of yield between fields of one crop in a region (0.15 to 0.20); order of magnitude."""
@@ -40,7 +40,8 @@ def estimate_yields(
     The yield is the median of a log-normal; value is area x yield x price, the price's error joining in quadrature,
     the two ends of the area multiplied on as if both errors went the same way: never too narrow. Where several crops
     cannot be told apart (`crop_set`), the value's low end is the lowest and its high end the highest of all of them
-    that are priced in the same currency; its middle, and the yield, stay those of the first answer.
+    that are priced in the same currency; its middle, and the yield, stay those of the first answer. `none` among them
+    is no crop and has no worth: whether the stand is there at all is for the policy's evidence bar, not for the range.
 
     Args:
         farms: the region's farms; not changed.
@@ -108,7 +109,8 @@ def _value_stand(stand: Stand, crops: Mapping[str, Crop], statistics: Statistics
     if crop.price_per_kg is None:
         return replace(stand, yield_kg_per_ha=harvest, value=None, currency=None, code="no_price")
     value = _worth(stand.area_m2, kg_per_ha, cv, crop.slug, crop.price_per_kg)
-    others = [_worth_as(other, stand, crop, crops, statistics) for other in sorted({*stand.crop_set} - {stand.crop})]
+    rivals = sorted({*stand.crop_set} - {stand.crop, NO_CROP})
+    others = [_worth_as(other, stand, crop, crops, statistics) for other in rivals]
     known = [worth for worth in others if worth is not None]
     if others and not known:
         code = "crop_set_not_priced"

@@ -110,6 +110,19 @@ MEASURED: dict[str, Words] = {
         "Two crops look alike on one of your plots; a photo or a visit tells them apart.",
         "有地块的两种作物难以区分，可用照片或实地查看确认。",
     ),
+    "maybe_no_crop": (
+        "It is not sure whether anything was grown on one of your plots; a photo or a visit tells.",
+        "有地块本季是否种植了作物尚不能确定，可用照片或实地查看说明。",
+    ),
+    "no_crop": ("Nothing was grown on one of your plots this season.", "有地块本季空闲，未种植作物。"),
+    "not_farmland": (
+        "A plot of yours looks like land that is not farmed (buildings, trees, water); a person looks.",
+        "您的一个地块看起来不是耕地（建筑、林木或水面），由人工核查。",
+    ),
+    "unlike_training": (
+        "A plot of yours looks unlike anything our model has learned; a person looks.",
+        "您的一个地块与模型学过的情况都不相像，由人工核查。",
+    ),
     "crop_not_in_region": ("A crop on your land is not in this region's list.", "您地块上的作物不在本地区作物目录中。"),
     "no_yield": ("No normal yield is known for one of your crops.", "您种植的某种作物没有正常产量数据。"),
     "no_price": ("No price is known for one of your crops.", "您种植的某种作物没有价格数据。"),

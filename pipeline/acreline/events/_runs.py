@@ -9,31 +9,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from acreline.curves import clear_looks, dates_of, days_of, end_of_day, join_codes
+from acreline.curves import clear_looks, dates_of, days_of, end_of_day, join_codes, turn_day
 from acreline.layers import Looks, Seasons
+from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def looks_with_seasons(looks: Looks, seasons: Seasons) -> pd.DataFrame:
-    """The clear looks of every parcel with its crop, slot and dates (days since 1970-01-01, NaN: not known).
+    """The clear looks of every parcel with crop, slot and dates (days since 1970-01-01, NaN: not known) of its stand.
 
-    A parcel with several slots is told by its first row.
+    On land of two crops a look belongs to the early one until its harvest; without that date until the late one comes
+    up, without either until the turn of the slots.
     """
     import pandas as pd
 
     table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
-    first = seasons.drop_duplicates("parcel_id")
-    place = pd.Index(first["parcel_id"].astype("string")).get_indexer(pd.Index(table["parcel_id"]))
-    table, place = table[place >= 0].reset_index(drop=True), place[place >= 0]
-    for name in ("crop", "slot"):
-        table[name] = first[name].to_numpy(dtype=object)[place]
+    rows = seasons.sort_values(["parcel_id", "slot"], kind="stable").reset_index(drop=True)
+    dates = {}
     for name in ("emergence", "peak", "harvest"):
-        days = np.full(len(first), np.nan)
-        there = first[name].notna().to_numpy()
-        days[there] = days_of(first[name][there])
-        table[name] = days[place]
+        dates[name] = np.full(len(rows), np.nan)
+        there = rows[name].notna().to_numpy()
+        dates[name][there] = days_of(rows[name][there])
+    ids = rows["parcel_id"].astype("string")
+    first = pd.Index(ids.drop_duplicates())
+    start = np.flatnonzero(~ids.duplicated().to_numpy())
+    place = first.get_indexer(pd.Index(table["parcel_id"]))
+    table, place = table[place >= 0].reset_index(drop=True), place[place >= 0]
+    day = table["day"].to_numpy()
+    turn = turn_day(int(day.min()), int(day.max())) if len(day) else None
+    size = np.diff(np.append(start, len(rows)))
+    change = np.full(len(start), np.inf)  # the day on which a parcel's second stand takes over
+    two = np.flatnonzero(size > 1)
+    sown, cut = dates["emergence"][start[two] + 1], dates["harvest"][start[two]]
+    last_resort = np.nan if turn is None else float(turn)
+    change[two] = np.where(~np.isnan(cut), cut, np.where(~np.isnan(sown), sown, last_resort))
+    at = start[place] + (day > change[place])
+    for name in ("crop", "slot"):
+        table[name] = rows[name].to_numpy(dtype=object)[at]
+    for name, values in dates.items():
+        table[name] = values[at]
     return table
 
 
@@ -47,7 +63,7 @@ def make_events(
     share: npt.NDArray[np.float64],
     severity: npt.NDArray[np.float64],
 ) -> pd.DataFrame:
-    """Join consecutive flagged looks of one parcel into events.
+    """Join consecutive flagged looks of one stand into events.
 
     Args:
         table: clear looks, sorted by parcel and day.
@@ -63,8 +79,9 @@ def make_events(
     """
     import pandas as pd
 
-    parcel = table["parcel"].to_numpy()
-    before = np.concatenate([[False], flagged[:-1] & (parcel[1:] == parcel[:-1])]) if len(table) else flagged
+    parcel, slot = table["parcel"].to_numpy(), table["slot"].to_numpy(dtype=object)
+    same = (parcel[1:] == parcel[:-1]) & (slot[1:] == slot[:-1])
+    before = np.concatenate([[False], flagged[:-1] & same]) if len(table) else flagged
     run = np.cumsum(flagged & ~before)
     rows = table[flagged].assign(run=run[flagged], share=share[flagged], severity=severity[flagged])
     grouped = rows.groupby("run")
@@ -78,6 +95,7 @@ def make_events(
         emergence=("emergence", "first"),
         harvest=("harvest", "first"),
         slot=("slot", "first"),
+        crop=("crop", "first"),
     )
     events["evidence"] = grouped["pass_id"].agg(lambda names: json.dumps(list(names))).astype("string")
     lasting = (events["looks"] >= min_looks) & (events["end"] - events["start"] >= min_days)
@@ -87,6 +105,7 @@ def make_events(
         early = end < events["emergence"].to_numpy(dtype="float64")
         late = start > events["harvest"].to_numpy(dtype="float64")
     unsown = events["emergence"].isna().to_numpy() & (events["slot"] != "AB").to_numpy(dtype=bool)
+    unsown |= (events["crop"] == NO_CROP).to_numpy(dtype=bool)
     return pd.DataFrame(
         {
             "parcel_id": events["parcel_id"].astype("string"),

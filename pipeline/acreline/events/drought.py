@@ -12,6 +12,7 @@ from acreline import config
 from acreline.curves import growing_window, rain_before, turn_day
 from acreline.events._runs import looks_with_seasons, make_events, reported
 from acreline.layers import UNKNOWN, Health, Looks, Seasons, Weather
+from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def detect(
 ) -> pd.DataFrame:
     """Find droughts: NDMI below the same crop's on the same pass, on all looks of 20 days or more, while growing.
 
-    A field's usual distance from its neighbours (median over its looks) is taken off first, so that a field that is
+    A stand's usual distance from its neighbours (median over its looks) is taken off first, so that a field that is
     always drier is not called struck. A drought that strikes all fields alike moves their median and stays unseen.
     `share` is the share of pixels below the dry line if NDMI is spread normally in the field; `severity` is the
     shortfall of NDMI over 0.3.
@@ -52,7 +53,7 @@ def detect(
     ndmi = table["ndmi"]
     usual = ndmi.groupby(key).transform("median")
     off = ndmi - usual
-    off -= off.groupby(table["parcel"]).transform("median")
+    off -= off.groupby([table["parcel"], table["slot"]]).transform("median")
     spread = np.maximum(1.4826 * off.abs().groupby(key).transform("median").to_numpy(), settings.min_spread)
     others = ndmi.groupby(key).transform("size").to_numpy() - 1
     day = table["day"].to_numpy(dtype="float64")
@@ -68,7 +69,7 @@ def detect(
             & ~(day >= table["harvest"].to_numpy()),
         )
     dry = (off.to_numpy() / spread < settings.max_z) & (table["ndvi"].to_numpy() >= settings.min_ndvi)
-    flagged = dry & growing & (others >= settings.min_neighbours) & (crop != UNKNOWN)
+    flagged = dry & growing & (others >= settings.min_neighbours) & (crop != UNKNOWN) & (crop != NO_CROP)
     line = ndmi.to_numpy() - off.to_numpy() + settings.max_z * spread
     within = np.maximum(table["sd_ndmi"].to_numpy(), 1e-3)
     below = np.clip((line - ndmi.to_numpy()) / within, -10, 10)

@@ -16,8 +16,9 @@ from acreline.config import Crop
 from acreline.curves import has_code
 from acreline.farms.edges import edge_pixels, perimeter_m
 from acreline.farms.judge import by_parcel
+from acreline.farms.land import JUDGED, area_flag, green_land, idle_set, planted_land, split_names
 from acreline.layers import PIXEL_M, UNKNOWN, Events, Growth, Health, Looks, Parcels, Seasons
-from acreline.records import ZERO, Applicant, Farm, Interval, Stand, worst_status
+from acreline.records import NO_CROP, ZERO, Applicant, Farm, Stand, worst_status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,16 +29,16 @@ PIXEL_M2 = PIXEL_M**2
 EDGE_PX_SD = 0.29
 """Where the edge of a crop lies inside a pixel is uniform: standard deviation 1/sqrt(12) of a pixel."""
 Z_95 = 1.645
-AREA_TOLERANCE = 0.10
-"""Declared and drawn area may differ by this much."""
-UNIT_FACTORS = (15.0, 2.4711, 10_000.0)
-"""Slips of unit, either way: mu, acres or square metres for hectares."""
-UNIT_TOLERANCE = 0.05
 MOST_UNSEEN = 0.05
 """Ground of a judged parcel that was never seen, as a share: more asks for a person."""
 MIN_GRADED_SHARE = 0.5
 """A farm has a vigour when at least this share of its sown land has one: a corner does not speak for the whole."""
-SEASON_FLAGS = {"crop_not_in_region": "crop_not_in_region", "weak_peak": "event_late_failed"}
+SEASON_FLAGS = {
+    "crop_not_in_region": "crop_not_in_region",
+    "not_farmland": "not_farmland",
+    "unlike_training": "unlike_training",
+    "weak_peak": "event_late_failed",
+}
 """Codes of the season that ask for a person, and the flag they raise."""
 WIDE_CODES = ("few_looks", "few_neighbours", "in_season")
 """Codes of the growth index that make a yield missing or wide; the rest the yields see for themselves."""
@@ -61,6 +62,10 @@ def gather_farms(
     Planted land is the parcel's area times the share of its ground that bore a crop. Its low and high ends add 1.645 x
     0.29 pixel x sqrt(edge pixels) and count unseen ground as bare and as planted; never more than the polygon. Edge
     pixels are those the outline cuts, or those its length runs past where it was drawn along the pixels.
+
+    Two crops a year on one parcel are two stands on its planted land, which counts once as planted and twice as sown. A
+    parcel on which nothing was grown has no stand and no planted land; where it cannot be told whether something was
+    (`maybe_no_crop`), its planted land runs from none to all that was green, and a person looks.
 
     Args:
         parcels: all rows after `judge_parcels`.
@@ -105,6 +110,9 @@ def _parcel_facts(parcels: Parcels, looks: Looks, seasons: Seasons) -> pd.DataFr
     seen = seasons.drop_duplicates("parcel_id").set_index("parcel_id").reindex(ids)
     table["views"] = seen["clear_looks"].fillna(0).to_numpy(dtype="int64")
     table["last_view"] = seen["last_clear"].to_numpy()
+    idle = seasons[seasons["crop"] == NO_CROP].set_index("parcel_id").reindex(ids)
+    table["idle_set"] = idle["crop_set"].fillna("").to_numpy(dtype=object)
+    table["idle_code"] = idle["code"].fillna("").to_numpy(dtype=object)
     land = looks.evidence[looks.evidence["head"] == "land"]
     for name in ("planted", "bare", "unseen"):
         table[name] = by_parcel(land[land["cls"] == name], "prob", ids).fillna(0).to_numpy(dtype="float64")
@@ -115,25 +123,11 @@ def _parcel_facts(parcels: Parcels, looks: Looks, seasons: Seasons) -> pd.DataFr
     return table.sort_values(["farm_id", "parcel_id", "row"], kind="stable").reset_index(drop=True)
 
 
-def _planted(row: Mapping[str, Any]) -> Interval:
-    """Planted land of one parcel, square metres."""
-    area = float(row["area_m2"])
-    planted, bare, unseen = float(row["planted"]), float(row["bare"]), float(row["unseen"])
-    total = planted + bare + unseen
-    if planted + bare == 0:  # nothing was seen: anything from none to all
-        return Interval(0.0, 0.0, area)
-    mid = area * (planted + unseen * planted / (planted + bare)) / total
-    edge = float(row["edge_m2"])
-    low = max(area * planted / total - edge, 0.0)
-    high = min(area * (planted + unseen) / total + edge, area)
-    mid = min(mid, area)
-    return Interval(min(low, mid), mid, max(high, mid))
-
-
 def _stand_facts(facts: pd.DataFrame, seasons: Seasons, health: Health, growth: Growth) -> dict[int, list[StandFacts]]:
     """Stands of each input row that was looked at, with health class, vigour and the season's own facts."""
     # Of a parcel that cannot be judged the land is known, and what stands on it is not guessed.
-    measured = facts[facts["status"].isin(["ok", "degraded"])]
+    measured = facts[facts["status"].isin(JUDGED)]
+    seasons = Seasons(seasons[seasons["crop"] != NO_CROP])
     key = ["parcel_id", "slot"]
     both = seasons.merge(health[[*key, "health", "vigour"]], on=key, how="left", validate="one_to_one")
     index = growth[[*key, "index_ratio", "index_error", "code"]].rename(columns={"code": "code_growth"})
@@ -148,8 +142,8 @@ def _stand_facts(facts: pd.DataFrame, seasons: Seasons, health: Health, growth: 
             slot=str(row["slot"]),
             crop=str(row["crop"]),
             crop_confidence=float(row["crop_confidence"]),
-            crop_set=tuple(name for name in str(row["crop_set"]).split("|") if name),
-            area_m2=_planted(row),
+            crop_set=split_names(row["crop_set"]),
+            area_m2=green_land(row),
             declared_crop=_text(row["declared_slug"]),
             index_ratio=_number(row["index_ratio"]),
             index_error=_number(row["index_error"]),
@@ -172,12 +166,14 @@ def _make_farm(
     reason = next((_text(row["reason"]) for row in rows if row["status"] == status), None)
     kept = [row for row in rows if row["status"] != "rejected"]
     stands = tuple(stand for stand, *_ in own)
-    planted = [_planted(row) for row in kept if row["status"] != "failed"]  # land once, however many crops it bears
+    planted = [planted_land(row) for row in kept if row["status"] != "failed"]
     known = [stand for stand in stands if stand.crop != UNKNOWN]
     area_of: dict[str, float] = {}
     for stand in known:
         area_of[stand.crop] = area_of.get(stand.crop, 0.0) + stand.area_m2.mid
     main = min(area_of, key=lambda crop: (-area_of[crop], crop)) if area_of else None
+    if not own and kept and all(idle_set(row) for row in kept):
+        main = NO_CROP
     largest = min(own, key=lambda s: (-s[0].area_m2.mid, s[0].parcel_id, s[0].slot)) if own else None
     graded = [(vigour, stand.area_m2.mid) for stand, _, vigour, _ in own if vigour is not None]
     weight, whole = math.fsum(area for _, area in graded), math.fsum(stand.area_m2.mid for stand in stands)
@@ -225,6 +221,12 @@ def _flags(
         if stand.crop == UNKNOWN:
             flags.add("crop_unknown")
     for parcel in rows:
+        idle = idle_set(parcel)
+        sets.setdefault(str(parcel["parcel_id"]), set()).update(idle)
+        if len(idle) > 1:
+            flags.add("maybe_no_crop")
+        if idle and "unlike_training" in str(parcel["idle_code"]).split("|"):
+            flags.add("unlike_training")
         if parcel["status"] == "degraded":
             flags.add(_text(parcel["reason"]) or "status_degraded")
         flags.update(re.findall(r"\bwas (\w+)", _text(parcel["detail"]) or ""))
@@ -239,28 +241,12 @@ def _flags(
         elif declared and found and slug not in found:
             flags.add("declared_crop_differs")
         ground = float(parcel["planted"]) + float(parcel["bare"]) + float(parcel["unseen"])
-        if parcel["status"] in ("ok", "degraded") and float(parcel["unseen"]) > MOST_UNSEEN * ground:
+        if parcel["status"] in JUDGED and float(parcel["unseen"]) > MOST_UNSEEN * ground:
             flags.add("ground_unseen")
         flag = area_flag(_number(parcel["declared_area_m2"]), float(parcel["area_m2"]))
         if flag:
             flags.add(flag)
     return tuple(sorted(flags))
-
-
-def area_flag(declared_m2: float | None, drawn_m2: float) -> str | None:
-    """What the declared area says beside the drawn one: None within 10 %, declared_area_unit for a likely slip of unit.
-
-    The slips are mu (15), acres (2.47) or square metres (10000) for hectares, either way, within 5 %.
-    """
-    if declared_m2 is None or drawn_m2 <= 0:
-        return None
-    ratio = declared_m2 / drawn_m2
-    if 1 - AREA_TOLERANCE <= ratio <= 1 + AREA_TOLERANCE:
-        return None
-    factors = [factor for slip in UNIT_FACTORS for factor in (slip, 1 / slip)]
-    if any(abs(ratio / factor - 1) <= UNIT_TOLERANCE for factor in factors):
-        return "declared_area_unit"
-    return "declared_area_differs"
 
 
 def _crop_words(crops: Mapping[str, Crop]) -> dict[str, str]:

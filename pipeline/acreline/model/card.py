@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,16 +21,19 @@ from safetensors.torch import load_file, save_file
 
 from acreline.config import Crop, Settings, Slot, find_config, read_settings
 from acreline.errors import ConfigError
-from acreline.layers import BANDS, HEALTH_CLASSES, Calibration, TimeAxis
-from acreline.model.net import AcreNet, AcreNets
+from acreline.layers import BANDS, HEALTH_CLASSES, SLOTS, Calibration, ConformalStep, SlotCalibration, TimeAxis
+from acreline.model.acrenet import AcreNet, AcreNets
+from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, HEADS, NONE
 
+Level = Literal["L2A", "L1C"]
+"""Reflectance at the ground, or at the top of the atmosphere."""
 MONTH_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 
 class SeasonAxis(Settings):
     """The steps of a crop year, as the network was taught them."""
 
-    bins: int = Field(ge=4, le=80)
+    bins: int = Field(30, ge=4, le=80)
     kind: Literal["calendar"] = "calendar"
     start: str = Field("10-01", pattern=MONTH_DAY, description="month-day in the year before harvest")
     end: str = Field("12-15", pattern=MONTH_DAY, description="month-day in the year of harvest")
@@ -50,11 +54,41 @@ class Architecture(Settings):
     members: int = Field(1, ge=1, le=10, description="networks whose log-probabilities are averaged")
 
 
-class ConformalSet(Settings):
-    """Split-conformal sets of crops: how wide, and what that was measured to hold."""
+class ConformalCell(Settings):
+    """Split-conformal threshold of parcels that were seen so often."""
 
-    threshold: float = Field(ge=0, le=1, description="a crop is in the set from this calibrated probability on")
+    from_looks: int = Field(ge=0, description="holds from this number of clear looks on")
+    threshold: float = Field(ge=0, le=1, description="a class is in the set from this calibrated probability on")
+    n: int = Field(0, ge=0, description="fields the threshold was taken from")
+
+
+class SlotHead(Settings):
+    """The crop head of one season slot: what it may say, and what its probabilities are worth."""
+
+    classes: tuple[str, ...] = Field(min_length=2)
+    temperature: float = Field(gt=0)
     alpha: float = Field(gt=0, lt=1, description="share of fields whose set may miss the true crop")
+    cells: tuple[ConformalCell, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rises(self) -> SlotHead:
+        starts = [cell.from_looks for cell in self.cells]
+        if starts[0] != 0 or any(one >= other for one, other in pairwise(starts)):
+            raise ValueError(f"cells must rise by from_looks, the first from 0; found {starts}")
+        return self
+
+    @property
+    def calibration(self) -> SlotCalibration:
+        """The same facts as plain values."""
+        cells = tuple(ConformalStep(cell.from_looks, cell.threshold, cell.n) for cell in self.cells)
+        return SlotCalibration(self.classes, self.temperature, self.alpha, cells)
+
+
+class Novelty(Settings):
+    """From where on land counts as unlike anything that was taught."""
+
+    energy: float | None = Field(None, description="mean energy of a parcel above which it is unlike; none: not told")
+    alpha: float = Field(0.05, gt=0, lt=1, description="share of known land that lies above it all the same")
 
 
 class Source(Settings):
@@ -74,17 +108,18 @@ class Card(Settings):
     version: str
     created: date
     licence: str = "Apache-2.0"
-    bands: tuple[str, ...] = Field(min_length=1, description="in the order of the network's channels")
-    axis: SeasonAxis
+    level: Level = "L2A"
+    bands: tuple[str, ...] = Field(BANDS, description="in the order of the network's channels")
+    axis: SeasonAxis = Field(default_factory=lambda: SeasonAxis())
     scaling: str = "reflectance 0 to 1, clipped; normalised inside the network"
     architecture: Architecture
-    crop_classes: tuple[str, ...] = Field(min_length=2)
-    crop_slots: dict[str, Slot] = Field(description="crop class -> season slot it fills")
-    health_classes: tuple[str, ...]
-    heads: tuple[str, ...] = ("crop", "health")
-    temperature: float = Field(gt=0)
-    conformal: ConformalSet
+    heads: dict[Literal["A", "B"], SlotHead] = Field(description="season slot -> its crop head")
+    crop_slots: dict[str, tuple[Slot, ...]] = Field(
+        default_factory=lambda: dict(CROP_SLOTS), description="crop class -> season slots it may fill"
+    )
+    health_classes: tuple[str, ...] = tuple(HEALTH_CLASSES)
     health: str = "not validated"
+    unknown: Novelty = Field(default_factory=lambda: Novelty())
     data: tuple[Source, ...] = ()
     recipe: dict[str, Any] = Field(default_factory=dict, description="training settings as used")
     metrics: dict[str, Any] = Field(default_factory=dict)
@@ -93,22 +128,31 @@ class Card(Settings):
 
     @model_validator(mode="after")
     def _fits_the_house(self) -> Card:
-        odd = [band for band in self.bands if band not in BANDS]
-        if odd:
-            raise ValueError(f"bands {odd} are not read by acreline; expected some of {list(BANDS)}")
-        if len(set(self.crop_classes)) != len(self.crop_classes):
-            raise ValueError(f"a crop class stands twice in {list(self.crop_classes)}")
-        if set(self.crop_slots) != set(self.crop_classes):
-            differ = sorted(set(self.crop_slots) ^ set(self.crop_classes))
-            raise ValueError(f"crop classes and slots differ: unknown crop class {differ}")
+        if self.bands != BANDS:
+            raise ValueError(f"bands: expected {list(BANDS)}, found {list(self.bands)}")
+        if sorted(self.heads) != sorted(SLOTS):
+            raise ValueError(f"heads: expected one for each of the slots {list(SLOTS)}, found {sorted(self.heads)}")
+        for slot, head in self.heads.items():
+            if head.classes != HEADS[slot]:
+                raise ValueError(f"classes of head {slot}: expected {list(HEADS[slot])}, found {list(head.classes)}")
+        if self.crop_slots != CROP_SLOTS:
+            odd = sorted(
+                name for name in {*self.crop_slots, *CROP_SLOTS} if self.crop_slots.get(name) != CROP_SLOTS.get(name)
+            )
+            raise ValueError(f"crop slots: {odd} do not stand as in acreline's list of classes")
         if self.health_classes != tuple(HEALTH_CLASSES):
             raise ValueError(f"health classes: expected {list(HEALTH_CLASSES)}, found {list(self.health_classes)}")
         return self
 
     @property
+    def crop_classes(self) -> tuple[str, ...]:
+        """Crops the network may name, whatever their slot."""
+        return CROP_CLASSES
+
+    @property
     def crop_codes(self) -> dict[str, int]:
-        """Crop class -> code in the maps, 1 upwards in card order; 0 is unknown."""
-        return {name: code for code, name in enumerate(self.crop_classes, start=1)}
+        """Crop class -> code in the maps: 1 = none, then the crops upwards in their order; 0 is unknown."""
+        return {name: code for code, name in enumerate((NONE, *CROP_CLASSES), start=1)}
 
     @property
     def health_codes(self) -> dict[str, int]:
@@ -118,7 +162,8 @@ class Card(Settings):
     @property
     def calibration(self) -> Calibration:
         """What the card promises about the crop probabilities."""
-        return Calibration(self.crop_classes, self.temperature, self.conformal.threshold, self.conformal.alpha)
+        slots = {str(slot): head.calibration for slot, head in sorted(self.heads.items())}
+        return Calibration(slots, dict(self.crop_slots), self.unknown.energy)
 
 
 @dataclass(frozen=True)
@@ -144,26 +189,21 @@ class ModelSettings(Settings):
 def build_net(card: Card) -> AcreNets:
     """Untrained networks of the card's shape."""
     size = card.architecture
-    return AcreNets(
-        [
-            build_member(size, card.axis.bins, len(card.bands), len(card.crop_classes), len(card.health_classes))
-            for _ in range(size.members)
-        ]
-    )
-
-
-def build_member(size: Architecture, bins: int, bands: int, crops: int, healths: int) -> AcreNet:
-    """One untrained network."""
-    return AcreNet(
-        bins=bins,
-        bands=bands,
-        crops=crops,
-        healths=healths,
-        stem=size.stem,
-        width=size.width,
-        levels=size.levels,
-        dropout=size.dropout,
-    )
+    members = [
+        AcreNet(
+            bins=card.axis.bins,
+            crops_a=len(card.heads["A"].classes),
+            crops_b=len(card.heads["B"].classes),
+            healths=len(card.health_classes),
+            bands=len(card.bands),
+            stem=size.stem,
+            width=size.width,
+            levels=size.levels,
+            dropout=size.dropout,
+        )
+        for _ in range(size.members)
+    ]
+    return AcreNets(members)
 
 
 def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop] | None = None) -> Model:
@@ -172,7 +212,7 @@ def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop]
     Args:
         name: a file of `configs/models/` without its ending, or the path of such a YAML file.
         base: folder that a path counts from.
-        crops: the region's crops; each that the model knows must stand in the same season slot.
+        crops: the region's crops; each that the model knows must name a season slot that the crop may fill.
 
     Raises:
         ConfigError: a file is missing or changed, the card does not fit acreline, or the weights do not fit the card;
@@ -203,10 +243,11 @@ def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop]
             hint="the file was changed or damaged: restore it from the release",
         )
     for crop in (crops or {}).values():
-        slot = card.crop_slots.get(crop.slug)
-        if slot is not None and slot != crop.slot:
+        slots = card.crop_slots.get(crop.slug)
+        if slots is not None and crop.slot not in slots:
             raise ConfigError(
-                f"crop {crop.slug!r}: its file says season slot {crop.slot}, the model's card says {slot}",
+                f"crop {crop.slug!r}: its file says season slot {crop.slot}, "
+                f"the model's card says {' or '.join(slots)}",
                 hint="mend the slot in the crop's file, or take a model trained with it",
             )
     net = build_net(card)

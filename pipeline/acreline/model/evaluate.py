@@ -21,13 +21,11 @@ from acreline.layers import (
     Cube,
     Maps,
 )
-from acreline.model.calibrate import calibrated_probability
 from acreline.model.card import Model
-from acreline.model.fitting import Recipe, read_banks
-from acreline.model.folds import forest_on
-from acreline.model.labels import CROP_CLASSES, number_fields, read_label_map
+from acreline.model.classes import CROP_CLASSES, main_crop_logp
+from acreline.model.labels import number_fields, read_label_map
 from acreline.model.scores import score_labels
-from acreline.model.segment import binned_window, harvest_year, segment_cube
+from acreline.model.segment import segment_cube
 from acreline.rasters import read_raster
 
 
@@ -66,15 +64,9 @@ def read_true_crops(path: Path, block: Block, label_map: str = "worldcereal-lega
 
 
 def evaluate_model(
-    model: Model,
-    cube: Cube,
-    block: Block,
-    labels: Path,
-    *,
-    season: SeasonSettings | None = None,
-    training: Path | None = None,
-) -> dict[str, Any]:
-    """Paint a block and compare with the true crops: by pixel, by field, with baselines and 95 % intervals.
+    model: Model, cube: Cube, block: Block, labels: Path, *, season: SeasonSettings | None = None
+) -> tuple[dict[str, Any], TrueCrops]:
+    """Paint a block and compare with the true crops: by pixel, by field, with the majority and 95 % intervals.
 
     Args:
         model: network and card.
@@ -82,60 +74,65 @@ def evaluate_model(
         block: the window; pass one without parcels, so that every pixel is painted.
         labels: raster of label codes on the tile's grid.
         season: the region's season.
-        training: `data/training`, to fit the random forest on the same inputs; without it that baseline is left out.
 
     Returns:
         scores of `scores.score_labels` under pixels, maize_and_grassland (pixels), fields, fields_judged (those of at
-        least 8 pixels) and, with `training`, forest and forest_maize_and_grassland (pixels); and how often the
-        conformal set held a field's crop.
+        least 8 pixels), and how often the set of crops held a field's crop; and the true crops, for a baseline.
 
     Raises:
-        InputError: the labels or training data cannot be used.
-        ConfigError: scikit-learn is needed and not installed.
+        InputError: the labels cannot be used.
     """
     truth = read_true_crops(labels, block)
-    maps = segment_cube(cube, model, block, season=season)
-    report = score_maps(maps, truth, model)
-    if training is not None:
-        recipe = Recipe.model_validate(model.card.recipe)
-        axis = model.card.axis.of(season.end.year if season is not None else harvest_year(cube, model))
-        forest = forest_on(read_banks(recipe, training))
-        x = binned_window(cube, model.card.bands, axis, block.row, block.col, max(block.height, block.width))
-        found = forest.predict(x.reshape(-1, x.shape[2] * x.shape[3]).T).reshape(x.shape[2:])
-        factor = max(block.height, block.width) // found.shape[0]
-        found = found.repeat(factor, axis=0).repeat(factor, axis=1)[: block.height, : block.width]
-        known = truth.label >= 0
-        main = known & _is_main(truth)
-        report["forest"] = score_labels(truth.label[known], found[known], truth.field[known], CROP_CLASSES)
-        forest_main = score_labels(truth.label[main], found[main], truth.field[main], CROP_CLASSES)
-        report["forest_maize_and_grassland"] = forest_main
-    return report
+    return score_maps(segment_cube(cube, model, block, season=season), truth, model), truth
+
+
+def score_pixels(found: npt.NDArray[np.integer], truth: TrueCrops) -> dict[str, Any]:
+    """Scores of a picture (y, x) of crop indices: all labelled pixels, and those of the two crops most of them bear."""
+    known = truth.label >= 0
+    main = known & _is_main(truth)
+    return {
+        name: score_labels(truth.label[mask], found[mask], truth.field[mask], CROP_CLASSES)
+        for name, mask in (("forest", known), ("forest_maize_and_grassland", main))
+    }
+
+
+def main_crop_picture(maps: Maps, model: Model) -> npt.NDArray[np.float64]:
+    """Log-probability of each crop as the year's main crop, (class, y, x), by the card's temperatures."""
+    logp = []
+    for slot in ("A", "B"):
+        values = np.moveaxis(maps[f"crop_{slot.lower()}_logp"].values.astype(np.float64) / LOGP_SCALE, 0, -1)
+        values /= model.card.heads[slot].temperature
+        values -= values.max(axis=-1, keepdims=True)
+        values -= np.log(np.exp(values).sum(axis=-1, keepdims=True))
+        logp.append(values)
+    return np.moveaxis(main_crop_logp(logp[0], logp[1]), -1, 0)
 
 
 def score_maps(maps: Maps, truth: TrueCrops, model: Model) -> dict[str, Any]:
     """Scores of maps against the true crops; see `evaluate_model`."""
-    logp = maps["crop_logp"].values.astype(np.float64) / LOGP_SCALE
-    order = [CROP_CLASSES.index(name) for name in maps["crop_class"].values.tolist()]
-    best = np.array(order)[logp.argmax(axis=0)]
+    logp = main_crop_picture(maps, model)
+    best = logp.argmax(axis=0)
     known = (truth.label >= 0) & maps["valid"].values
     main = known & _is_main(truth)
     numbers, counts = np.unique(truth.field[known], return_counts=True)
     fields = np.stack([logp[:, known & (truth.field == number)].mean(axis=1) for number in numbers])
     label = np.array([truth.label[known & (truth.field == number)][0] for number in numbers], np.int64)
-    found = np.array(order)[fields.argmax(axis=1)]
+    found = fields.argmax(axis=1)
     big = counts >= MIN_FULL_PX
-    probability = calibrated_probability(fields.astype(np.float32), model.card.temperature)
-    column = np.array([order.index(index) for index in label])
-    inside = probability[np.arange(len(label)), column] >= model.card.conformal.threshold
-    sizes = (probability >= model.card.conformal.threshold).sum(axis=1)
+    probability = np.exp(fields - fields.max(axis=1, keepdims=True))
+    probability /= probability.sum(axis=1, keepdims=True)
+    threshold = max(cell.threshold for head in model.card.heads.values() for cell in head.cells)
+    sets = probability >= threshold
+    inside, sizes = sets[np.arange(len(label)), label], sets.sum(axis=1)
     single = sizes == 1
+    alpha = max(head.alpha for head in model.card.heads.values())
     return {
         "pixels": score_labels(truth.label[known], best[known], truth.field[known], CROP_CLASSES),
         "maize_and_grassland": score_labels(truth.label[main], best[main], truth.field[main], CROP_CLASSES),
         "fields": score_labels(label, found, numbers, CROP_CLASSES),
         "fields_judged": score_labels(label[big], found[big], numbers[big], CROP_CLASSES),
         "sets": {
-            "promised": 1 - model.card.conformal.alpha,
+            "promised": 1 - alpha,
             "held": round(float(inside[big].mean()), 3),
             "mean_size": round(float(sizes[big].mean()), 2),
             "one_crop": int((single & big).sum()),

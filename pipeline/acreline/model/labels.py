@@ -11,23 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acreline.config import Slot, packaged_configs
+from acreline.config import packaged_configs
 from acreline.errors import ConfigError, InputError
+from acreline.model.classes import CROP_CLASSES
 
-CROP_SLOTS: dict[str, Slot] = {
-    "maize": "B",
-    "grassland": "AB",
-    "winter_cereal": "A",
-    "rapeseed": "A",
-    "sunflower": "B",
-    "soybean": "B",
-    "potato": "B",
-    "vegetables": "B",
-    "pulses": "B",
-    "perennial": "AB",
-}
-"""Classes of the crop head, in order, with the season slot each fills: A is harvested by about 20 July, B after."""
-CROP_CLASSES = tuple(CROP_SLOTS)
 IGNORED = "none"
 """What a label file says of a code that is known and deliberately not learned."""
 NO_LABEL = -1
@@ -98,10 +85,10 @@ class Square:
 
 
 def read_label_map(name: str) -> LabelMap:
-    """Read `configs/labels/<name>.csv`: code, name, class, group.
+    """Read `configs/labels/<name>.csv`: code, name, class (or `slug`, which wins: the wide list of classes), group.
 
     Raises:
-        ConfigError: the file is missing, or names a class the crop head does not have.
+        ConfigError: the file is missing, or names a class the crop heads do not have.
     """
     path = packaged_configs() / "labels" / f"{name}.csv"
     try:
@@ -109,15 +96,14 @@ def read_label_map(name: str) -> LabelMap:
             rows = list(csv.DictReader(stream))
     except FileNotFoundError as error:
         raise ConfigError(f"labels: no file {path.name}", hint="see configs/labels/") from error
-    for row in rows:
-        if row["class"] not in (*CROP_CLASSES, IGNORED):
+    classes = {int(row["code"]): row["slug"] if "slug" in row else row["class"] for row in rows}
+    for code, crop in classes.items():
+        if crop not in (*CROP_CLASSES, IGNORED):
             raise ConfigError(
-                f"{path.name}: code {row['code']} names the unknown crop class {row['class']!r}",
+                f"{path.name}: code {code} names the unknown crop class {crop!r}",
                 hint=f"known: {', '.join(CROP_CLASSES)}, {IGNORED}",
             )
-    return LabelMap(
-        name, {int(row["code"]): row["class"] for row in rows}, {int(row["code"]): row["group"] for row in rows}
-    )
+    return LabelMap(name, classes, {int(row["code"]): row["group"] for row in rows})
 
 
 def read_points(path: Path) -> Points:

@@ -13,16 +13,12 @@ import torch
 import xarray as xr
 
 from acreline.config import SeasonSettings
-from acreline.cubes import SATURATED, bin_series
 from acreline.doors import check_maps
 from acreline.layers import (
-    BANDS_10M,
-    BANDS_20M,
     CELL_PX,
-    DN_OFFSET,
-    DN_SCALE,
     HALO_PX,
     LOGP_SCALE,
+    NUMBER_SCALE,
     PIXEL_M,
     SLOTS,
     Block,
@@ -31,7 +27,9 @@ from acreline.layers import (
     TimeAxis,
     Weather,
 )
+from acreline.model.acrenet import AcreNet, AcreNets
 from acreline.model.card import Model
+from acreline.model.windows import binned_window, clear_looks
 
 TILE_PX = 32
 """Embeddings are made in squares of this size: a cube's window starts and ends on whole ones."""
@@ -39,6 +37,7 @@ REACH_PX = HALO_PX - 8
 """What the spatial part sees beside a cell. The outer 8 of the halo's pixels are left out: clouds grow by 6 pixels,
 so there the clear mask would depend on where the window ends."""
 LOGP_MIN = -32768
+NUMBER_MAX = 32767
 
 
 def segment_cube(
@@ -57,71 +56,122 @@ def segment_cube(
         season: the region's season, which names the crop year. Without it the year is taken from the first look.
 
     Returns:
-        Maps over the block's window: see `check_maps`. `crop` is 0 (unknown) where a pixel was never seen clearly, or
-        where the network gave no number.
+        Maps over the block's window: see `check_maps`. `crop` of each slot is 0 (unknown) where a pixel was never seen
+        clearly, or where the network gave no number.
 
     Raises:
         ContractError: the maps do not keep what `check_maps` asks.
     """
     card = model.card
     axis = card.axis.of(season.end.year if season is not None else harvest_year(cube, model))
-    crops, healths = len(card.crop_classes), len(card.health_classes)
-    layers: dict[str, npt.NDArray[np.generic]] = {
-        "crop_logp": np.full((crops, block.height, block.width), _uniform(crops), np.int16),
-        "health_logp": np.full((healths, block.height, block.width), _uniform(healths), np.int16),
-        "crop": np.zeros((len(SLOTS), block.height, block.width), np.uint8),
-    }
+    shape = (block.height, block.width)
+    layers: dict[str, npt.NDArray[np.generic]] = {}
+    for name, classes in _heads(model).items():
+        layers[f"{name}_logp"] = np.full((classes, *shape), _uniform(classes), np.int16)
+    for name in ("crop", "crop_confidence"):
+        layers[name] = np.zeros((len(SLOTS), *shape), np.uint8)
     for name, dtype in _FLAT.items():
-        layers[name] = np.zeros((block.height, block.width), dtype)
-    embeddings: dict[tuple[int, int], torch.Tensor] = {}
+        layers[name] = np.zeros(shape, dtype)
+    made: dict[tuple[int, int], torch.Tensor] = {}
+    inner = slice(REACH_PX, REACH_PX + CELL_PX)
     with torch.inference_mode(), _one_thread():
         for row, col in _cells(block):
-            looks = _clear_looks(cube, row, col, CELL_PX)
+            for tile in [tile for tile in made if tile[0] < row - HALO_PX]:
+                del made[tile]  # no cell below reaches up to it: memory grows with a block's width, not its area
+            looks = clear_looks(cube, row, col, CELL_PX)
             if not looks.any():
                 continue
-            y = _surroundings(cube, model, axis, row, col, embeddings)
-            inner = slice(REACH_PX, REACH_PX + CELL_PX)
-            logits = [part[0, :, inner, inner].numpy() for part in model.net.decode(y)]
-            painted = _paint(logits[0], logits[1], looks, model)
+            y = _surroundings(cube, model, axis, row, col, made)
+            heads = [part[0, :, inner, inner].numpy() for part in model.net.decode(y)]
+            energy = pixel_energy(model.net, y[:, :, inner, inner])[0].numpy()
+            logits = dict(zip(_heads(model), heads, strict=False))
+            painted = _paint(logits, heads[3][0], energy, looks, model)
             _insert(layers, painted, row, col, block)
     return check_maps(_as_maps(layers, model, block))
 
 
 _FLAT = {
-    "crop_confidence": np.uint8,
     "health": np.uint8,
     "health_confidence": np.uint8,
+    "vigour": np.int16,
+    "energy": np.int16,
     "clear_looks": np.uint16,
     "valid": np.bool_,
 }
 
 
+def _heads(model: Model) -> dict[str, int]:
+    """The heads that name classes, and how many."""
+    card = model.card
+    sizes = {f"crop_{slot.lower()}": len(card.heads[slot].classes) for slot in ("A", "B")}
+    return sizes | {"health": len(card.health_classes)}
+
+
+def pixel_energy(net: AcreNets, y: torch.Tensor) -> torch.Tensor:
+    """How little each pixel by itself is like what was taught: the higher, the stranger.
+
+    Energy (Liu et al. 2020, arXiv:2010.03759): minus the log of the sum of exp(logit), here the mean of the two crop
+    heads on the temporal part, and of the members.
+
+    Args:
+        net: the members.
+        y: embeddings (b, d, h, w).
+
+    Returns:
+        (b, h, w).
+    """
+    scores = []
+    for member, part in zip(net.members, torch.chunk(y, len(net.members), dim=1), strict=True):
+        assert isinstance(member, AcreNet)
+        heads = member.auxiliary(part)
+        scores.append(-(torch.logsumexp(heads.crop_a, dim=1) + torch.logsumexp(heads.crop_b, dim=1)) / 2)
+    return torch.stack(scores).mean(dim=0)
+
+
 def _paint(
-    crop_logits: npt.NDArray[np.float32],
-    health_logits: npt.NDArray[np.float32],
+    logits: dict[str, npt.NDArray[np.float32]],
+    vigour: npt.NDArray[np.float32],
+    energy: npt.NDArray[np.float32],
     looks: npt.NDArray[np.uint16],
     model: Model,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Logits (class, y, x) of one cell -> its layers; whatever is not a number becomes unknown."""
+    """Logits (class, y, x) by head, vigour and energy (y, x) of one cell -> its layers.
+
+    Whatever is not a number becomes unknown.
+    """
     card = model.card
-    crop_logp, crop_known = log_probability_x1024(crop_logits)
-    health_logp, health_known = log_probability_x1024(health_logits)
     valid = looks > 0
-    known = valid & crop_known & health_known
-    crop_logp = np.where(known, crop_logp, _uniform(len(crop_logp))).astype(np.int16)
-    health_logp = np.where(known, health_logp, _uniform(len(health_logp))).astype(np.int16)
-    best = crop_logp.argmax(axis=0)
-    slots = np.array([[slot in card.crop_slots[name] for name in card.crop_classes] for slot in SLOTS])
+    found = {name: log_probability_x1024(values) for name, values in logits.items()}
+    known = valid & np.isfinite(vigour) & np.isfinite(energy)
+    for _, numbers in found.values():
+        known &= numbers
+    logp = {
+        name: np.where(known, values, _uniform(len(values))).astype(np.int16) for name, (values, _) in found.items()
+    }
+    crop, confidence = [], []
+    for slot in ("A", "B"):
+        head, values = card.heads[slot], logp[f"crop_{slot.lower()}"]
+        codes = np.array([card.crop_codes[name] for name in head.classes])
+        crop.append(np.where(known, codes[values.argmax(axis=0)], 0))
+        confidence.append(np.where(known, confidence_percent(values, head.temperature), 0))
+    health = logp["health"]
     return {
-        "crop_logp": crop_logp,
-        "health_logp": health_logp,
-        "crop": np.where(known & slots[:, best], best + 1, 0).astype(np.uint8),
-        "crop_confidence": np.where(known, confidence_percent(crop_logp, card.temperature), 0).astype(np.uint8),
-        "health": np.where(known, health_logp.argmax(axis=0) + 1, 0).astype(np.uint8),
-        "health_confidence": np.where(known, confidence_percent(health_logp, 1.0), 0).astype(np.uint8),
+        **{f"{name}_logp": values for name, values in logp.items()},
+        "crop": np.stack(crop).astype(np.uint8),
+        "crop_confidence": np.stack(confidence).astype(np.uint8),
+        "health": np.where(known, health.argmax(axis=0) + 1, 0).astype(np.uint8),
+        "health_confidence": np.where(known, confidence_percent(health, 1.0), 0).astype(np.uint8),
+        "vigour": _whole_number(vigour, known),
+        "energy": _whole_number(energy, known),
         "clear_looks": looks,
         "valid": valid,
     }
+
+
+def _whole_number(values: npt.NDArray[np.float32], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.int16]:
+    """Number x 100, 0 where it is not known."""
+    scaled = np.rint(np.where(known, values, 0).astype(np.float64) * NUMBER_SCALE)
+    return np.clip(scaled, -NUMBER_MAX, NUMBER_MAX).astype(np.int16)
 
 
 def log_probability_x1024(
@@ -143,46 +193,6 @@ def confidence_percent(logp: npt.NDArray[np.int16], temperature: float) -> npt.N
     return percent
 
 
-def binned_window(
-    cube: Cube, bands: tuple[str, ...], axis: TimeAxis, row: int, col: int, size_px: int
-) -> npt.NDArray[np.float32]:
-    """Network input of a square of the tile.
-
-    Where all bands are native 20 m bands, the grid is 20 m: the four 10 m pixels of a 20 m pixel are equal then, and a
-    quarter of the work says the same. Such a pixel counts as seen when all four are clear.
-
-    Returns:
-        float32 (bin, band + 2, y, x) of size_px pixels, or half as many on the 20 m grid; never seen outside the cube.
-    """
-    coarse = all(band in BANDS_20M for band in bands)
-    factor = 2 if coarse else 1
-    times = cube["time"].values
-    values = np.zeros((len(times), len(bands), size_px // factor, size_px // factor), np.uint16)
-    clear = np.zeros((len(times), size_px, size_px), np.bool_)
-    top, left = row - int(cube.attrs["row"]), col - int(cube.attrs["col"])
-    _copy_window(cube["clear"].values, clear, top, left)
-    for channel, band in enumerate(bands):
-        if coarse:
-            source = cube["dn20"].values[:, BANDS_20M.index(band)]
-            _copy_window(source, values[:, channel], top // 2, left // 2)
-        elif band in BANDS_10M:
-            _copy_window(cube["dn10"].values[:, BANDS_10M.index(band)], values[:, channel], top, left)
-        else:
-            half = np.zeros((len(times), size_px // 2, size_px // 2), np.uint16)
-            _copy_window(cube["dn20"].values[:, BANDS_20M.index(band)], half, top // 2, left // 2)
-            values[:, channel] = np.repeat(np.repeat(half, 2, axis=1), 2, axis=2)
-    if coarse:
-        clear = np.logical_and.reduce(clear.reshape(len(times), size_px // 2, 2, size_px // 2, 2), axis=(2, 4))
-    measured = np.logical_and.reduce((values != 0) & (values != SATURATED), axis=1)
-    return bin_series(as_reflectance(values), clear & measured, times, axis)
-
-
-def as_reflectance(dn: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
-    """A cube's numbers -> reflectance clipped to 0 ... 1, as the network was taught."""
-    share: npt.NDArray[np.float32] = (dn.astype(np.float32) - np.float32(DN_OFFSET)) * np.float32(DN_SCALE)
-    return share.clip(0, 1)
-
-
 def _surroundings(
     cube: Cube, model: Model, axis: TimeAxis, row: int, col: int, made: dict[tuple[int, int], torch.Tensor]
 ) -> torch.Tensor:
@@ -193,13 +203,11 @@ def _surroundings(
         line = []
         for left in range(col - HALO_PX, col - HALO_PX + size, TILE_PX):
             if (top, left) not in made:
-                x = torch.from_numpy(binned_window(cube, model.card.bands, axis, top, left, TILE_PX))[None]
+                x = torch.from_numpy(binned_window(cube, axis, top, left, TILE_PX))[None]
                 made[top, left] = model.net.embed(x)
             line.append(made[top, left])
         rows.append(torch.cat(line, dim=3))
     y = torch.cat(rows, dim=2)
-    if y.shape[-1] != size:  # bands of 20 m: the embedding of a 20 m pixel is that of its four 10 m pixels
-        y = y.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     margin = HALO_PX - REACH_PX
     return y[:, :, margin : size - margin, margin : size - margin].contiguous()
 
@@ -211,22 +219,6 @@ def _cells(block: Block) -> Iterator[tuple[int, int]]:
         for col in range(block.col // CELL_PX, -(-(block.col + block.width) // CELL_PX)):
             if not touched or (row, col) in touched:
                 yield row * CELL_PX, col * CELL_PX
-
-
-def _clear_looks(cube: Cube, row: int, col: int, size_px: int) -> npt.NDArray[np.uint16]:
-    clear = np.zeros((cube.sizes["time"], size_px, size_px), np.bool_)
-    _copy_window(cube["clear"].values, clear, row - int(cube.attrs["row"]), col - int(cube.attrs["col"]))
-    looks: npt.NDArray[np.uint16] = np.add.reduce(clear, axis=0, dtype=np.uint16)
-    return looks
-
-
-def _copy_window(source: npt.NDArray[np.generic], target: npt.NDArray[np.generic], top: int, left: int) -> None:
-    """Copy the window of `source` that starts at (top, left) into `target`; what lies outside is left as it is."""
-    height, width = target.shape[-2:]
-    rows = slice(max(top, 0), min(top + height, source.shape[-2]))
-    cols = slice(max(left, 0), min(left + width, source.shape[-1]))
-    if rows.start < rows.stop and cols.start < cols.stop:
-        target[..., rows.start - top : rows.stop - top, cols.start - left : cols.stop - left] = source[..., rows, cols]
 
 
 def _insert(
@@ -246,7 +238,7 @@ def _insert(
 
 
 def _as_maps(layers: dict[str, npt.NDArray[np.generic]], model: Model, block: Block) -> xr.Dataset:
-    dims = {"crop": "slot", "crop_logp": "crop_class", "health_logp": "health_class"}
+    dims = {"crop": "slot", "crop_confidence": "slot"} | {f"{name}_logp": f"{name}_class" for name in _heads(model)}
     x = block.origin_x + (block.col + np.arange(block.width) + 0.5) * PIXEL_M
     y = block.origin_y - (block.row + np.arange(block.height) + 0.5) * PIXEL_M
     return xr.Dataset(
@@ -255,7 +247,8 @@ def _as_maps(layers: dict[str, npt.NDArray[np.generic]], model: Model, block: Bl
             "y": y,
             "x": x,
             "slot": list(SLOTS),
-            "crop_class": list(model.card.crop_classes),
+            "crop_a_class": list(model.card.heads["A"].classes),
+            "crop_b_class": list(model.card.heads["B"].classes),
             "health_class": list(model.card.health_classes),
         },
         attrs={

@@ -128,8 +128,8 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
     picture: FieldPicture | Unseen = Unseen(parcel["status"])
     if parcel["status"] not in ("rejected", "failed"):  # a refused row may share its id with another
         picture = pictures.get(parcel["id"], Unseen("no_clear_look"))
-    crops = [class_name(told, "crop", crop) for crop in parcel["crop_set"] or [parcel["crop"]]]
-    either = word("ui", "or")
+    several = len(parcel["stands"]) > 1  # two crops a year: each with its slot
+    grown = parcel["stands"] if several else [parcel]
     reason = word("flag", parcel["reason"]) if parcel["reason"] else None
     return {
         "id": parcel["id"],
@@ -139,15 +139,25 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "detail": parcel["detail"],
         "mu": parcel["mu"],
         "ha": parcel["ha"],
-        "crop": (either[0].join(en for en, _ in crops), either[1].join(zh for _, zh in crops)),
-        "colour": _colour(told, "crop", parcel["crop"]),
-        "confidence": _confidence(parcel["confidence"]),
+        "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
         "health": class_name(told, "health", parcel["health"]),
         "events": [(word("event", event["event"]), event["start"] or "") for event in parcel["events"]],
         "picture": _pictures(picture) if isinstance(picture, FieldPicture) else None,
         "why": None if isinstance(picture, FieldPicture) else word("picture", picture.why),
         "day": picture.day,
         "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
+    }
+
+
+def _grown(row: Row, told: Row, slot: Pair | None) -> Row:
+    """A crop, or all that cannot be told apart, with colour and confidence, and its season slot where it matters."""
+    names = [class_name(told, "crop", crop) for crop in row["crop_set"] or [row["crop"]]]
+    either = word("ui", "or")
+    return {
+        "slot": slot,
+        "names": (either[0].join(en for en, _ in names), either[1].join(zh for _, zh in names)),
+        "colour": _colour(told, "crop", row["crop"]),
+        "confidence": _confidence(row["confidence"]),
     }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from acreline.curves import clear_looks
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
-from acreline.records import OUTCOMES, STATUSES
+from acreline.records import NO_CROP, OUTCOMES, STATUSES
 from acreline.report.png import palette_png
 from acreline.report.read import (
     MAP_LAYERS,
@@ -276,8 +276,9 @@ def _page(publication: Path, file: str) -> str | None:
 
 
 def _farm_confidence(crop: str | None, parcels: Sequence[Row]) -> float | None:
-    """Confidence in a farm's main crop: mean over its parcels of that crop, by area."""
-    weighed = [(p["confidence"], p["mu"]) for p in parcels if p["crop"] == crop and p["confidence"] and p["mu"]]
+    """Confidence in a farm's main crop: mean over its stands of that crop, in any slot, by area."""
+    stands = [stand for parcel in parcels for stand in parcel["stands"] if stand["crop"] == crop]
+    weighed = [(stand["confidence"], stand["mu"][1]) for stand in stands if stand["confidence"] and stand["mu"][1]]
     total = sum(mu for _, mu in weighed)
     return round(sum(confidence * mu for confidence, mu in weighed) / total, 5) if crop and total else None
 
@@ -319,8 +320,9 @@ def _rasters(publication: Path, classes: Mapping[str, Sequence[Row]]) -> list[Ro
     pictures = []
     for layer in MAP_LAYERS:
         colours = {row["code"]: row["colour"] for row in classes[layer] if row["code"]}
+        empty = next((row["code"] for row in classes[layer] if row["slug"] == NO_CROP), 0)
         for path in sorted((publication / "maps").glob(f"*_{layer}.tif")):
-            codes, bounds = web_map(path)
+            codes, bounds = web_map(path, weak=empty)
             png = base64.b64encode(palette_png(codes, colours)).decode()
             pictures.append({"layer": layer, "png": png, "bounds": [round(b, 7) for b in bounds]})
     return pictures

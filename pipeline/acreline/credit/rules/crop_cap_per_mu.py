@@ -12,7 +12,7 @@ from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
 from acreline.credit.facts import Shown, floor_mu, lowest, show_money, show_mu, why_unmeasured
 from acreline.credit.words import measured_words
-from acreline.records import Farm, Step
+from acreline.records import NO_CROP, Farm, Step
 
 NAME = "crop_cap_per_mu"
 Crops = tuple[str, ...]
@@ -54,7 +54,8 @@ def apply(farm: Farm, limit: Decimal | None, settings: CropCapSettings, context:
 
     A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is
     the declared low bound, rounded down to 0.01 mu per stand, so stands add up to the farm to the last cent. Where
-    several crops cannot be told apart, the lowest amount of them counts.
+    several crops cannot be told apart, the lowest amount of them counts; doubt whether anything grows at all (`none`
+    among them) is for the evidence bar to refer, not a crop with an amount.
     """
     unmeasured = why_unmeasured(farm)
     if unmeasured is not None:
@@ -63,7 +64,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: CropCapSettings, context:
         return make_step(NAME, "no_stand", limit, None, REASONS["no_stand"], outcome="refer")
     area_mu: dict[Crops, Decimal] = {}
     for stand in farm.stands:
-        crops = (stand.crop, *sorted(set(stand.crop_set) - {stand.crop}))
+        crops = (stand.crop, *sorted(set(stand.crop_set) - {stand.crop, NO_CROP}))
         area_mu[crops] = area_mu.get(crops, Decimal(0)) + floor_mu(stand.area_m2.low)
     missing = sorted({crop for crops in area_mu for crop in crops} - set(settings.caps_per_mu))
     if "unknown" in missing:

@@ -37,8 +37,10 @@ function parcelTable(farm) {
   const heads = [["parcel"], ["crop"], ["health"], ["vigour_short", true], ["mu", true], ["planted", true], ["looks_short", true], ["last_clear"], ["status"]];
   const rows = farm.parcels.map((index) => {
     const parcel = data.parcels[index];
-    const differs = parcel.declared_crop && parcel.crop && parcel.declared_crop !== parcel.crop;
-    const cells = [parcel.id, [swatch(classColour("crop", parcel.crop)), cropNames(parcel.crop_set, parcel.crop), parcel.confidence ? el("small", {}, percent(parcel.confidence)) : null, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
+    const grown = parcel.stands.length > 1 ? parcel.stands : [parcel]; // two crops a year: the one below the other
+    const differs = parcel.declared_crop && parcel.crop && ![parcel, ...grown].some((stand) => stand.crop === parcel.declared_crop);
+    const crops = grown.map((stand) => el("div", {}, swatch(classColour("crop", stand.crop)), cropNames(stand.crop_set, stand.crop), stand.confidence ? el("small", {}, percent(stand.confidence)) : null));
+    const cells = [parcel.id, [crops, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
       className("health", parcel.health), signed(parcel.vigour), number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
       el("span", { title: [parcel.reason, parcel.detail].filter(Boolean).join(": ") }, badge("status", parcel.status))];
     return el("tr", { "data-parcel": index, tabindex: 0, class: index === state.parcel ? "chosen" : null },

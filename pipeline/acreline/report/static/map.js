@@ -32,7 +32,8 @@ function parcelStyle(index) {
 
 function parcelTip(parcel) {
   return el("div", { class: "tip" }, el("b", {}, parcel.id), parcel.farm ? el("span", {}, ui("farm") + " " + parcel.farm) : null,
-    el("span", {}, cropNames(parcel.crop_set, parcel.crop) + (parcel.confidence ? " · " + percent(parcel.confidence) : "")),
+    (parcel.stands.length > 1 ? parcel.stands : [parcel]).map((stand) =>
+      el("span", {}, (stand.slot ? word("slot", stand.slot) + ": " : "") + cropNames(stand.crop_set, stand.crop) + (stand.confidence ? " · " + percent(stand.confidence) : ""))),
     el("span", {}, number(parcel.mu, 1) + " " + ui("mu") + " · " + word("status", parcel.status)));
 }
 

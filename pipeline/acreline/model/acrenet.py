@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +14,34 @@ from torchvision.ops import Conv2dNormActivation, FeaturePyramidNetwork
 ATTENTION_HEADS = 8
 SUPPORT_FLOOR = 0.05
 """Added to a bin's support before its logarithm joins the attention: an unseen bin is played down, not forbidden."""
+INDEX_PAIRS: tuple[tuple[int, int, bool], ...] = (
+    (3, 2, True),  # NDVI: B08, B04
+    (1, 3, True),  # NDWI: B03, B08
+    (1, 0, True),  # NDYI: B03, B02, rapeseed in flower
+    (7, 4, False),  # NDRE: B8A, B05
+    (7, 8, False),  # NDMI: B8A, B11
+    (8, 9, False),  # straw and soil: B11, B12
+)
+"""Normalised differences (a - b) / (a + b) of the input bands, by place in `layers.BANDS`; True: needs the visible."""
+
+
+class Heads(NamedTuple):
+    """What the network says of each pixel: logits of single networks, log-probabilities of several averaged."""
+
+    crop_a: Tensor
+    """(b, classes, h, w): crop of the early season slot."""
+    crop_b: Tensor
+    """(b, classes, h, w): crop of the late season slot."""
+    health: Tensor
+    """(b, classes, h, w)."""
+    vigour: Tensor
+    """(b, 1, h, w): leaf area against an average stand of the crop, in usual spreads."""
+    edge: Tensor
+    """(b, 1, h, w): distance to the nearest field boundary, 0 at it, 1 from 40 m on."""
 
 
 class AcreNet(nn.Module):
-    """The network that reads a season from space: what grows in each pixel, and how it fares.
+    """The network that reads a season from space: what grows in each pixel in each slot, and how it fares.
 
     Temporal first: convolutions over the bins of a pixel's season, read twice (attention pooling, and one filter over
     the whole season), then a small two-dimensional encoder with a feature pyramid. The heads on the temporal part
@@ -24,9 +49,10 @@ class AcreNet(nn.Module):
 
     Args:
         bins: steps of the season.
-        bands: spectral channels; the input has two more, support and age.
-        crops: classes of the crop head.
+        crops_a: classes of the head of slot A.
+        crops_b: classes of the head of slot B.
         healths: classes of the health head.
+        bands: spectral channels, in the order of `layers.BANDS`; the input has three more: visible, support, age.
         stem: channels of the temporal convolutions; twice that after the first.
         width: channels of a pixel's embedding.
         levels: channels of the spatial encoder, each level at half the size of the one before.
@@ -40,9 +66,10 @@ class AcreNet(nn.Module):
         self,
         *,
         bins: int,
-        bands: int,
-        crops: int,
+        crops_a: int,
+        crops_b: int,
         healths: int,
+        bands: int = 10,
         stem: int = 24,
         width: int = 48,
         levels: tuple[int, ...] = (40, 56, 80),
@@ -50,11 +77,13 @@ class AcreNet(nn.Module):
     ) -> None:
         super().__init__()
         wide = 2 * stem
-        # Normalisation lives in the network, so that it cannot be forgotten; support and age pass as they are.
-        self.register_buffer("mean", torch.zeros(bands + 2))
-        self.register_buffer("sd", torch.ones(bands + 2))
+        # Normalisation lives in the network, so that it cannot be forgotten; the other channels pass as they are.
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("sd", torch.ones(bands))
+        self.bands = bands
+        channels = bands + len(INDEX_PAIRS) + 3
         self.stem = nn.Sequential(
-            _over_time(bands + 2, stem, 5, 1), _over_time(stem, wide, 5, 2), _over_time(wide, wide, 3, 2)
+            _over_time(channels, stem, 5, 1), _over_time(stem, wide, 5, 2), _over_time(wide, wide, 3, 2)
         )
         steps = (bins + 3) // 4
         self.position = nn.Parameter(torch.zeros(1, wide, steps, 1))
@@ -63,39 +92,47 @@ class AcreNet(nn.Module):
         self.whole_season = nn.Conv2d(wide, wide, (steps, 1))
         self.embed_crop = Conv2dNormActivation(2 * wide, width, 1)
         self.embed_health = Conv2dNormActivation(2 * wide, width // 2, 1)
-        self.aux_crop = nn.Conv2d(width, crops, 1)
-        self.aux_health = nn.Conv2d(width // 2, healths, 1)
-        channels = (width + width // 2, *levels)
+        self.dropout_alone = nn.Dropout(dropout)
+        self.sizes = (crops_a, crops_b, healths + 1, 1)  # vigour rides with health: both read its embedding
+        self.aux_crop = nn.Conv2d(width, crops_a + crops_b, 1)
+        self.aux_health = nn.Conv2d(width // 2, healths + 1, 1)
+        widths = (width + width // 2, *levels)
         self.encoder = nn.ModuleList(
             nn.Sequential(
                 Conv2dNormActivation(before, after, 3, stride=1 if level == 0 else 2),
                 Conv2dNormActivation(after, after, 3),
             )
-            for level, (before, after) in enumerate(pairwise(channels))
+            for level, (before, after) in enumerate(pairwise(widths))
         )
         self.pyramid = FeaturePyramidNetwork(list(levels), levels[0])
-        self.mix = Conv2dNormActivation(levels[0] + channels[0], levels[0], 3)
+        self.mix = Conv2dNormActivation(levels[0] + widths[0], levels[0], 3)
         self.dropout = nn.Dropout(dropout)
-        self.crop = nn.Conv2d(levels[0], crops, 1)
-        self.health = nn.Conv2d(levels[0], healths, 1)
+        self.head = nn.Conv2d(levels[0], sum(self.sizes), 1)
         self.width = width
-        for parameter in (*self.crop.parameters(), *self.health.parameters()):
+        for parameter in self.head.parameters():
             nn.init.zeros_(parameter)  # the spatial correction starts at nothing
 
     def embed(self, x: Tensor) -> Tensor:
         """Each pixel's season on its own, whatever stands beside it.
 
         Args:
-            x: (b, k, c, h, w): bins, bands + support + age.
+            x: (b, k, c, h, w): bins, bands + visible + support + age.
 
         Returns:
-            (b, d, h, w): the pixel's embedding, for the crop head then for the health head.
+            (b, d, h, w): the pixel's embedding, for the crop heads then for the health head.
         """
         b, k, c, h, w = x.shape
         flat = x.permute(0, 2, 1, 3, 4).reshape(b, c, k, h * w)  # time becomes the rows of an image
-        support = flat[:, c - 2 : c - 1]
-        flat = (flat - self.mean.view(1, c, 1, 1)) / self.sd.view(1, c, 1, 1)
-        z = self.stem(flat)  # (b, c, k, n) -> (b, wide, k/4, n)
+        bands, visible, support = flat[:, : self.bands], flat[:, c - 3 : c - 2], flat[:, c - 2 : c - 1]
+        ratios = []
+        for first, second, needs in INDEX_PAIRS:
+            one, other = bands[:, first : first + 1], bands[:, second : second + 1]
+            ratio = 2 * (one - other) / (one + other + 0.02)  # twice: about the spread of the other channels
+            ratios.append(ratio * visible if needs else ratio)
+        known = torch.ones_like(bands[:, :, :1])
+        known[:, :3] = visible[:, :, :1]
+        scaled = (bands - self.mean.view(1, -1, 1, 1)) / self.sd.view(1, -1, 1, 1) * known
+        z = self.stem(torch.cat([scaled, *ratios, flat[:, c - 3 :]], dim=1))  # (b, c, k, n) -> (b, wide, k/4, n)
         z = z + self.position
         seen = torch.nn.functional.adaptive_avg_pool2d(support, (z.shape[2], support.shape[3]))
         bias = torch.log(seen + SUPPORT_FLOOR)
@@ -104,18 +141,17 @@ class AcreNet(nn.Module):
         health = self.embed_health(torch.cat([_pool(z, self.attend_health(z) + bias), season], dim=1))
         return torch.cat([crop, health], dim=1).reshape(b, -1, h, w)
 
-    def auxiliary(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of crop (b, classes, h, w) and health from the pixel alone."""
-        return self.aux_crop(y[:, : self.width]), self.aux_health(y[:, self.width :])
+    def auxiliary(self, y: Tensor) -> Heads:
+        """What the pixel alone says; the edge is not its to know and is 0."""
+        y = self.dropout_alone(y)
+        crop, health = self.aux_crop(y[:, : self.width]), self.aux_health(y[:, self.width :])
+        return self._split(torch.cat([crop, health, torch.zeros_like(health[:, :1])], dim=1))
 
-    def decode(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings with their surroundings -> logits.
+    def decode(self, y: Tensor) -> Heads:
+        """Embeddings with their surroundings -> heads.
 
         Args:
             y: (b, d, h, w) from `embed`; h and w multiples of 4.
-
-        Returns:
-            crop logits (b, crops, h, w), health logits (b, healths, h, w).
         """
         levels: dict[str, Tensor] = {}
         z = y
@@ -123,17 +159,18 @@ class AcreNet(nn.Module):
             z = stage(z)
             levels[str(level)] = z
         size = y.shape[-2:]
-        pyramid = self.pyramid(levels)
-        z = torch.stack([torch.nn.functional.interpolate(p, size=size, mode="nearest") for p in pyramid.values()]).sum(
-            0
-        )
+        grown = [nn.functional.interpolate(p, size=size, mode="nearest") for p in self.pyramid(levels).values()]
+        z = torch.stack(grown).sum(0)
         z = self.dropout(self.mix(torch.cat([z, y], dim=1)))  # (b, levels[0] + d, h, w) -> (b, levels[0], h, w)
-        crop, health = self.auxiliary(y)
-        return crop + self.crop(z), health + self.health(z)
+        return Heads(*(alone + more for alone, more in zip(self.auxiliary(y), self._split(self.head(z)), strict=True)))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, k, c, h, w) -> crop logits and health logits, (b, classes, h, w)."""
+    def forward(self, x: Tensor) -> Heads:
+        """(b, k, c, h, w) -> heads."""
         return self.decode(self.embed(x))
+
+    def _split(self, z: Tensor) -> Heads:
+        crop_a, crop_b, health, edge = torch.split(z, list(self.sizes), dim=1)
+        return Heads(crop_a, crop_b, health[:, :-1], health[:, -1:], edge)
 
 
 class AcreNets(nn.Module):
@@ -151,16 +188,16 @@ class AcreNets(nn.Module):
         """As `AcreNet.embed`; the members' embeddings one after the other, (b, members x d, h, w)."""
         return torch.cat([self._member(i).embed(x) for i in range(len(self.members))], dim=1)
 
-    def auxiliary(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of crop and health from the pixel alone."""
+    def auxiliary(self, y: Tensor) -> Heads:
+        """Log-probabilities from the pixel alone."""
         return self._mean([self._member(i).auxiliary(part) for i, part in enumerate(self._parts(y))])
 
-    def decode(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of crop and health with the surroundings."""
+    def decode(self, y: Tensor) -> Heads:
+        """Log-probabilities with the surroundings."""
         return self._mean([self._member(i).decode(part) for i, part in enumerate(self._parts(y))])
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, k, c, h, w) -> log-probabilities of crop and health, (b, classes, h, w)."""
+    def forward(self, x: Tensor) -> Heads:
+        """(b, k, c, h, w) -> heads."""
         return self.decode(self.embed(x))
 
     def _member(self, i: int) -> AcreNet:
@@ -172,9 +209,9 @@ class AcreNets(nn.Module):
         return torch.chunk(y, len(self.members), dim=1)
 
     @staticmethod
-    def _mean(outputs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        crop = torch.stack([torch.log_softmax(crop, dim=1) for crop, _ in outputs]).mean(dim=0)
-        return crop, torch.stack([torch.log_softmax(health, dim=1) for _, health in outputs]).mean(dim=0)
+    def _mean(outputs: list[Heads]) -> Heads:
+        classes = [torch.stack([torch.log_softmax(one[k], dim=1) for one in outputs]).mean(dim=0) for k in range(3)]
+        return Heads(*classes, *(torch.stack([one[k] for one in outputs]).mean(dim=0) for k in (3, 4)))
 
 
 def _over_time(before: int, after: int, length: int, stride: int) -> nn.Module:

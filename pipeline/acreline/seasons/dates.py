@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When each stand came up, peaked and was cut, each date with its doubt, and the stage it is in now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from acreline.config import SeasonSettings
+from acreline.curves import Curves, growing_window, smooth_curves, turn_day
+from acreline.layers import UNKNOWN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+EARLY_DAYS = 30
+"""Before the window of its slot opens, a crop is told by this many days up to its newest look."""
+MIN_AMPLITUDE = 0.15
+"""A rise or fall of NDVI below this is no season (science 3.1: prominence of a peak)."""
+MIN_PEAK_DAYS = 50
+EMERGENCE_SHARE = 0.15
+"""Emergence is where the curve first rises by this share of its amplitude (science 3.1: 10 %, here above the noise)."""
+SOIL_NDVI = 0.30
+"""Harvested: the curve came down to this, or to a quarter of its amplitude above its own soil, if that is higher."""
+SOIL_SHARE = 0.25
+EMERGING_NDVI = 0.4
+"""A rising stand below it does not cover the ground yet."""
+NEAR_PEAK = 0.9
+REBOUND = 0.05
+"""A smoothed curve that has risen by this from its low is rising again."""
+
+STAGES = ("bare", "emerging", "growing", "peak", "senescing", "harvested", "permanent", UNKNOWN)
+
+
+def date_seasons(
+    table: pd.DataFrame, n: int, parcel: npt.NDArray[np.int64], slots: npt.NDArray[Any], season: SeasonSettings
+) -> dict[str, npt.NDArray[Any]]:
+    """When each stand came up, peaked and was cut, read from its parcel's curve in the window of its slot.
+
+    Args:
+        table: what `clear_looks` gives.
+        n: number of parcels.
+        parcel: of each stand, rising, (stand,); a parcel may have several.
+        slots: of each stand.
+        season: first and last day looked at.
+
+    Returns:
+        dates (days since 1970-01-01, NaN where not known), doubts, peak, stage, number of seasons and deciding passes
+        (rows of `table`, -1 for none) of each stand.
+    """
+    names = ("emergence", "peak", "harvest", "emergence_doubt", "peak_doubt", "harvest_doubt", "peak_ndvi")
+    rows = len(parcel)
+    dated: dict[str, npt.NDArray[Any]] = {name: np.full(rows, np.nan) for name in names}
+    dated["open"], dated["no_curve"] = np.zeros(rows, dtype=bool), np.ones(rows, dtype=bool)
+    dated["seasons"] = np.zeros(rows, dtype=np.int64)
+    dated["stage"] = np.full(rows, STAGES.index(UNKNOWN), dtype=np.int64)
+    dated["passes"] = np.full((rows, 5), -1, dtype=np.int64)
+    days = table["day"].to_numpy()
+    epoch = date(1970, 1, 1)
+    turn = turn_day((season.start - epoch).days, (season.end - epoch).days)
+    for curves in smooth_curves(table, n):
+        mine = slice(*np.searchsorted(parcel, [curves.parcels.start, curves.parcels.stop]).tolist())
+        if mine.start == mine.stop:
+            continue
+        at = parcel[mine] - curves.parcels.start
+        second = np.concatenate([[False], at[1:] == at[:-1]])
+        own = replace(
+            curves, ndvi=curves.ndvi[at], raw=curves.raw[at], before=curves.before[at], after=curves.after[at]
+        )
+        for name, values in _date_chunk(own, days, slots[mine], second, turn).items():
+            dated[name][mine] = values
+    dated["seasons"] = np.where((slots == "AB") & ~dated["no_curve"], 1, dated["seasons"])
+    return dated
+
+
+def _date_chunk(
+    curves: Curves, look_days: npt.NDArray[np.int64], slots: npt.NDArray[Any], second: Mask, turn: int | None
+) -> dict[str, npt.NDArray[Any]]:
+    ndvi = curves.ndvi
+    n, length = ndvi.shape
+    day = np.arange(length)
+    here = np.arange(n)
+    seen = ~np.isnan(ndvi)
+    annual = slots == "AB"
+    last, first = length - 1 - seen[:, ::-1].argmax(axis=1), seen.argmax(axis=1)
+
+    # The peak of the slot: the highest peak of its window, or just its highest day where the curve has none.
+    window = seen.copy()
+    opens, closes = (bound[:, None] - curves.first_day for bound in growing_window(slots, turn))
+    window &= (day >= np.minimum(opens, last[:, None] - EARLY_DAYS)) & (day <= closes)
+    seasons, is_top = _count_seasons(ndvi, first, last)
+    tops = is_top & ~annual[:, None]
+    later = np.flatnonzero(second)  # the late crop of land that bore an early one too, whose row lies before it
+    window[later] &= day > _rebound(ndvi[later], _highest(ndvi, window, tops)[later - 1])[:, None]
+    top = _highest(ndvi, window, tops)
+    has_curve: Mask = np.logical_or.reduce(seen, axis=1)
+    has_peak: Mask = np.logical_or.reduce(window, axis=1)
+    peak_ndvi = np.where(has_peak, ndvi[here, top], np.nan)
+
+    # Soil before it, and the rise out of that soil. What comes up after another crop rises out of that crop's stubble,
+    # not out of last winter's soil. Only a peak outside the slot's own window is another crop's: a flood in the middle
+    # of a season makes two peaks of one crop.
+    before, after = _tops_around(is_top & (day < opens), top)[0], _tops_around(is_top & (day > closes), top)[1]
+    both = later[has_peak[later] & has_peak[later - 1]]
+    before[both], after[both - 1] = top[both - 1], top[both]
+    follows = np.zeros(n, dtype=bool)
+    follows[both] = True
+    early = seen & (day <= top[:, None]) & (day >= np.where(slots == "B", before, 0)[:, None])
+    valley = length - 1 - np.where(early, ndvi, np.inf)[:, ::-1].argmin(axis=1)  # the latest of equal lows
+    low = ndvi[here, valley]
+    # Stubble of a fortnight is smoothed away: between two known stands its own looks tell the low, soil or not.
+    stubble = np.where(early & ~np.isnan(curves.raw), curves.raw, np.inf).min(axis=1)
+    low = np.where(follows, np.minimum(low, stubble), low)
+    rise = peak_ndvi - low
+    risen = early & (day > valley[:, None]) & (ndvi >= (low + EMERGENCE_SHARE * rise)[:, None])
+    soil_seen = follows | (low < SOIL_NDVI + SOIL_SHARE * rise)
+    emerged = has_peak & ~annual & (rise >= MIN_AMPLITUDE) & soil_seen
+    emergence = risen.argmax(axis=1)
+
+    # The fall after it: first day near soil, and the fastest fall before that; of an early crop, before the next rises.
+    late = seen & (day >= top[:, None]) & (day <= np.where(slots == "A", after, length - 1)[:, None])
+    end_low = np.where(late, ndvi, np.inf).min(axis=1)
+    soil = np.fmin(low, end_low)
+    amplitude = peak_ndvi - soil
+    ground = np.maximum(SOIL_NDVI, soil + SOIL_SHARE * amplitude)
+    # A short stubble between two stands is smoothed away: a look at soil counts once the curve has half fallen.
+    half = (soil + 0.5 * amplitude)[:, None]
+    down = late & ((ndvi <= ground[:, None]) | ((curves.raw <= ground[:, None]) & (ndvi <= half)))
+    cut: Mask = has_peak & ~annual & (peak_ndvi - end_low >= MIN_AMPLITUDE) & down.any(axis=1)
+    slope = np.full_like(ndvi, np.inf)
+    slope[:, 1:] = np.diff(ndvi, axis=1)
+    falling = late & (day > top[:, None]) & (day <= np.where(cut, down.argmax(axis=1), -1)[:, None])
+    steepest = np.where(falling & ~np.isnan(slope), slope, np.inf).argmin(axis=1)
+    with np.errstate(invalid="ignore"):
+        falling_off = peak_ndvi - ndvi[here, last] > (1 - NEAR_PEAK) * amplitude
+    running = last <= closes[:, 0]
+    open_end = has_curve & running & ~(has_peak & (cut | falling_off))
+
+    around_peak = _Around(curves, look_days, top)
+    around_start = _Around(curves, look_days, np.maximum(emergence - 1, 0))
+    around_cut = _Around(curves, look_days, np.maximum(steepest - 1, 0))
+    origin = curves.first_day
+    return {
+        "peak": np.where(has_peak, top + origin, np.nan),
+        "peak_ndvi": peak_ndvi,
+        "peak_doubt": np.where(has_peak & ~open_end, around_peak.doubt, np.nan),
+        "emergence": np.where(emerged, emergence + origin, np.nan),
+        "emergence_doubt": np.where(emerged, around_start.doubt, np.nan),
+        "harvest": np.where(cut, around_cut.middle, np.nan),
+        "harvest_doubt": np.where(cut, around_cut.doubt, np.nan),
+        "open": open_end,
+        "no_curve": ~has_curve,
+        "seasons": seasons,
+        "stage": _stage(ndvi, last, top, soil, amplitude, np.asarray(has_peak), cut, annual),
+        "passes": np.stack(
+            [
+                np.where(has_peak, around_peak.before, -1),
+                np.where(has_peak, around_peak.after, -1),
+                np.where(cut, around_cut.before, -1),
+                np.where(cut, around_cut.after, -1),
+                np.where(emerged, around_start.after, -1),
+            ],
+            axis=1,
+        ),
+    }
+
+
+def _highest(ndvi: Floats, window: Mask, tops: Mask) -> npt.NDArray[np.int64]:
+    """The highest peak of each row's window, or its highest day where the curve has none there; 0 without a day."""
+    inside = window & tops
+    chosen = np.where(inside.any(axis=1, keepdims=True), inside, window)
+    highest: npt.NDArray[np.int64] = np.where(chosen, ndvi, -np.inf).argmax(axis=1)
+    return highest
+
+
+def _rebound(ndvi: Floats, top: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The low after which each curve rises again from its peak; the curve's end where it does not (yet)."""
+    length = ndvi.shape[1]
+    fall = np.where((np.arange(length) >= top[:, None]) & ~np.isnan(ndvi), ndvi, np.inf)
+    lowest = np.minimum.accumulate(fall, axis=1)
+    with np.errstate(invalid="ignore"):
+        up = np.isfinite(fall) & (fall - lowest >= REBOUND)
+    turned = np.where(up.any(axis=1), up.argmax(axis=1), length)  # the first day on which it is clearly up again
+    low: npt.NDArray[np.int64] = np.where(np.arange(length) < turned[:, None], fall, np.inf).argmin(axis=1)
+    return np.where(turned < length, low, length - 1)
+
+
+def _tops_around(is_top: Mask, top: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Day of the newest peak before each stand's own and of the next one after it; the curve's ends without one."""
+    length = is_top.shape[1]
+    day = np.arange(length)
+    earlier, later = is_top & (day < top[:, None]), is_top & (day > top[:, None])
+    before = np.where(earlier.any(axis=1), length - 1 - earlier[:, ::-1].argmax(axis=1), 0)
+    after = np.where(later.any(axis=1), later.argmax(axis=1), length - 1)
+    return before, after
+
+
+class _Around:
+    """The looks before and after a day of each parcel: their rows, the middle between them and half the gap."""
+
+    def __init__(self, curves: Curves, look_days: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> None:
+        here = np.arange(len(column))
+        self.before, self.after = curves.before[here, column], curves.after[here, column]
+        day = (column + curves.first_day).astype(np.float64)
+        earlier = np.where(self.before >= 0, look_days[self.before], day)
+        later = np.where(self.after >= 0, look_days[self.after], earlier)
+        self.middle: Floats = np.floor((earlier + later) / 2)
+        self.doubt: Floats = np.maximum((later - earlier) / 2, 1.0)
+
+
+def _count_seasons(ndvi: Floats, first: npt.NDArray[Any], last: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], Mask]:
+    """Peaks that stand 0.15 above the lows on both sides and 50 days apart; one still rising at the end counts.
+
+    Returns:
+        their number (parcel,), and where they stand (parcel, day).
+    """
+    n, length = ndvi.shape
+    count, is_top, here = np.zeros(n, dtype=np.int64), np.zeros(ndvi.shape, dtype=bool), np.arange(n)
+    latest = np.full(n, -(10**6))
+    rising = np.zeros(n, dtype=bool)
+    low, high = ndvi[here, first].copy(), np.full(n, -np.inf)
+    high_day = np.zeros(n, dtype=np.int64)
+    for day in range(length):
+        value = ndvi[:, day]
+        with np.errstate(invalid="ignore"):
+            low = np.where(~rising & (value < low), value, low)
+            starts = ~rising & (value - low >= MIN_AMPLITUDE)
+            rising |= starts
+            higher = rising & (starts | (value > high))
+            high, high_day = np.where(higher, value, high), np.where(higher, day, high_day)
+            ends = rising & ((high - value >= MIN_AMPLITUDE) | (last == day))
+        fresh = ends & (high_day - latest >= MIN_PEAK_DAYS)
+        count += fresh
+        is_top[here[fresh], high_day[fresh]] = True
+        latest = np.where(fresh, high_day, latest)
+        low = np.where(ends, value, low)
+        rising &= ~ends
+    return count, is_top
+
+
+def _stage(
+    ndvi: Floats,
+    last: npt.NDArray[Any],
+    top: npt.NDArray[Any],
+    soil: Floats,
+    amplitude: Floats,
+    has_peak: Mask,
+    cut: Mask,
+    annual: Mask,
+) -> npt.NDArray[np.int64]:
+    """Where the stand is at its newest clear look."""
+    now = ndvi[np.arange(len(ndvi)), last]
+    with np.errstate(invalid="ignore"):
+        flat = amplitude < MIN_AMPLITUDE
+        level = (now - soil) / np.maximum(amplitude, MIN_AMPLITUDE)
+        choices = (
+            (np.isnan(now), UNKNOWN),
+            (annual, "permanent"),
+            (~has_peak & (now <= SOIL_NDVI), "bare"),
+            (~has_peak, UNKNOWN),
+            (cut, "harvested"),
+            (flat & (now <= SOIL_NDVI), "bare"),
+            ((last > top) & (level < NEAR_PEAK) & ~flat, "senescing"),
+            ((last > top) & (level >= NEAR_PEAK), "peak"),
+            (now <= EMERGING_NDVI, "emerging"),
+        )
+    codes = [STAGES.index(name) for _, name in choices]
+    return np.select([holds for holds, _ in choices], codes, STAGES.index("growing"))

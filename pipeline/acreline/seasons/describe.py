@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What grew on each parcel and when: a row for each stand, with its crop's doubt and its dates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from acreline.config import Crop, SeasonSettings
+from acreline.curves import clear_looks, dates_of, end_of_day, join_codes, nullable, parcel_ids
+from acreline.doors import check_seasons
+from acreline.layers import UNKNOWN, Calibration, Looks, Parcels, Seasons, Weather
+from acreline.records import NO_CROP
+from acreline.seasons.crops import choose_crops
+from acreline.seasons.dates import STAGES, date_seasons
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_FARMLAND = "non_agri"
+"""The class of land that is no farmland at all."""
+
+
+def judged_only(seasons: Seasons, parcels: Parcels) -> Seasons:
+    """The seasons of parcels that may be judged: one that is too small or too little seen is nobody's neighbour."""
+    return Seasons(seasons[_is_judged(seasons, parcels)].reset_index(drop=True))
+
+
+def without_guesses(seasons: Seasons, parcels: Parcels) -> Seasons:
+    """The same parcels; of one that may not be judged one row stays, with its looks, and no crop or slot is told."""
+    guesses = ~_is_judged(seasons, parcels)
+    told = seasons[~guesses | ~seasons["parcel_id"].duplicated()].copy()
+    guesses = guesses.reindex(told.index)
+    for column, value in (("slot", "AB"), ("crop", UNKNOWN), ("crop_confidence", 0.0), ("crop_set", "")):
+        told.loc[guesses, column] = value
+    return Seasons(told.reset_index(drop=True))
+
+
+def _is_judged(seasons: Seasons, parcels: Parcels) -> pd.Series[bool]:
+    judged = parcels.loc[parcels["status"].isin(["ok", "degraded"]), "parcel_id"]
+    return seasons["parcel_id"].isin(judged)
+
+
+def describe_seasons(
+    looks: Looks,
+    crops: Mapping[str, Crop],
+    calibration: Calibration,
+    season: SeasonSettings,
+    *,
+    as_of: date,
+    weather: Weather | None = None,
+) -> Seasons:
+    """Name what stands on each parcel in each season slot and date it, each date with its doubt.
+
+    Season dates are calendar dates read from the smoothed NDVI curve; `weather` takes no part in them.
+
+    Args:
+        looks: what was seen.
+        crops: the region's crops by slug.
+        calibration: the card's promise about the network's probabilities.
+        season: first and last day looked at.
+        as_of: nothing after this day is used.
+        weather: daily weather or None.
+
+    Returns:
+        one row per stand, sorted by parcel and slot: two crops a year on one parcel are a row of slot A and one of slot
+        B; what stands the whole year, a parcel on which nothing grew (crop `none`) and one of which nothing is known
+        have one row of slot AB. `crop_set` is `a|b` text, the first answer first; `none` in it is doubt that anything
+        grew. Dates are UTC midnights (NaT: not known) with doubt in days (half the gap between the looks around);
+        `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
+        not_farmland, few_looks, crop_not_in_region, peak_not_reached, weak_peak.
+
+    Raises:
+        ContractError: the looks hold a crop class that the card does not.
+    """
+    import pandas as pd
+
+    ids = parcel_ids(looks)
+    table = clear_looks(looks, end_of_day(as_of))
+    rows = table.groupby("parcel")
+    count = rows.size().reindex(range(len(ids)), fill_value=0).to_numpy().astype(np.int64)
+    last = rows["day"].max().reindex(range(len(ids))).to_numpy(dtype="float64")
+    chosen = choose_crops(looks, ids, calibration, count)
+    parcel, slots = chosen["parcel"].to_numpy(dtype="int64"), chosen["slot"].to_numpy(dtype=object)
+    dated = date_seasons(table, len(ids), parcel, slots, season)
+
+    no_curve = dated["no_curve"]
+    floor = chosen["crop"].map({slug: crop.min_peak_ndvi for slug, crop in crops.items()}).to_numpy(dtype="float64")
+    with np.errstate(invalid="ignore"):
+        weak = ~no_curve & ~dated["open"] & (dated["peak_ndvi"] < floor)
+    crop = chosen["crop"].to_numpy(dtype=object)
+    empty = crop == NO_CROP
+    listed = np.isin(crop.astype(str), [*crops, UNKNOWN, NO_CROP, NOT_FARMLAND])
+    codes = {
+        "no_evidence": crop == UNKNOWN,
+        "no_crop": empty,
+        "unlike_training": chosen["unlike"].to_numpy(dtype=bool) & (crop != UNKNOWN),
+        "not_farmland": crop == NOT_FARMLAND,
+        "few_looks": no_curve,
+        "crop_not_in_region": ~listed,
+        "peak_not_reached": ~no_curve & dated["open"] & (slots != "AB"),
+        "weak_peak": weak,
+    }
+    stage = np.where(empty, STAGES.index(UNKNOWN), dated["stage"])  # weeds have no stage
+    result = pd.DataFrame(
+        {
+            "parcel_id": ids[parcel],
+            "slot": chosen["slot"],
+            "crop": chosen["crop"],
+            "crop_confidence": chosen["confidence"],
+            "crop_set": chosen["crop_set"],
+            "seasons": pd.array(np.where(no_curve | empty, 0, dated["seasons"]).astype("int32"), dtype="int32"),
+            "stage": pd.array(np.asarray(STAGES, dtype=object)[stage], dtype="string"),
+        }
+    )
+    for name in ("emergence", "peak", "harvest"):
+        result[name] = dates_of(dated[name])
+        result[f"{name}_doubt_days"] = nullable(dated[f"{name}_doubt"])
+    result["peak_ndvi"] = nullable(dated["peak_ndvi"].round(4))
+    result["clear_looks"] = pd.array(count[parcel].astype("int32"), dtype="int32")
+    result["last_clear"] = dates_of(last[parcel])
+    result["evidence"] = pd.array(_evidence(table, dated["passes"]), dtype="string")
+    result["code"] = join_codes(codes, len(result))
+    return check_seasons(result)
+
+
+def _evidence(table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Sequence[str]:
+    """The passes that decided peak, harvest and emergence, as JSON lists."""
+    names = table["pass_id"].to_numpy(dtype=object)
+    return [
+        json.dumps([str(names[row]) for row in dict.fromkeys(sorted(int(r) for r in chosen if r >= 0))])
+        for chosen in rows
+    ]
