@@ -13,11 +13,14 @@ from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 
+from rows import make_row, write_rows
+
 from acreline.config import Crop, find_config, list_configs, read_policy, read_settings
 from acreline.credit import assess_credit, compile_policy
 from acreline.records import ZERO, Applicant, Farm, Interval, Stand
 from acreline.yields import estimate_yields
 
+COMMAND = "python benchmarks/assess_credit.py"
 AS_OF = date(2018, 12, 15)
 
 
@@ -45,7 +48,7 @@ def make_farms(count: int, crops: list[str], seed: int = 1) -> list[Farm]:
 
 
 def main() -> None:
-    """Time both steps and print farms per second."""
+    """Time both steps and write farms per second."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", nargs="?", type=int, default=10_000)
     count = parser.parse_args().count
@@ -57,9 +60,13 @@ def main() -> None:
     middle = time.perf_counter()
     decisions = assess_credit(valued, policy, as_of=AS_OF)
     end = time.perf_counter()
-    print(f"estimate_yields {count / (middle - start):>10,.0f} farms/s")
-    print(f"assess_credit   {count / (end - middle):>10,.0f} farms/s")
-    print(f"outcomes        {dict(sorted(Counter(d.outcome for d in decisions).items()))}")
+    told = dict(sorted(Counter(d.outcome for d in decisions).items()))
+    rows = [
+        make_row(f"farms a second, {name}", f"one core, made farms of 1 to 8 stands; outcomes {told}",
+                 round(count / seconds), "farms/s", n=count, command=COMMAND, baseline="none")
+        for name, seconds in (("estimate_yields", middle - start), ("assess_credit", end - middle))
+    ]  # fmt: skip
+    print(write_rows("assess_credit", rows).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@ python benchmarks/help_time.py
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+from rows import make_row, write_rows
+
+COMMAND = "python benchmarks/help_time.py"
 RUNS = 15
 GOAL_S = 0.4
 
@@ -31,20 +32,15 @@ def main() -> None:
     pairs = [(seconds(help_command), seconds(bare_command)) for _ in range(RUNS)]
     help_s = statistics.median(pair[0] for pair in pairs)
     bare_s = statistics.median(pair[1] for pair in pairs)
-    result = {
-        "what": "acreline --help against an empty Python, whole processes",
-        "runs": RUNS,
-        "cpus": os.cpu_count(),
-        "help_s": round(help_s, 3),
-        "empty_python_s": round(bare_s, 3),
-        "ratio": round(statistics.median(a / b for a, b in pairs), 2),
-        "goal_s": GOAL_S,
-        "met": help_s < GOAL_S,
-    }
-    target = Path(__file__).parent / "results" / "help_time.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result))
+    ratio = statistics.median(a / b for a, b in pairs)
+    setting = f"whole processes in turn, medians, {os.cpu_count()} cores"
+    rows = [
+        make_row("acreline --help", setting, round(help_s, 3), "s", n=RUNS, target=f"<= {GOAL_S}", command=COMMAND,
+                 baseline=f"an empty Python takes {bare_s:.3f} s"),
+        make_row("acreline --help over an empty Python", setting, round(ratio, 2), "ratio", n=RUNS, command=COMMAND,
+                 baseline="1: an empty Python"),
+    ]  # fmt: skip
+    print(write_rows("help_time", rows).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ tile's check sum; the plain reader only fills arrays.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import platform
 import statistics
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio.windows import Window
+from rows import Row, make_row, write_rows
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -39,6 +39,7 @@ from acreline.config import ReadSettings  # noqa: E402
 from acreline.imagery import ASSETS, load_cube  # noqa: E402
 from acreline.layers import BANDS_10M, BANDS_20M, Block, Scene, Scenes  # noqa: E402
 
+COMMAND = "python benchmarks/read_blocks.py"
 PASSES, SIDE, PAIRS = 4, 2560, 5
 
 
@@ -160,30 +161,48 @@ def count(folder: Path, scenes: list[Scene], block: Block) -> dict[str, Any]:
     return told
 
 
+def tell_rows(told: dict[str, dict[str, Any]], asked: dict[str, Any], window_px: int) -> list[Row]:
+    """What `compare` and `count` found, as rows."""
+    versions = f"Python {platform.python_version()}, rasterio {rasterio.__version__}, GDAL {rasterio.__gdal_version__}"
+    what = f"{PASSES} passes x {len(ASSETS)} files, window {window_px} px"
+    rows = [
+        make_row(
+            "time of plain rasterio over ours",
+            f"{where}, {what}, {one['threads']} threads",
+            one["ratio"],
+            "ratio",
+            n=PAIRS,
+            target=">= 1.00",
+            command=COMMAND,
+            baseline=f"plain rasterio {one['plain_s']} s, ours {one['ours_s']} s ({versions})",
+        )
+        for where, one in told.items()
+    ]
+    for quantity, key, unit in (("requests a file", "requests_per_file", "requests"), ("bytes read", "mib", "MiB")):
+        ours, plain = asked[f"ours_{key}"], asked[f"plain_{key}"]
+        usual = f"plain rasterio {plain} {unit}"
+        row = make_row(
+            quantity, f"over HTTP, {what}", ours, unit, n=PASSES * len(ASSETS), target=f"<= {plain}", command=COMMAND,
+            baseline=usual,
+        )  # fmt: skip
+        rows.append(row)
+    return rows
+
+
 def main() -> None:
     """Run all and write the result."""
     block = make_block(512, 512, 1024, 1024)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scenes = make_data(folder)
-        result = {
-            "what": f"{PASSES} passes x 11 files, window {block.read_window[2]} px; ratio = plain rasterio / ours",
-            "pairs": PAIRS,
-            "disk": compare(lambda _: make_scenes(scenes), block, ReadSettings(threads=2)),
-            "http": over_http(folder, scenes, block, 0.0),
-            "http_30ms": over_http(folder, scenes, block, 0.030),
-            "requests": count(folder, scenes, block),
-            "versions": {
-                "python": platform.python_version(),
-                "rasterio": rasterio.__version__,
-                "gdal": rasterio.__gdal_version__,
-                "numpy": np.__version__,
-            },
+        read = ReadSettings(threads=2)
+        told = {
+            "from disk": compare(lambda _: make_scenes(scenes), block, read),
+            "over HTTP on loopback": over_http(folder, scenes, block, 0.0),
+            "over HTTP, 30 ms before each answer": over_http(folder, scenes, block, 0.030),
         }
-    target = ROOT / "benchmarks" / "results" / "read_blocks.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=2))
+        rows = tell_rows(told, count(folder, scenes, block), block.read_window[2])
+    print(write_rows("read_blocks", rows).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ import rasterio
 from acreline.errors import InputError
 from acreline.model import evaluate_model, report_lines, segment_cube
 from acreline.model.card import load_model, record_metrics, save_model
-from acreline.model.evaluate import TrueCrops, read_true_crops, score_maps
+from acreline.model.evaluate import TrueCrops, main_crop_picture, read_true_crops, score_maps, score_pixels
 from acreline.model.labels import CROP_CLASSES, number_fields
 from tests.test_model_segment import SEASON, make_block, make_model, read
-from tests.test_model_train import TINY, make_files
 
 BLOCK = make_block(128, 128, 64, 64)
 CODES = {"maize": 1200, "grassland": 9120, "winter_cereal": 1110, "vegetables": 2130, "potato": 5100, "pulses": 7900}
@@ -35,7 +34,7 @@ def write_labels(path: Path, codes: np.ndarray, *, east: float = 0.0, crs: str =
 def test_a_map_that_is_right_scores_one_and_its_opposite_nought():
     model = make_model()
     maps = segment_cube(read(BLOCK), model, BLOCK, season=SEASON)
-    best = maps["crop_logp"].values.argmax(axis=0).astype(np.int16)
+    best = main_crop_picture(maps, model).argmax(axis=0).astype(np.int16)
     truth = TrueCrops(best, number_fields(best + 1))
     report = score_maps(maps, truth, model)
     assert report["pixels"]["accuracy"] == 1.0
@@ -45,19 +44,19 @@ def test_a_map_that_is_right_scores_one_and_its_opposite_nought():
 
 
 def test_the_report_has_its_baselines_and_words(tmp_path):
-    pytest.importorskip("sklearn")
-    make_files(tmp_path)
-    model = make_model(recipe=TINY.model_dump(mode="json"))
+    model = make_model()
     codes = np.zeros((64, 64), int)
     codes[:30], codes[34:, :20], codes[40:42, 40:42] = CODES["maize"], CODES["grassland"], CODES["potato"]
-    report = evaluate_model(
-        model, read(BLOCK), BLOCK, write_labels(tmp_path / "labels.tif", codes), season=SEASON, training=tmp_path
+    report, truth = evaluate_model(
+        model, read(BLOCK), BLOCK, write_labels(tmp_path / "labels.tif", codes), season=SEASON
     )
+    report |= score_pixels(np.full((64, 64), CROP_CLASSES.index("maize")), truth)
     assert report["pixels"]["n"] == 30 * 64 + 30 * 20 + 4
     assert report["maize_and_grassland"]["n"] == 30 * 64 + 30 * 20
     assert report["fields"]["n"] == 3
     assert report["fields_judged"]["n"] == 2  # the patch of four pixels is too small to judge
     assert report["forest"]["n"] == report["pixels"]["n"]
+    assert report["forest"]["accuracy"] == report["pixels"]["majority"]
     assert report["pixels"]["majority"] == pytest.approx(1920 / 2524, abs=1e-4)
     text = "\n".join(report_lines(report))
     assert "majority 0.761" in text

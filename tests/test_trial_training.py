@@ -17,11 +17,12 @@ from acreline.model.banks import Bank
 from acreline.model.card import load_model
 from acreline.model.classes import CROP_CLASSES, HEADS
 from acreline.model.learning import Recipe
+from acreline.model.painting import add_normal_bias, paint_bank
 from acreline.trial.counties import Wanted, county_bank, draw_counties
 from acreline.trial.land import series_bank
 from acreline.trial.packaged import read_packaged
-from acreline.trial.painting import add_normal_bias, by_field, choose_normal_bias, figures, measure_county, paint_bank
-from acreline.trial.training import check_teaching, main_labels, train_checkpoint
+from acreline.trial.painting import by_field, choose_normal_bias, figures, measure_county
+from acreline.trial.training import check_teaching, main_labels, train_model
 
 TINY = {
     "steps": 2, "members": 1, "bins": 8, "stem": 4, "width": 8, "levels": (8, 8, 8), "fold_steps": 2,
@@ -58,7 +59,7 @@ def test_training_draws_teaches_calibrates_and_writes_a_checkpoint_that_opens(tm
     kinds = {"counties": [{"config": "loess", "parcels": 12, "seeds": [1]}]}
     kinds |= {"held_out": [{"config": "loess", "parcels": 12, "seeds": [2, 3]}]}
     told: list[tuple[int, int, str]] = []
-    path = train_checkpoint(
+    path = train_model(
         {**TINY, **kinds}, tmp_path, name="made", seed=9, workers=2, created=date(2026, 1, 1),
         progress=lambda done, total, words: told.append((done, total, words)),
     )  # fmt: skip
@@ -74,7 +75,9 @@ def test_training_draws_teaches_calibrates_and_writes_a_checkpoint_that_opens(tm
     assert told[-1] == (3, 3, "taught member 1")
     assert card.heads["A"].cells[0].n > 200
 
-    again = draw_counties([Wanted("loess", 12, 1)], tmp_path / "work" / "counties", progress=lambda *_: pytest.fail())
+    again = draw_counties(
+        [Wanted("loess", 12, 1)], tmp_path / "work" / "counties", progress=lambda *_: pytest.fail("drawn again")
+    )
     bank = county_bank(again[0], card.axis.of)
     assert bank.shape is not None
     assert bank.taught.all()
@@ -112,7 +115,7 @@ class Says:
         recipe = Recipe(bins=8, stem=4, width=8, levels=(8, 8, 8))
         self.nets = AcreNets([recipe.build()]).eval().requires_grad_(False)
         net = self.nets.members[0]
-        for layer, names in ((net.aux_crop, (*HEADS["A"], *HEADS["B"])), (net.aux_health, (*HEALTH_CLASSES, ""))):
+        for layer in (net.aux_crop, net.aux_health):
             torch.nn.init.zeros_(layer.weight)
             torch.nn.init.zeros_(layer.bias)
         net.aux_crop.bias[HEADS["A"].index(a)] = 9

@@ -37,7 +37,7 @@ _HOME = {
     "Store": "store",
     "open_publication": "store",
     "verify_publication": "store",
-    "train_model": "model",
+    "train_model": "trial",
     "evaluate_model": "model",
 }
 __all__ = ["__version__", *_HOME]

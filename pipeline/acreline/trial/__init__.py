@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from acreline.trial.demo import evaluate_on_demo, train_packaged
     from acreline.trial.evaluate import evaluate_data
+    from acreline.trial.training import train_model
     from acreline.trial.words import report_table
 
-__all__ = ["evaluate_data", "evaluate_on_demo", "report_table", "train_packaged"]
+__all__ = ["evaluate_data", "evaluate_on_demo", "report_table", "train_model", "train_packaged"]
 
 _ROOMS = {
     "evaluate_data": "evaluate",
     "evaluate_on_demo": "demo",
     "report_table": "words",
+    "train_model": "training",
     "train_packaged": "demo",
 }
 """Each is opened when it is asked for: reading labels needs no training, and the other way round."""

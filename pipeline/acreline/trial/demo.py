@@ -43,10 +43,10 @@ def train_packaged(
     Returns:
         the YAML file, which a region file may name under `model:`.
     """
-    from acreline.trial.training import train_checkpoint
+    from acreline.trial.training import train_model
 
     settings = read_settings(ModelSettings, find_config("models", name))
-    return train_checkpoint(settings.recipe, out, name=settings.name, seed=seed, workers=workers, progress=progress)
+    return train_model(settings.recipe, out, name=settings.name, seed=seed, workers=workers, progress=progress)
 
 
 def evaluate_on_demo(name: str) -> Iterator[str]:

@@ -3,53 +3,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from acreline.layers import HEALTH_CLASSES
-from acreline.model.acrenet import AcreNet, AcreNets
-from acreline.model.banks import Bank, reflectance_of
+from acreline.model.acrenet import AcreNets
+from acreline.model.banks import Bank
 from acreline.model.classes import HEADS
-from acreline.model.inputs import add_visible, bin_quickly
+from acreline.model.painting import NORMAL, Painted, paint_bank
 
-STRIP_ROWS = 16
 SUM_FLOOR = -12.0
 """A pixel's log-probability counts no less than this for its parcel: one odd pixel must not outvote a field."""
 MIN_PARCEL_PX = 8
-NORMAL = list(HEALTH_CLASSES).index("normal")
 FALSE_ALARMS = 0.05
 """Share of undamaged parcels that may be called damaged (science notes: what a farmer feels)."""
-
-
-@dataclass(frozen=True)
-class Painted:
-    """What the network says of a county, (class, y, x) each: log-probabilities."""
-
-    crop_a: npt.NDArray[np.float32]
-    crop_b: npt.NDArray[np.float32]
-    health: npt.NDArray[np.float32]
-
-
-def paint_bank(nets: AcreNets, bank: Bank) -> Painted:
-    """Paint a picture pixel by pixel with its surroundings; where its size is no multiple of four it is padded."""
-    assert bank.shape is not None
-    rows, cols = bank.shape
-    parts = []
-    with torch.inference_mode():
-        for top in range(0, rows, STRIP_ROWS):
-            count = min(STRIP_ROWS, rows - top)
-            pixels = np.arange(top * cols, (top + count) * cols)
-            binned = bin_quickly(reflectance_of(bank.read(pixels)), bank.clear[:, pixels], bank.days, bank.axis)
-            x = torch.from_numpy(add_visible(binned, bank.visible).reshape(binned.shape[0], -1, count, cols))
-            parts.append(nets.embed(x[None]))
-        y = torch.cat(parts, dim=2)
-        padded = torch.nn.functional.pad(y, (0, -cols % 4, 0, -rows % 4), mode="replicate")
-        heads = nets.decode(padded)
-    return Painted(*(torch.log_softmax(heads[k][0, :, :rows, :cols], dim=0).numpy() for k in range(3)))
 
 
 def by_field(
@@ -117,14 +86,6 @@ def choose_normal_bias(margins: list[float], share: float = FALSE_ALARMS) -> flo
     return float(max(0.0, ranked[allowed] + 1e-3)) if allowed < len(ranked) else 0.0
 
 
-def add_normal_bias(nets: AcreNets, bias: float) -> None:
-    """Raise the logit of `normal` in every member: fewer fields are called damaged."""
-    for member in nets.members:
-        assert isinstance(member, AcreNet)
-        assert member.aux_health.bias is not None
-        member.aux_health.bias[NORMAL] += bias
-
-
 def figures(counts: list[dict[str, Any]]) -> dict[str, Any]:
     """Figures over several counties, on simulated data: mIoU and accuracy by slot, health, false alarms."""
     out: dict[str, Any] = {"counties": [one["county"] for one in counts], "on": "simulated data"}
@@ -170,7 +131,8 @@ def _field_label(
     at = np.searchsorted(numbers, field[mask])
     kinds = int(crop.max()) + 1
     table = np.bincount(at * kinds + crop[mask], minlength=len(numbers) * kinds).reshape(len(numbers), kinds)
-    return table.argmax(axis=1).astype(np.int64)
+    commonest: npt.NDArray[np.int64] = table.argmax(axis=1)
+    return commonest
 
 
 def _table(true: npt.NDArray[Any], found: npt.NDArray[Any], classes: int) -> npt.NDArray[np.int64]:

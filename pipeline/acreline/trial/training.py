@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from importlib.metadata import version as installed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import Field, ValidationError
 
 from acreline.config import Settings, packaged_configs
@@ -38,11 +38,12 @@ from acreline.model.classes import CROP_CLASSES, HEADS, main_crop_logp
 from acreline.model.inputs import add_visible, bin_quickly
 from acreline.model.labels import read_square
 from acreline.model.learning import Recipe, learn, predict_alone
+from acreline.model.painting import add_normal_bias, net_state, nets_of
 from acreline.model.scores import score_labels
 from acreline.trial.counties import Wanted, county_bank, draw_counties
 from acreline.trial.land import series_bank
 from acreline.trial.packaged import read_folds, read_packaged
-from acreline.trial.painting import add_normal_bias, choose_normal_bias, figures, measure_county
+from acreline.trial.painting import choose_normal_bias, figures, measure_county
 
 ALPHA = 0.10
 Progress = Callable[[int, int, str], None]
@@ -116,7 +117,7 @@ def check_teaching(recipe: dict[str, Any]) -> Teaching:
         ) from error
 
 
-def train_checkpoint(
+def train_model(
     recipe: dict[str, Any],
     out: Path,
     *,
@@ -168,7 +169,7 @@ def train_checkpoint(
             tell(k + 1, len(jobs), f"taught {jobs[k].words}")
     held = [result for result, job in zip(done, jobs, strict=True) if job.fold is not None]
     members = [result for result, job in zip(done, jobs, strict=True) if job.fold is None]
-    nets = AcreNets([_member(teaching, state) for state in members]).eval()
+    nets = nets_of(teaching, members)
     finished = time.perf_counter()
     told = _gather(held)
     metrics = {
@@ -179,7 +180,7 @@ def train_checkpoint(
             "minutes_drawing": round((drawn - started) / 60, 1),
             "minutes_teaching": round((finished - drawn) / 60, 1),
             "processes": workers,
-            "torch": torch.__version__,
+            "torch": installed("torch"),
             "get_it_again": f"acreline train {name} --seed {teaching.seed}",
         },
     }
@@ -202,6 +203,28 @@ def train_checkpoint(
         weights_sha256="0" * 64,
     )  # fmt: skip
     return save_model(nets, card, out)
+
+
+def measure_held_out(nets: AcreNets, teaching: Teaching, paths: Mapping[Wanted, Path]) -> dict[str, Any]:
+    """Figures on counties that were not learned from, on simulated data.
+
+    The first half of those whose climate was taught settles how calm the health head is made (`nets` is changed); the
+    rest, and the climates that were not taught, are measured on.
+    """
+    taught = {one.config for one in teaching.wanted}
+    near = [path for one, path in paths.items() if one.config in taught]
+    far = [path for one, path in paths.items() if one.config not in taught]
+    if not near:
+        return {}
+    cut = (len(near) + 1) // 2
+    first = [measure_county(nets, county_bank(path, teaching.axis.of)) for path in near[:cut]]
+    bias = choose_normal_bias([margin for one in first for margin in one["normal_margins"]])
+    add_normal_bias(nets, bias)
+    out: dict[str, Any] = {"normal_bias": round(bias, 4), "settled_on": [one["county"] for one in first]}
+    for name, some in (("same_climate", near[cut:]), ("unseen_climate", far)):
+        if some:
+            out[name] = figures([measure_county(nets, county_bank(path, teaching.axis.of)) for path in some])
+    return out
 
 
 # --- processes ----------------------------------------------------------------------------------------------------
@@ -231,7 +254,7 @@ def _work(job: _Job) -> Any:
         one = teaching.model_copy(update={"members": 1})
         keep = job.work / f"{teaching.level}-{job.member}.state"
         nets = learn(one, banks, seed=1000 * teaching.seed + job.member, keep=keep)
-        return {key: value.numpy() for key, value in nets.members[0].state_dict().items()}
+        return net_state(nets)
     real = [bank for bank in banks if not bank.simulated and bank.shape is None]
     rest = [bank for bank in banks if bank.simulated or bank.shape is not None]
     parts = [(bank, fold_of(bank, teaching.folds) == job.fold) for bank in real]
@@ -268,38 +291,6 @@ def read_banks(teaching: Teaching, counties: Sequence[Path]) -> list[Bank]:
         square = read_square(folder / f"{name}.npz")
         banks.append(square_bank(square, teaching.axis.of(square.harvest_year)))
     return banks + [county_bank(path, teaching.axis.of) for path in counties]
-
-
-def _member(teaching: Teaching, state: dict[str, npt.NDArray[Any]]) -> Any:
-    net = teaching.build()
-    net.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
-    return net.eval().requires_grad_(False)
-
-
-def measure_held_out(nets: AcreNets, teaching: Teaching, paths: Mapping[Wanted, Path]) -> dict[str, Any]:
-    """Figures on counties that were not learned from, on simulated data.
-
-    The first half of those whose climate was taught settles how calm the health head is made (`nets` is changed); the
-    rest, and the climates that were not taught, are measured on.
-    """
-    taught = {one.config for one in teaching.wanted}
-    near = [path for one, path in paths.items() if one.config in taught]
-    far = [path for one, path in paths.items() if one.config not in taught]
-    if not near:
-        return {}
-    cut = (len(near) + 1) // 2
-    first = [measure_county(nets, county_bank(path, teaching.axis.of)) for path in near[:cut]]
-    bias = choose_normal_bias([margin for one in first for margin in one["normal_margins"]])
-    add_normal_bias(nets, bias)
-    out: dict[str, Any] = {"normal_bias": round(bias, 4), "crops_of_all_near": _crops_alone(figures(first))}
-    for name, some in (("same_climate", near[cut:]), ("unseen_climate", far)):
-        if some:
-            out[name] = figures([measure_county(nets, county_bank(path, teaching.axis.of)) for path in some])
-    return out
-
-
-def _crops_alone(told: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in told.items() if key != "health"}
 
 
 # --- what was held back -------------------------------------------------------------------------------------------
