@@ -177,3 +177,20 @@ def test_an_unseen_bin_is_played_down_by_the_attention():
     at = CHANNELS.index("support")
     seen[:, :, at], unseen[:, :, at] = 1, 0
     assert not torch.equal(net.embed(seen), net.embed(unseen))
+
+
+def test_a_stac_item_of_the_model_stands_beside_the_weights(tmp_path):
+    import json
+
+    import pystac.validation
+
+    card = make_model().card
+    save_model(build_net(card), card, tmp_path)
+    item = pystac.Item.from_file(str(tmp_path / f"{card.name}.stac.json"))
+    told = json.loads((tmp_path / f"{card.name}.stac.json").read_text(encoding="utf-8"))
+    pystac.validation.validate_dict({**told, "stac_extensions": []})  # the core; the extension's schema is on the net
+    assert item.properties["mlm:name"] == card.name
+    assert [band["name"] for band in item.properties["mlm:input"][0]["bands"]] == list(card.bands)
+    assert [out["name"] for out in item.properties["mlm:output"]] == ["crop of slot A", "crop of slot B", "health"]
+    assert item.properties["mlm:total_parameters"] > 0
+    assert item.assets["model"].href.endswith(f"{card.name}.safetensors")

@@ -246,20 +246,23 @@ def train(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="model name, or path of its YAML file")] = "acrenet-s",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where weights and card go")] = Path("runs/train"),
     seed: Annotated[int | None, typer.Option("--seed", help="instead of the recipe's own")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes; the weights do not depend on it")] = 2,
 ) -> None:
-    """Train the network on the packaged labels and write weights with their card."""
+    """Train the network on the packaged labels and drawn counties, and write weights with their card."""
     from acreline.logs import configure_logs, progress_bar
     from acreline.trial import train_packaged
 
     configure_logs(plain=not sys.stderr.isatty())
     with progress_bar(shown=sys.stderr.isatty()) as progress:
-        settings = train_packaged(model, out, seed=seed, progress=progress)
+        settings = train_packaged(model, out, seed=seed, workers=workers, progress=progress)
     typer.echo(f"{settings}: written, weights and card beside it; a region file may name it under `model:`")
 
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="model name, or path of its YAML file")] = "acrenet-s",
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="model name, or path of its YAML file; else what fits")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="PATH", help="your labelled data: data/README.md")
     ] = None,
@@ -281,7 +284,7 @@ def evaluate(
     if data is None or out is None:
         from acreline.trial import evaluate_on_demo
 
-        for line in evaluate_on_demo(name):
+        for line in evaluate_on_demo(name or "acrenet-s"):
             typer.echo(line)
         return
     from acreline.trial import evaluate_data, report_table

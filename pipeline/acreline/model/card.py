@@ -24,6 +24,7 @@ from acreline.errors import ConfigError
 from acreline.layers import BANDS, HEALTH_CLASSES, SLOTS, Calibration, ConformalStep, SlotCalibration, TimeAxis
 from acreline.model.acrenet import AcreNet, AcreNets
 from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, HEADS, NONE
+from acreline.model.mlm import write_model_item
 
 Level = Literal["L2A", "L1C"]
 """Reflectance at the ground, or at the top of the atmosphere."""
@@ -276,6 +277,7 @@ def save_model(net: AcreNets, card: Card, folder: Path) -> Path:
     weights.chmod(0o644)  # safetensors writes for the owner only
     card = card.model_copy(update={"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
     (folder / f"{card.name}.json").write_text(_card_text(card), encoding="utf-8")
+    write_model_item(card, folder, weights, sum(value.numel() for value in net.parameters()))
     settings = folder / f"{card.name}.yaml"
     named = {"name": card.name, "weights": weights.name, "card": f"{card.name}.json", "recipe": card.recipe}
     settings.write_text(yaml.safe_dump(named, sort_keys=False, default_flow_style=None), encoding="utf-8")

@@ -27,6 +27,16 @@ PART = 512
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The land in which the samples of a series lie, for a network that looks at surroundings."""
+
+    values: npt.NDArray[np.float32]
+    """(time, band, y, x): reflectance on the 10 m grid, NaN = not seen."""
+    at: npt.NDArray[np.int64]
+    """(n,): where each sample lies, as row x columns + column."""
+
+
+@dataclass(frozen=True)
 class LabelledSeries:
     """Fields, points or pixels watched through a season, with what is said to have grown there."""
 
@@ -59,6 +69,8 @@ class LabelledSeries:
     simulated: bool = False
     notes: tuple[str, ...] = ()
     """What reading decided, in words for the report."""
+    picture: Picture | None = None
+    """The land around, where the source is a picture; None: every sample stands alone."""
 
     def keep(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> LabelledSeries:
         """Only these samples."""
@@ -70,7 +82,8 @@ class LabelledSeries:
     def until(self, day: date) -> LabelledSeries:
         """As it was known at the end of a day: what was seen later is gone."""
         seen = self.times < np.datetime64(day, "s") + np.timedelta64(1, "D")
-        return replace(self, times=self.times[seen], values=self.values[:, seen])
+        picture = None if self.picture is None else replace(self.picture, values=self.picture.values[seen])
+        return replace(self, times=self.times[seen], values=self.values[:, seen], picture=picture)
 
 
 def why_silent(model: Model, series: LabelledSeries) -> str | None:
@@ -133,6 +146,8 @@ def classify_slots(
     why = why_silent(model, series)
     if why is not None:
         raise ConfigError(why, hint="acreline list models shows what there is")
+    if series.picture is not None:
+        return _classify_picture(model, series, series.picture)
     gathered = gather_bands(np.clip(series.values, 0, 1).transpose(1, 2, 0), series.bands)  # (t, 10, n)
     assert gathered is not None, "why_silent has looked at the bands"
     values, visible = gathered
@@ -159,6 +174,31 @@ def classify_slots(
     finally:
         torch.set_num_threads(threads)
     return {slot: torch.cat(part).numpy()[back.ravel()] for slot, part in parts.items()}
+
+
+def _classify_picture(model: Model, series: LabelledSeries, picture: Picture) -> dict[str, npt.NDArray[np.float64]]:
+    """What the network says of each sample with its surroundings; as `classify_slots`."""
+    gathered = gather_bands(np.clip(picture.values, 0, 1), series.bands)  # (t, 10, y, x)
+    assert gathered is not None, "why_silent has looked at the bands"
+    values, visible = gathered
+    clear: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(values), axis=1)
+    x = as_input(values, clear, series.times, model.card.axis.of(series.harvest_year), visible)  # (k, c, y, x)
+    rows, cols = x.shape[2:]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums have one order only on one thread
+    try:
+        with torch.inference_mode():
+            y = model.net.embed(torch.from_numpy(np.ascontiguousarray(x))[None])
+            y = torch.nn.functional.pad(y, (0, -cols % 4, 0, -rows % 4), mode="replicate")  # whole levels
+            heads = model.net.decode(y)
+            out = {}
+            for slot, logits in (("A", heads.crop_a), ("B", heads.crop_b)):
+                flat = logits[0, :, :rows, :cols].reshape(logits.shape[1], -1).T.double()
+                cooled = flat / model.card.heads[slot].temperature  # type: ignore[index]
+                out[slot] = torch.log_softmax(cooled, dim=1).numpy()[picture.at]
+    finally:
+        torch.set_num_threads(threads)
+    return out
 
 
 def set_thresholds(

@@ -46,14 +46,14 @@ class Report:
 
 
 def evaluate_data(
-    path: Path, out: Path, *, model: str, labels: Path | None = None, progress: Progress | None = None
+    path: Path, out: Path, *, model: str | None = None, labels: Path | None = None, progress: Progress | None = None
 ) -> Report:
     """Report a model on labelled data of anyone: `metrics.json` and one page, `index.html`, that needs no network.
 
     Args:
         path: data of a known kind; see `acreline.trial.read.KINDS`.
         out: folder for the report; made if it is not there.
-        model: name of a model, or path of its YAML file.
+        model: name of a model, or path of its YAML file; None: the packaged one of the data's level.
         labels: GeoJSON with names, areas and outlines of a table of parcels.
         progress: called with (step, steps, words).
 
@@ -66,8 +66,9 @@ def evaluate_data(
         InputError: the data cannot be read, or hold nothing that is scored.
         StoreError: the folder cannot be written.
     """
-    loaded = load_model(model)
+    named = None if model is None else load_model(model)  # a slip is told before the data are read
     series, digest = read_labelled(path, labels=labels, progress=progress)
+    loaded = named or load_model(MODELS[series.level])
     metrics = measure_series(series, loaded, digest, progress)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -124,6 +125,8 @@ def measure_series(
     return metrics
 
 
+MODELS = {"L2A": "acrenet-s", "L1C": "acrenet-toa"}
+"""Level of the data -> the packaged model that reads it."""
 MODEL_PART = (
     *("oa", "macro_f1", "kappa", "ci95", "macro_f1_ci95", "per_class", "confusion", "calibration", "conformal"),
     *("risk_coverage", "accuracy_at_80", "accuracy_at_80_ci95", "by_size", "by_slot", "by_month", "regions"),

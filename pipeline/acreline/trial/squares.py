@@ -13,7 +13,7 @@ from acreline.cubes import clear_from_scl
 from acreline.errors import ConfigError, InputError
 from acreline.layers import BANDS_10M, BANDS_20M
 from acreline.model.labels import number_fields
-from acreline.model.series import LabelledSeries
+from acreline.model.series import LabelledSeries, Picture
 from acreline.trial.tasks import look_up
 from acreline.trial.times import harvest_year_of
 
@@ -55,27 +55,31 @@ def read_square(folder: Path) -> LabelledSeries:
         )
     order = np.argsort(times, kind="stable")
     rows, cols = np.nonzero(codes)
+    everywhere = tuple(index.ravel() for index in np.indices(codes.shape))
     if not len(rows):
         raise InputError(f"{folder.name}: no pixel has a label", hint="CT holds a crop code where one is known")
-    clear = clear_from_scl(scl)[:, rows, cols]  # (t, n)
+    clear = clear_from_scl(scl).reshape(len(times), -1)  # (t, pixels)
     bands: tuple[str, ...] = BANDS_20M
-    layers = [_reflectance(coarse, band, folder)[:, rows // 2, cols // 2] for band in BANDS_20M]
+    all_rows, all_cols = everywhere
+    layers = [_reflectance(coarse, band, folder)[:, all_rows // 2, all_cols // 2] for band in BANDS_20M]
     fine = next(iter(sorted(folder.glob(FINE))), None)
     if fine is not None:
         bands = (*BANDS_10M, *BANDS_20M)
-        layers = [*_fine_layers(_open(fine), times, rows, cols, folder), *layers]
-    values = np.where(clear[..., None], np.stack(layers, axis=-1), np.float32("nan"))[order]
+        layers = [*_fine_layers(_open(fine), times, all_rows, all_cols, folder), *layers]
+    land = np.where(clear[:, None], np.stack(layers, axis=1), np.float32("nan"))[order].astype(np.float32)
+    at = rows * codes.shape[1] + cols
     code, number = codes[rows, cols], number_fields(codes)[rows, cols]
     name, slug, group = look_up(SQUARE_CODES, code)
     year = harvest_year_of(times)
     return LabelledSeries(
-        "D", folder.name, "L2A", year, bands, times[order], values.transpose(1, 0, 2).astype(np.float32),
+        "D", folder.name, "L2A", year, bands, times[order], np.ascontiguousarray(land[:, :, at].transpose(2, 0, 1)),
         np.array([f"{row}_{col}" for row, col in zip(rows, cols, strict=True)]), code, name, slug, group,
         np.array([f"region-{k:03d}" for k in number]),
         notes=(
             f"labels are taken to be of the harvest of {year}: the year of the day 60 days before the last look",
             "regions are 4-connected patches of one label code; fields of one crop that touch are one region",
         ),
+        picture=Picture(land.reshape(*land.shape[:2], *codes.shape), at.astype(np.int64)),
     )  # fmt: skip
 
 
