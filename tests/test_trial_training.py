@@ -148,3 +148,34 @@ def test_means_by_field_and_their_floor() -> None:
     assert numbers.tolist() == [3]
     assert means.tolist() == [[-6.0, -1.5]]
     assert counts.tolist() == [2]
+
+
+def test_a_network_whose_spatial_part_is_untaught_says_the_same_with_a_picture_as_without() -> None:
+    from acreline.layers import BANDS
+    from acreline.model.series import LabelledSeries, Picture, classify_slots
+    from tests.test_model_segment import make_model
+
+    rng = np.random.default_rng(2)
+    model = make_model()
+    land = rng.uniform(0.05, 0.4, (6, 10, 6, 9)).astype(np.float32)
+    land[2, :, 1, 1] = np.nan
+    at = np.array([10, 0, 53])
+    times = np.datetime64("2018-04-01T10:00:00", "s") + np.arange(6) * np.timedelta64(20, "D")
+    text = np.full(3, "x")
+    series = LabelledSeries(
+        "D", "made", "L2A", 2018, BANDS, times, land.reshape(6, 10, -1)[:, :, at].transpose(2, 0, 1), text,
+        np.zeros(3, np.int64), text, text, text, text, picture=Picture(land, at),
+    )  # fmt: skip
+    for member in model.net.members:
+        torch.nn.init.zeros_(member.head.weight)
+        torch.nn.init.zeros_(member.head.bias)
+    seen, alone = (
+        classify_slots(model, series),
+        classify_slots(model, series.keep(np.arange(3)).until(date(2018, 12, 1))),
+    )
+    import dataclasses
+
+    bare = classify_slots(model, dataclasses.replace(series, picture=None))
+    for slot in "AB":
+        assert seen[slot] == pytest.approx(bare[slot], abs=1e-4)
+        assert alone[slot] == pytest.approx(bare[slot], abs=1e-4)
