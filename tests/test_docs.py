@@ -146,7 +146,7 @@ def test_the_accuracy_of_the_readme_and_the_card_is_what_the_evaluation_prints()
 
     told = re.search(r"<!-- accuracy -->.*?```text\n(.*?)```", README, re.DOTALL)
     assert told
-    assert alike(told[1].splitlines(), list(evaluate_on_demo("acrenet-xs")))
+    assert alike(told[1].splitlines(), list(evaluate_on_demo("acrenet-s")))
 
 
 @pytest.mark.parametrize("name", command_names())

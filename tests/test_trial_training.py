@@ -138,7 +138,7 @@ def test_figures_of_a_county_by_hand() -> None:
 
 def test_the_bias_leaves_the_allowed_share_of_alarms() -> None:
     assert choose_normal_bias([5.0, 1.0, -1.0, -2.0], 0.25) == pytest.approx(1.001)
-    assert choose_normal_bias([-1.0], 0.0) == 0.0
+    assert choose_normal_bias([-1.0], 0.0) == pytest.approx(-0.999)  # calmer than it need be: made less so
     assert choose_normal_bias([]) == 0.0
 
 

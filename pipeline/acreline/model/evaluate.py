@@ -22,7 +22,7 @@ from acreline.layers import (
     Maps,
 )
 from acreline.model.card import Model
-from acreline.model.classes import CROP_CLASSES, main_crop_logp
+from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, main_crop_logp
 from acreline.model.labels import number_fields, read_label_map
 from acreline.model.scores import score_labels
 from acreline.model.segment import segment_cube
@@ -108,6 +108,12 @@ def main_crop_picture(maps: Maps, model: Model) -> npt.NDArray[np.float64]:
     return np.moveaxis(main_crop_logp(logp[0], logp[1]), -1, 0)
 
 
+def set_thresholds(model: Model) -> npt.NDArray[np.float64]:
+    """From which probability on each crop is in a field's set: the lowest of the slots that it may fill, (class,)."""
+    lowest = {slot: min(cell.threshold for cell in head.cells) for slot, head in model.card.heads.items()}
+    return np.array([min(lowest[letter] for slot in slots for letter in slot) for slots in CROP_SLOTS.values()])  # type: ignore[index]
+
+
 def score_maps(maps: Maps, truth: TrueCrops, model: Model) -> dict[str, Any]:
     """Scores of maps against the true crops; see `evaluate_model`."""
     logp = main_crop_picture(maps, model)
@@ -121,8 +127,7 @@ def score_maps(maps: Maps, truth: TrueCrops, model: Model) -> dict[str, Any]:
     big = counts >= MIN_FULL_PX
     probability = np.exp(fields - fields.max(axis=1, keepdims=True))
     probability /= probability.sum(axis=1, keepdims=True)
-    threshold = max(cell.threshold for head in model.card.heads.values() for cell in head.cells)
-    sets = probability >= threshold
+    sets = probability >= set_thresholds(model)
     inside, sizes = sets[np.arange(len(label)), label], sets.sum(axis=1)
     single = sizes == 1
     alpha = max(head.alpha for head in model.card.heads.values())

@@ -24,7 +24,7 @@ from acreline.model.damage import HEALTH
 from acreline.model.drawing import Batch, Changes, Drawer, Shares, Targets
 
 Progress = Callable[[int, int, dict[str, float]], None]
-HEALTH_WEIGHTS = {"normal": 0.25, "harvested": 0.3}
+HEALTH_WEIGHTS = {"normal": 0.12, "harvested": 0.15}
 """Share of a class in the health loss where it is not 1: the common classes would drown the rest otherwise."""
 HEAD_WEIGHTS = {"crop_a": 1.0, "crop_b": 1.0, "vigour": 0.3, "edge": 0.2}
 SAVE_EVERY = 100

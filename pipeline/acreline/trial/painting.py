@@ -80,10 +80,15 @@ def _health_counts(painted: Painted, bank: Bank, whole: npt.NDArray[np.bool_], n
 
 
 def choose_normal_bias(margins: list[float], share: float = FALSE_ALARMS) -> float:
-    """The least addition to `normal` that leaves at most a share of undamaged parcels called damaged."""
+    """What is added to `normal` so that a given share of undamaged parcels is called damaged, and no more.
+
+    Args:
+        margins: of undamaged parcels: log-probability of the likeliest damage less that of `normal`.
+        share: of them that may be called damaged.
+    """
     ranked = np.sort(np.array(margins))[::-1]
     allowed = int(np.floor(share * len(ranked)))
-    return float(max(0.0, ranked[allowed] + 1e-3)) if allowed < len(ranked) else 0.0
+    return float(ranked[allowed] + 1e-3) if allowed < len(ranked) else 0.0
 
 
 def figures(counts: list[dict[str, Any]]) -> dict[str, Any]:
