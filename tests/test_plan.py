@@ -36,6 +36,12 @@ def test_the_demo_compiles(repo: Path, tmp_path: Path) -> None:
     assert set(hashes) == {"region", "parcels", "applicants", "weather"}
 
 
+def test_a_model_of_another_level_is_refused(repo: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model 'acrenet-toa' reads .* top of the atmosphere \(L1C\)") as caught:
+        plan(repo, tmp_path, model="acrenet-toa")
+    assert "acrenet-s" in caught.value.hint
+
+
 @pytest.mark.parametrize("key", ["statistics", "normals", "known_events", "previous_run"])
 def test_an_input_that_is_not_read_is_refused(repo: Path, tmp_path: Path, key: str) -> None:
     with pytest.raises(ConfigError, match=f"{key}: not read by this version"):

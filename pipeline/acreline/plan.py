@@ -80,6 +80,12 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
             hint="name them under `bands:` of the provider",
         )
     model = load_model(region.model, base, crops=crops)
+    if model.card.level != "L2A":
+        raise ConfigError(
+            f"model {model.card.name!r} reads reflectance at the top of the atmosphere ({model.card.level}), "
+            "scenes are read as surface reflectance (L2A)",
+            hint="take a model whose card says level L2A, such as acrenet-s",
+        )
     _check_season(region, model.card.axis.of(region.season.end.year))
     check_detectors(region.events)
     day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
