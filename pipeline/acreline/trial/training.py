@@ -41,9 +41,12 @@ from acreline.model.learning import Recipe, learn, predict_alone
 from acreline.model.painting import add_normal_bias, net_state, nets_of
 from acreline.model.scores import score_labels
 from acreline.trial.counties import Wanted, county_bank, draw_counties
+from acreline.trial.evaluate import group_probability
 from acreline.trial.land import series_bank
+from acreline.trial.measure import scores
 from acreline.trial.packaged import read_folds, read_packaged
 from acreline.trial.painting import choose_normal_bias, figures, measure_county
+from acreline.trial.tasks import TASKS
 
 ALPHA = 0.10
 Progress = Callable[[int, int, str], None]
@@ -304,6 +307,8 @@ class HeldBack:
     crop_a: npt.NDArray[np.int16]
     crop_b: npt.NDArray[np.int16]
     group: npt.NDArray[np.str_]
+    row: npt.NDArray[np.int64]
+    """Place of each in its own source."""
 
 
 def _gather(held: Sequence[list[Any]]) -> HeldBack:
@@ -315,6 +320,7 @@ def _gather(held: Sequence[list[Any]]) -> HeldBack:
         np.concatenate([bank.crop_a for bank, *_ in rows]),
         np.concatenate([bank.crop_b for bank, *_ in rows]),
         np.concatenate([bank.group for bank, *_ in rows]),
+        np.concatenate([bank.field - 1 for bank, *_ in rows]),
     )
 
 
@@ -342,6 +348,14 @@ def cross_validation(teaching: Teaching, told: HeldBack) -> dict[str, Any]:
         assert known.sum() == (label >= 0).sum()
         kept = np.flatnonzero(mine)[label >= 0]
         out[name] = score_labels(label[label >= 0], logp[kept].argmax(axis=1), told.group[kept], CROP_CLASSES)
+        task = TASKS[series.task]
+        groups = list(task.groups)
+        place = {group: k for k, group in enumerate(groups)}
+        true = np.array([place.get(group, -1) for group in series.group[told.row[mine]]], np.int64)
+        scored = np.flatnonzero(mine)[true >= 0]
+        found = group_probability(logp[scored], CROP_CLASSES, task).argmax(axis=1)
+        by_group = scores(true[true >= 0], found, groups, told.group[scored])
+        out[name]["groups"] = {key: by_group[key] for key in ("n", "oa", "macro_f1", "ci95", "majority_oa")}
     return out
 
 
