@@ -142,11 +142,14 @@ def test_the_farm_table_of_the_readme_is_what_the_demo_prints(demo_run: Path) ->
 
 @pytest.mark.slow
 def test_the_accuracy_of_the_readme_and_the_card_is_what_the_evaluation_prints() -> None:
+    from acreline.model import load_model, report_lines
     from acreline.trial import evaluate_on_demo
 
     told = re.search(r"<!-- accuracy -->.*?```text\n(.*?)```", README, re.DOTALL)
     assert told
     assert alike(told[1].splitlines(), list(evaluate_on_demo("acrenet-s")))
+    measured = load_model("acrenet-s").card.metrics["demo_square"]
+    assert alike(told[1].splitlines()[1:], list(report_lines(measured)))
 
 
 @pytest.mark.parametrize("name", command_names())
