@@ -69,6 +69,7 @@ def test_training_draws_teaches_calibrates_and_writes_a_checkpoint_that_opens(tm
     assert card.metrics["training"]["get_it_again"] == "acreline train made --seed 9"
     scores = card.metrics["cross_validation"]["france-2023"]
     assert {"n", "majority", "interval_95"} <= set(scores)
+    assert {"n", "macro_f1", "false_alarms"} <= set(card.metrics["health_head_on_drawings"])
     assert card.metrics["simulated"]["same_climate"]["on"] == "simulated data"
     assert card.metrics["simulated"]["same_climate"]["counties"] == ["loess-12-3"]
     assert [source.name for source in card.data] == ["france-2023", "flanders-2019", "loess-12-1"]

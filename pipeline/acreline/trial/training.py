@@ -35,12 +35,14 @@ from acreline.model.card import (
     save_model,
 )
 from acreline.model.classes import CROP_CLASSES, HEADS, main_crop_logp
+from acreline.model.drawing import Changes
 from acreline.model.inputs import add_visible, bin_quickly
 from acreline.model.labels import read_square
 from acreline.model.learning import Recipe, learn, predict_alone
 from acreline.model.painting import add_normal_bias, net_state, nets_of
 from acreline.model.scores import score_labels
 from acreline.trial.counties import Wanted, county_bank, draw_counties
+from acreline.trial.drawings import drawing_scores, tell_drawings
 from acreline.trial.evaluate import group_probability
 from acreline.trial.land import series_bank
 from acreline.trial.measure import scores
@@ -92,6 +94,11 @@ class Teaching(Recipe):
     def axis(self) -> SeasonAxis:
         """The season's bins."""
         return SeasonAxis(bins=self.bins)
+
+    @property
+    def health_taught(self) -> bool:
+        """Whether damage is drawn into real fields at all."""
+        return self.changes.get("damage", Changes.damage) > 0
 
     @property
     def wanted(self) -> list[Wanted]:
@@ -174,9 +181,11 @@ def train_model(
     members = [result for result, job in zip(done, jobs, strict=True) if job.fold is None]
     nets = nets_of(teaching, members)
     finished = time.perf_counter()
-    told = _gather(held)
+    told = _gather([rows for rows, _ in held])
+    drawn_damage = [pair for _, pairs in held for pair in pairs]
     metrics = {
         "cross_validation": cross_validation(teaching, told),
+        **({"health_head_on_drawings": drawing_scores(drawn_damage)} if drawn_damage else {}),
         "simulated": measure_held_out(nets, teaching, dict(zip(held_out, drawn_paths[len(wanted) :], strict=True))),
         "training": {
             "seed": teaching.seed,
@@ -267,7 +276,9 @@ def _work(job: _Job) -> Any:
     }  # fmt: skip
     shown = [bank.keep(~out) for bank, out in parts]
     nets = learn(teaching.model_copy(update=light), [*shown, *rest], seed=500_000 + 100 * teaching.seed + job.fold)
-    return [(bank.keep(out), *predict_alone(nets, alone_inputs(bank.keep(out)))) for bank, out in parts]
+    held = [bank.keep(out) for bank, out in parts]
+    drawn = [tell_drawings(nets, bank, job.fold) for bank in held] if teaching.health_taught else []
+    return [(bank, *predict_alone(nets, alone_inputs(bank))) for bank in held], drawn
 
 
 def fold_of(bank: Bank, folds: int) -> npt.NDArray[np.int64]:
