@@ -39,11 +39,11 @@ class TrueCrops:
     """(y, x): number of the field, 0 = no label."""
 
 
-def read_true_crops(path: Path, block: Block, label_map: str = "worldcereal-legacy") -> TrueCrops:
-    """Read a raster of label codes onto a block's window.
+def codes_on(path: Path, block: Block) -> npt.NDArray[np.int64]:
+    """A raster of label codes on a block's window, 0 where it has none.
 
     Raises:
-        InputError: it is missing, on another CRS or grid, or holds a code that `configs/labels/` does not list.
+        InputError: it is missing, or on another CRS or grid.
     """
     codes, transform, crs, _ = read_raster(path)
     col, row = (transform[2] - block.origin_x) / PIXEL_M, (block.origin_y - transform[5]) / PIXEL_M
@@ -53,13 +53,23 @@ def read_true_crops(path: Path, block: Block, label_map: str = "worldcereal-lega
             f"found {crs} {transform}",
             hint="put the labels on the tile's own pixels",
         )
-    window = np.zeros((block.height, block.width), np.int64)
+    out = np.zeros((block.height, block.width), np.int64)
     top, left = int(row) - block.row, int(col) - block.col
     height, width = codes.shape[1:]
     rows = slice(max(top, 0), min(top + height, block.height))
     cols = slice(max(left, 0), min(left + width, block.width))
     if rows.start < rows.stop and cols.start < cols.stop:
-        window[rows, cols] = codes[0, rows.start - top : rows.stop - top, cols.start - left : cols.stop - left]
+        out[rows, cols] = codes[0, rows.start - top : rows.stop - top, cols.start - left : cols.stop - left]
+    return out
+
+
+def read_true_crops(path: Path, block: Block, label_map: str = "worldcereal-legacy") -> TrueCrops:
+    """Read a raster of label codes onto a block's window.
+
+    Raises:
+        InputError: it is missing, on another CRS or grid, or holds a code that `configs/labels/` does not list.
+    """
+    window = codes_on(path, block)
     return TrueCrops(read_label_map(label_map).indices(window), number_fields(window))
 
 

@@ -16,12 +16,12 @@ from acreline.cubes import band_values
 from acreline.errors import InputError
 from acreline.geo import place_parcels, split_blocks
 from acreline.imagery import load_cube
-from acreline.layers import BANDS, DN_OFFSET, DN_SCALE, FULL_COVER, PIXEL_M, Block, Coverage, Cube
+from acreline.layers import BANDS, DN_OFFSET, DN_SCALE, FULL_COVER, Block, Coverage, Cube
 from acreline.model.classes import NONE
+from acreline.model.evaluate import codes_on
 from acreline.model.labels import number_fields
 from acreline.model.series import LabelledSeries
 from acreline.parcels import read_parcels
-from acreline.rasters import read_raster
 from acreline.search import search_scenes
 from acreline.trial.tasks import NOT_SCORED, SLUGS, look_up
 
@@ -227,27 +227,3 @@ def _pixels(region: Region, truth: Path, progress: Progress | None) -> LabelledS
             f"{truth.name}: labels lie in {len(found)} blocks of the region", hint="label rasters of one block are read"
         )
     return found[0]
-
-
-def codes_on(path: Path, block: Block) -> npt.NDArray[np.int64]:
-    """A raster of label codes on a block's window, 0 where it has none.
-
-    Raises:
-        InputError: it is missing, or on another CRS or grid.
-    """
-    codes, transform, crs, _ = read_raster(path)
-    col, row = (transform[2] - block.origin_x) / PIXEL_M, (block.origin_y - transform[5]) / PIXEL_M
-    if crs != block.crs or transform[0] != PIXEL_M or transform[4] != -PIXEL_M or row % 1 or col % 1:
-        raise InputError(
-            f"{path.name}: expected 10 m pixels on the grid of tile {block.tile} ({block.crs}), "
-            f"found {crs} {transform}",
-            hint="put the labels on the tile's own pixels",
-        )
-    out = np.zeros((block.height, block.width), np.int64)
-    top, left = int(row) - block.row, int(col) - block.col
-    height, width = codes.shape[1:]
-    rows = slice(max(top, 0), min(top + height, block.height))
-    cols = slice(max(left, 0), min(left + width, block.width))
-    if rows.start < rows.stop and cols.start < cols.stop:
-        out[rows, cols] = codes[0, rows.start - top : rows.stop - top, cols.start - left : cols.stop - left]
-    return out
