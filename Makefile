@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NEWVENV := $(PYTHON) -m venv
 endif
 
-.PHONY: demo test lint services notebooks benchmarks clean
+.PHONY: demo test train-demo lint services notebooks benchmarks bench-model clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed ## run the packaged real region from scenes to limits
@@ -22,6 +22,10 @@ demo: $(VENV)/.installed ## run the packaged real region from scenes to limits
 
 test: $(VENV)/.installed-dev ## all tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+train-demo: $(VENV)/.installed-dev ## train the smallest network and report it on the demo square: under 15 minutes on two cores
+	$(BIN)/acreline train acrenet-xs --out runs/train-demo
+	$(BIN)/acreline evaluate runs/train-demo/acrenet-xs.yaml
 
 lint: $(VENV)/.installed-dev ## style and types
 	$(BIN)/ruff check .
@@ -34,7 +38,10 @@ notebooks: $(VENV)/.installed-dev ## make each .ipynb again from its .py
 	$(BIN)/jupytext --to ipynb --update notebooks/*.py
 
 benchmarks: $(VENV)/.installed-dev ## ratios in one run; results in benchmarks/results/
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/model.py benchmarks/front_page.py benchmarks/teach_rivals.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+
+bench-model: $(VENV)/.installed-dev ## the model against its targets and rivals; more by ARGS="--seeds DIR --rivals DIR"
+	$(BIN)/python benchmarks/model.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-stac runs

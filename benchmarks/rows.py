@@ -28,7 +28,7 @@ def make_row(
         unit: its unit; "share" for 0 to 1, "ratio" for one over another.
         n: how many cases stand behind it.
         command: prints or writes the number again.
-        target: ">= 0.95" or "<= 0.80"; empty: none was set.
+        target: ">= 0.95", "<= 0.80" or "0.88..0.92" (ends included); empty: none was set.
         baseline: what it is to be compared with, in words and numbers.
     """
     row = {"quantity": quantity, "setting": setting, "value": value, "unit": unit, "n": n, "target": target}
@@ -36,16 +36,19 @@ def make_row(
 
 
 def meets(value: float, target: str) -> bool | None:
-    """Whether a number meets a target such as ">= 0.95"; None without a target.
+    """Whether a number meets a target such as ">= 0.95" or "0.88..0.92"; None without a target.
 
     Raises:
         ValueError: the target is in other words.
     """
     if not target:
         return None
+    low, dots, high = target.partition("..")
+    if dots:
+        return float(low) <= value <= float(high)
     sign, _, number = target.partition(" ")
     if sign not in _COMPARE:
-        raise ValueError(f"target {target!r}: write it as '>= 0.95' or '<= 0.80'")
+        raise ValueError(f"target {target!r}: write it as '>= 0.95', '<= 0.80' or '0.88..0.92'")
     return bool(_COMPARE[sign](value, float(number)))
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write configs/labels/worldcereal-*.csv: `python data/build_label_maps.py SHARED_FOLDER` (same bytes each time).
 
-Every code of the source's own class mappings gets a line: its name there, the class it teaches (`class`, of today's
-crop head; `slug`, of the wide list of classes) and the group it is scored in. Where the source does not say what grows,
-nothing is taught and nothing is scored.
+Every code of the source's own class mappings gets a line: its name there, the group it is scored in and the class it
+teaches (`slug`). Where the source does not say what grows, nothing is taught and nothing is scored.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ import json
 import sys
 from pathlib import Path
 
-from acreline.model.labels import CROP_CLASSES, IGNORED
+from acreline.model.labels import IGNORED
 
 OUT = Path(__file__).parents[1] / "configs" / "labels"
 NOT_SCORED = "not scored"
-COLUMNS = ("code", "name", "class", "group", "slug")
+COLUMNS = ("code", "name", "group", "slug")
 
 BY_NAME = {
     "wheat": "winter_cereal",
@@ -58,8 +57,6 @@ BY_START = {
     "2001": "grassland",
     **dict.fromkeys(("15", "2002", "2502", "2503", "3", "4", "5", "7"), "non_agri"),
 }
-NARROW = {"winter_barley": "winter_cereal", "tea": "perennial"}
-"""Wide class -> the class of today's crop head that holds it."""
 GROUP_BY_NAME = {
     **dict.fromkeys(("barley", "cereals", "oats", "rye", "wheat", "triticale"), "winter_cereal"),
     **dict.fromkeys(("grapes", "nuts", "permanent_crops"), "perennial"),
@@ -119,7 +116,7 @@ def write_ewoc(mappings: dict[str, dict[str, str]]) -> int:
         )
         slug = BY_CODE.get(code) or _slug_of_name(name, crop, kind) or _by_start(code)
         group = GROUP_BY_NAME.get(france.get(code) or (crop if crop != "grass_fodder_crops" else ""), NOT_SCORED)
-        rows.append((code, name, _narrow(slug), group, slug))
+        rows.append((code, name, group, slug))
     return _write(OUT / "worldcereal-ewoc.csv", rows)
 
 
@@ -133,7 +130,7 @@ def write_legacy(table: Path) -> int:
         ranges = (slug for low, high, slug in LEGACY_RANGES if low <= code <= high)
         slug = LEGACY_SLUGS.get(code) or next(ranges, IGNORED)
         group = "sorghum" if code == 1400 else LEGACY_GROUPS.get(slug, NOT_SCORED)
-        rows.append((str(code), names[code], _narrow(slug), group, slug))
+        rows.append((str(code), names[code], group, slug))
     return _write(OUT / "worldcereal-legacy.csv", rows)
 
 
@@ -143,11 +140,6 @@ def _slug_of_name(*names: str) -> str | None:
 
 def _by_start(code: str) -> str:
     return next((slug for start, slug in BY_START.items() if code.startswith(start)), IGNORED)
-
-
-def _narrow(slug: str) -> str:
-    held = NARROW.get(slug, slug)
-    return held if held in CROP_CLASSES else IGNORED
 
 
 def _write(path: Path, rows: list[tuple[str, ...]]) -> int:

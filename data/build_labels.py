@@ -2,7 +2,8 @@
 """Pack the labelled series: `python data/build_labels.py SHARED_FOLDER` -> data/labels/ (same bytes each time).
 
 Sources, licences and counts stand in data/labels/README.md. The tables are read by the very reader that
-`acreline evaluate --data` uses; what is left out is columns that no model of ours reads (radar, weather, relief).
+`acreline evaluate --data` uses; of weather only mean temperatures are kept, as means over squares of one degree; what
+else is left out is columns that no model of ours reads (radar, rain, relief).
 """
 
 from __future__ import annotations

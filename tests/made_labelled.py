@@ -118,8 +118,9 @@ def made_model(level: str = "L2A", *, sources: tuple[str, ...] = ()):
     import torch
 
     from acreline.model import Model
-    from acreline.model.card import Architecture, Card, ConformalCell, SeasonAxis, SlotHead, Source, build_net
+    from acreline.model.card import Architecture, Card, SeasonAxis, Source, build_net
     from acreline.model.classes import HEADS
+    from acreline.model.heads import ConformalCell, SlotHead
 
     cells = (ConformalCell(from_looks=0, threshold=0.1),)
     card = Card(
@@ -128,7 +129,7 @@ def made_model(level: str = "L2A", *, sources: tuple[str, ...] = ()):
         created=day(2026, 1, 1),
         level=level,
         axis=SeasonAxis(bins=8),
-        architecture=Architecture(stem=4, width=8, levels=(8, 8, 8), dropout=0),
+        architecture=Architecture(stem=8, width=8, levels=(8, 8, 8), dropout=0),
         heads={slot: SlotHead(classes=HEADS[slot], temperature=1.5, alpha=0.1, cells=cells) for slot in ("A", "B")},
         data=tuple(Source(name=name, origin="made", licence="none", fields=1, pixels=1) for name in sources),
         weights_sha256="0" * 64,

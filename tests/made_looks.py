@@ -24,16 +24,14 @@ from acreline.layers import (
     HISTOGRAM_BINS,
     LOOK_COLUMNS,
     Block,
-    Calibration,
-    ConformalStep,
     Coverage,
     Cube,
     Looks,
     Maps,
     Parcels,
-    SlotCalibration,
 )
 from acreline.looks import merge_looks
+from acreline.promises import Calibration, ConformalStep, SlotCalibration
 
 SEASON = SeasonSettings(start=date(2017, 10, 1), end=date(2018, 12, 15))
 AS_OF = date(2018, 12, 15)

@@ -49,6 +49,13 @@ def test_a_target_is_a_sign_and_a_number(rows: ModuleType) -> None:
     assert rows.meets(0.95, ">= 0.95") is True
     assert rows.meets(0.81, "<= 0.80") is False
     assert rows.meets(1.0, "") is None
+    assert [rows.meets(value, "0.88..0.92") for value in (0.879, 0.88, 0.9, 0.92, 0.921)] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
     with pytest.raises(ValueError, match="write it as"):
         rows.meets(1.0, "about 1")
     row = rows.make_row("a", "b", 2.0, "s", n=3, target="<= 1", command="python benchmarks/rows.py", baseline="c")

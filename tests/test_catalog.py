@@ -120,6 +120,16 @@ def test_maps_without_one_used_scene_are_dated_by_the_season(tmp_path: Path) -> 
     assert [link for link in dark["links"] if link["rel"] == "derived_from"] == []
 
 
+def test_maps_of_simulated_land_owe_nothing_to_a_satellite(tmp_path: Path) -> None:
+    folder = make_publication(tmp_path / "made")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"simulated": True}), encoding="utf-8")
+    write_catalog(folder)
+    told = json.loads((folder / "maps" / "collection.json").read_text(encoding="utf-8"))
+    assert "Simulated land" in told["description"]
+    assert "Copernicus" not in json.dumps(told)
+
+
 def test_without_maps_the_catalogue_is_empty(tmp_path: Path) -> None:
     folder = make_publication(tmp_path / "none")
     shutil.rmtree(folder / "maps")

@@ -92,8 +92,10 @@ def refused(done: SimpleNamespace, code: int, *words: str) -> None:
         (["report", "{tmp}"], 6, ["no publication here"]),
         (["verify", "{tmp}"], 6, ["no publication here"]),
         (["list", "crop"], 2, ["'crop' is no kind", "crops, providers"]),
-        (["evaluate", "acrenet-xl"], 2, ["'acrenet-xl' is not known", "did you mean 'acrenet-s'"]),
+        (["evaluate", "acrenet-xl"], 2, ["'acrenet-xl' is not known", "did you mean 'acrenet-xs'"]),
+        (["evaluate", "acrenet-xs"], 2, ["acrenet-xs: no weights", "train it first: acreline train acrenet-xs"]),
         (["train", "acrenet-xl", "--out", "{tmp}/out"], 2, ["'acrenet-xl' is not known"]),
+        (["train", "acrenet-xs", "--out", "{tmp}/out", "--device", "tpu"], 2, ["recipe: device: ", "found 'tpu'"]),
     ],
 )
 def test_what_is_wrong_and_what_to_do(

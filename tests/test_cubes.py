@@ -186,3 +186,32 @@ def test_a_pixel_has_the_same_bits_in_any_window_and_order(seed):
     assert np.isfinite(whole).all()
     assert whole[:, :2].min() >= 0
     assert whole[:, :2].max() <= 1
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_bins_are_to_the_bit_those_of_one_pixel_after_the_other(seed):
+    """Filling gaps and ages, done for many pixels at once, against the definition, pixel by pixel."""
+    rng = np.random.default_rng(seed)
+    looks, bins = int(rng.integers(0, 9)), int(rng.integers(1, 9))
+    axis = TimeAxis(date(2021, 10, 1), date(2022, 12, 15), bins)
+    step_days = (axis.end - axis.start).days / bins
+    days = rng.integers(-20, 460, looks)
+    values = rng.random((looks, 2, 3, 2)).astype(np.float32)
+    clear = rng.random((looks, 3, 2)) < rng.choice([0.0, 0.5, 1.1], (looks, 1, 1))
+    found = bin_series(values, clear, np.datetime64(axis.start, "s") + days * np.timedelta64(86400, "s"), axis)
+    for y, x in np.ndindex(3, 2):
+        seen = [look for look in np.argsort(days, kind="stable") if clear[look, y, x]]
+        support = found[:, 2, y, x]
+        filled = np.flatnonzero(support)
+        for k in range(bins):
+            gaps = [abs(days[look] - (k + 0.5) * step_days) for look in seen]
+            assert found[k, 3, y, x] == np.float32(min([*gaps, 60.0])) / 30
+            if not filled.size:
+                assert (found[k, :2, y, x] == 0).all()
+            elif not support[k]:
+                before, after = filled[filled < k], filled[filled > k]
+                low, high = (before[-1] if before.size else after[0]), (after[0] if after.size else before[-1])
+                share = np.float32((k - low) / max(high - low, 1)) if before.size else np.float32(0)
+                left, right = found[low, :2, y, x], found[high, :2, y, x]
+                assert (found[k, :2, y, x] == left + (right - left) * share).all()

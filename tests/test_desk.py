@@ -169,6 +169,12 @@ def test_each_kind_is_listed_with_what_comes_next(kind: str) -> None:
     assert known[kind] in {line.split()[0] for line in lines}
 
 
+def test_models_say_whether_they_come_with_weights() -> None:
+    told = dict(line.split(maxsplit=1) for line in list_kind("models")[:-1])
+    assert told["acrenet-s"] == told["acrenet-toa"] == "packaged"
+    assert told["acrenet-xs"] == told["acrenet-m"] == "to be trained"
+
+
 def test_an_unknown_kind() -> None:
     with pytest.raises(ConfigError, match="'crop' is no kind") as caught:
         list_kind("crop")

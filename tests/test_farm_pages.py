@@ -108,6 +108,16 @@ def test_without_pages_the_map_page_has_no_links(tmp_path: Path) -> None:
     assert "report" in write_map_page(folder).parts
 
 
+def test_pages_of_simulated_land_say_so(tmp_path: Path) -> None:
+    folder = make_publication(tmp_path / "publication")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"simulated": True}), encoding="utf-8")
+    text = write_farm_pages(folder, make_pictures())[0].read_text(encoding="utf-8")
+    assert "simulated land" in text
+    assert "模拟地块" in text
+    assert "Copernicus" not in text
+
+
 def test_same_publication_and_pictures_same_bytes(publication: Path, tmp_path: Path) -> None:
     again = make_publication(tmp_path / "elsewhere")
     for path in write_farm_pages(again, make_pictures()):

@@ -19,8 +19,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acreline.config import EvidenceBar, Sourced
-from acreline.credit import reason_words
+from acreline.config import EvidenceBar, Sourced, read_policy
+from acreline.credit import assess_credit, compile_policy, reason_words
 from acreline.doors import check_parcels
 from acreline.errors import InputError
 from acreline.events import detect_events
@@ -30,6 +30,8 @@ from acreline.farms.land import area_flag, green_land
 from acreline.growth import measure_growth
 from acreline.health import score_health
 from acreline.layers import Looks, Parcels, Seasons
+from acreline.looks import merge_looks
+from acreline.promises import EnergyStep
 from acreline.records import ZERO, Applicant, Farm
 from acreline.seasons import describe_seasons
 from acreline.yields import estimate_yields
@@ -354,6 +356,32 @@ def test_flags_ask_for_a_person() -> None:
         "f": ("event_late_failed",),
         "g": ("declared_crop_unknown",),
     }
+
+
+def test_land_unlike_all_that_was_taught_is_referred() -> None:
+    """From the energy of the pixels to the decision: a card that tells from where on land is unknown sends it on."""
+    policy = compile_policy(read_policy("demo"))
+    names = ["known", "odd"]
+    looks = _maize(names)
+    energy = [("known", "energy", "sum", 100, 100 * -350, 0), ("odd", "energy", "sum", 100, 100 * -290, 0)]
+    told = pd.DataFrame(energy, columns=looks.evidence.columns)
+    looks = merge_looks([looks, Looks(looks.passes.iloc[:0], told, looks.land.iloc[:0])])
+    crops, parcels = made_crops(), made_parcels({name: name for name in names}, declared_crop=["maize", "maize"])
+    promise = dataclasses.replace(CALIBRATION, energy_steps=(EnergyStep(0, -2.0), EnergyStep(13, -3.0)))
+    codes = {}
+    for card in (CALIBRATION, promise):
+        seasons = describe_seasons(looks, crops, card, SEASON, as_of=AS_OF)
+        judged = judge_parcels(parcels, looks, seasons, {}, BAR, as_of=AS_OF)
+        health = score_health(looks, seasons)
+        events, growth = detect_events(looks, seasons, health, ()), measure_growth(looks, seasons, crops)
+        farms = gather_farms(judged, looks, seasons, health, events, growth, crops, {})
+        codes[card is promise] = {
+            one.farm_id: ("unlike_training" in one.reasons, one.outcome)
+            for one in assess_credit(farms, policy, as_of=AS_OF)
+        }
+    assert {name: unlike for name, (unlike, _) in codes[False].items()} == {"known": False, "odd": False}
+    assert codes[True]["known"] == codes[False]["known"]
+    assert codes[True]["odd"] == (True, "refer")
 
 
 def test_events_in_the_crop_reach_the_farm() -> None:

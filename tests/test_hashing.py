@@ -20,8 +20,9 @@ from acreline import hashing
 from acreline.hashing import PIXEL_ROOMS, canonical_json, digest, file_sha256, files_sha256, pixel_code_digest
 
 PACKAGE = Path(hashing.__file__).parent
-NO_PIXELS = {"errors", "config", "doors", "hashing", "logs", "units", "records"}
-"""Ground that a block's worker imports, but whose code cannot change a number in a part."""
+NO_PIXELS = {"errors", "config", "doors", "hashing", "logs", "units", "records", "promises"}
+"""Ground that a block's worker imports, but whose code cannot change a number in a part. What a card promises
+(`promises`) is asked of whole parcels, after their parts are merged; a part holds the network's own numbers."""
 
 
 def test_the_same_value_has_the_same_name_everywhere() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from acreline.logs import configure_logs, redact
+from acreline.logs import configure_logs, progress_bar, redact
 
 SIGNED = "https://store.example/B08.tif?se=2018&sig=SECRET"
 LINE = re.compile(
@@ -126,3 +127,18 @@ def test_colours_are_for_a_terminal(capsys: pytest.CaptureFixture[str], monkeypa
     configure_logs(plain=False)
     structlog.get_logger("acreline.made").warning("look")
     assert "\x1b[" in capsys.readouterr().err
+
+
+def test_without_a_terminal_progress_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("acreline.logs.time.monotonic", lambda: now[0])
+    with capture_logs() as lines, progress_bar(shown=False, every_s=5) as tell:
+        for step in range(1, 13):
+            now[0] += 1
+            tell(step, 12, f"step {step}")
+    assert [line["done"] for line in lines] == [1, 6, 11, 12]
+    assert lines[0] == {"event": "progress", "done": 1, "of": 12, "what": "step 1", "log_level": "info"}
+    with capture_logs() as lines, progress_bar(shown=False) as tell:
+        for step in range(3):
+            tell(step, 12, "")
+    assert len(lines) == 3

@@ -14,7 +14,7 @@ import yaml
 from acreline.config import Crop
 from acreline.errors import ConfigError
 from acreline.layers import BANDS
-from acreline.model import load_model
+from acreline.model import departures, load_model
 from acreline.model.acrenet import AcreNet
 from acreline.model.card import Architecture, Model, build_net, save_model
 from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, HEADS
@@ -53,7 +53,8 @@ def test_the_card_promises_per_slot_and_number_of_looks(saved):
     assert set(promise.slots) == {"A", "B"}
     early = promise.slots["A"]
     assert (early.classes, early.temperature, early.alpha) == (HEADS["A"], 1.5, 0.1)
-    assert early.threshold(np.array([0, 11, 12, 70])).tolist() == [0.1, 0.1, 0.2, 0.2]
+    any_class = np.zeros(4, np.int64)
+    assert early.threshold(np.array([0, 11, 12, 70]), any_class).tolist() == [0.1, 0.1, 0.2, 0.2]
     assert promise.crop_slots == CROP_SLOTS
     assert promise.energy_threshold is None
     edit_card(saved, unknown={"energy": -3.5, "alpha": 0.05})
@@ -160,13 +161,18 @@ def test_season_bins_follow_the_harvest_year():
 def test_members_are_averaged():
     card = make_card(architecture=Architecture(stem=8, width=8, levels=(8, 8, 8), dropout=0, members=2))
     net = build_net(card).eval()
-    x = torch.rand(1, 8, len(CHANNELS), 8, 8)
-    for head in range(3):  # crops of both slots, health: log-probabilities
-        one, two = (member(x)[head].log_softmax(1) for member in net.members)
-        assert torch.allclose(net(x)[head], (one + two) / 2, atol=1e-6)
-        assert not torch.equal(one, two)
-    one, two = (member(x).vigour for member in net.members)
-    assert torch.allclose(net(x).vigour, (one + two) / 2, atol=1e-6)
+    x, apart = torch.rand(1, 8, len(CHANNELS), 8, 8), torch.rand(1, 8, departures.CHANNELS, 8, 8)
+    y = net.embed(x)
+    told = (*net.decode(y), *net.fare(x, y, apart))  # crops of both slots, edge, health, vigour
+    one, two = (
+        (*member.decode(own), *member.fare(x, own, apart)) for member in net.members for own in [member.embed(x)]
+    )
+    for head in (0, 1, 3):  # log-probabilities
+        mean = (one[head].log_softmax(1) + two[head].log_softmax(1)) / 2
+        assert torch.allclose(told[head], mean, atol=1e-6)
+        assert not torch.equal(one[head], two[head])
+    for head in (2, 4):
+        assert torch.allclose(told[head], (one[head] + two[head]) / 2, atol=1e-6)
 
 
 def test_an_unseen_bin_is_played_down_by_the_attention():
@@ -194,3 +200,10 @@ def test_a_stac_item_of_the_model_stands_beside_the_weights(tmp_path):
     assert [out["name"] for out in item.properties["mlm:output"]] == ["crop of slot A", "crop of slot B", "health"]
     assert item.properties["mlm:total_parameters"] > 0
     assert item.assets["model"].href.endswith(f"{card.name}.safetensors")
+
+
+@pytest.mark.parametrize("name", ["acrenet-xs", "acrenet-m"])
+def test_a_model_that_comes_without_weights_says_how_to_make_them(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"model {name}: no weights") as caught:
+        load_model(name)
+    assert caught.value.hint.startswith(f"train it first: acreline train {name} --out DIR")

@@ -14,17 +14,18 @@ from acreline.config import SeasonSettings
 from acreline.doors import check_cube
 from acreline.layers import BANDS_10M, BANDS_20M, CELL_PX, HALO_PX, Block, Coverage
 from acreline.model import Model, segment_cube
-from acreline.model.card import Architecture, Card, ConformalCell, SeasonAxis, SlotHead, build_net
+from acreline.model.card import Architecture, Card, SeasonAxis, build_net
 from acreline.model.classes import CROP_CLASSES, HEADS
+from acreline.model.forward import TILE_PX, Surroundings
+from acreline.model.heads import ConformalCell, SlotHead
 from acreline.model.inputs import CHANNELS
+from acreline.model.novelty import pixel_energy
 from acreline.model.segment import (
-    TILE_PX,
-    binned_window,
     confidence_percent,
     harvest_year,
     log_probability_x1024,
-    pixel_energy,
 )
+from acreline.model.windows import binned_window
 
 SEASON = SeasonSettings(start=date(2017, 10, 1), end=date(2018, 12, 15))
 NONE = np.zeros(0, np.int32)
@@ -154,9 +155,21 @@ def test_the_outermost_pixels_of_the_window_do_not_count():
 def test_land_without_parcels_is_skipped():
     model, block = make_model(), make_block(128, 128, 64, 128, touched=(130, 200))
     maps = segment_cube(read(block), model, block, season=SEASON)
-    assert not maps["valid"].values[:, :CELL_PX].any()
     assert maps["valid"].values[:, CELL_PX:].mean() > 0.9
-    assert (maps["crop"].values[:, :, :CELL_PX] == 0).all()
+    for name in ("valid", "crop", "crop_confidence", "health", "vigour", "energy", "clear_looks"):
+        assert (maps[name].values[..., :CELL_PX] == 0).all(), name
+
+
+def test_what_is_skipped_beside_a_parcel_changes_no_bit_of_it():
+    model = make_model()
+    whole_block = make_block(128, 128, 64, 192)
+    whole = segment_cube(read(whole_block), model, whole_block, season=SEASON)
+    block = make_block(128, 128, 64, 192, touched=(130, 200))
+    maps = segment_cube(read(block), model, block, season=SEASON)
+    middle = slice(CELL_PX, 2 * CELL_PX)
+    for name in maps.data_vars:
+        assert np.array_equal(maps[name].values[..., middle], whole[name].values[..., middle]), name
+    assert whole["valid"].values.sum() > maps["valid"].values.sum()
 
 
 def test_a_pixel_never_seen_is_unknown():
@@ -210,17 +223,15 @@ def test_a_20_m_number_stands_on_its_four_10_m_pixels():
 
 def test_embeddings_that_no_cell_below_needs_are_let_go(monkeypatch):
     """Memory grows with the width of a block, not with its area."""
-    from acreline.model import segment
-
     held = []
-    surroundings = segment._surroundings
+    around = Surroundings.around
 
-    def watched(cube, model, axis, row, col, made):
-        y = surroundings(cube, model, axis, row, col, made)
-        held.append(len(made))
-        return y
+    def watched(self, row, col):
+        told = around(self, row, col)
+        held.append(len(self.made))
+        return told
 
-    monkeypatch.setattr(segment, "_surroundings", watched)
+    monkeypatch.setattr(Surroundings, "around", watched)
     model, block = make_model(), make_block(CELL_PX, CELL_PX, 4 * CELL_PX, CELL_PX)
     segment_cube(read(block), model, block, season=SEASON)
     assert len(held) == 4
@@ -234,7 +245,7 @@ def test_energy_by_hand():
         torch.nn.init.constant_(member.aux_crop.bias, level)
     # the log of k equal terms is log k + the logit: the mean of both slots, then of both members (0 and 4)
     known = (np.log(len(HEADS["A"])) + np.log(len(HEADS["B"]))) / 2
-    found = pixel_energy(net, torch.rand(1, 24, 2, 2))
+    found = pixel_energy(net, torch.rand(1, 16, 2, 2))
     assert torch.allclose(found, torch.full((1, 2, 2), -(known + 2), dtype=found.dtype))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,38 +15,46 @@ from acreline.config import packaged_configs
 from acreline.cubes import bin_series
 from acreline.errors import ConfigError, InputError
 from acreline.layers import BANDS, BANDS_20M
-from acreline.model.banks import Bank, boundary_distance, edge_pixels, points_bank, reflectance_of, square_bank
+from acreline.model.banks import Bank, boundary_distance, edge_pixels, reflectance_of, square_bank, times_to_days
 from acreline.model.calibrate import (
     calibrated_probability,
     conformal_threshold,
     fit_temperature,
-    measured_coverage,
 )
 from acreline.model.card import SeasonAxis
 from acreline.model.classes import CROP_CLASSES, HEADS, NONE, main_crop_logp, slot_targets
 from acreline.model.damage import DRAWN, HEALTH, draw_damage, red_edge_index, weak_label
-from acreline.model.drawing import Changes, Drawer, Shares, _field_weights
+from acreline.model.drawing import Drawer, Shares
 from acreline.model.inputs import CHANNELS, add_visible, bin_quickly, gather_bands
 from acreline.model.labels import (
     IGNORED,
     TEST_SQUARE,
-    Points,
     Square,
     number_fields,
     read_label_map,
-    read_points,
     read_square,
 )
-from acreline.model.learning import Recipe, learn, predict_alone
+from acreline.model.learning import Lesson, Recipe, learn, predict_alone
 from acreline.model.scores import score_labels
+from acreline.model.skies import Changes
+from acreline.model.targets import field_weights
 
 TRAINING = Path(__file__).parents[1] / "data" / "training"
 AXIS = SeasonAxis(bins=8).of(2020)
 TINY = Recipe(
-    steps=3, members=1, bins=8, stem=4, width=8, levels=(8, 8, 8),
+    steps=3, members=1, bins=8, stem=8, width=8, levels=(8, 8, 8),
     shares={"singles": 8, "mosaics": 1, "crops": 1},
 )  # fmt: skip
 MAIZE, WHEAT = CROP_CLASSES.index("maize"), CROP_CLASSES.index("winter_cereal")
+
+
+class Points(NamedTuple):
+    """Fields of which one pixel was watched through a season; values (time, band, field) as a cube's numbers."""
+
+    times: np.ndarray
+    values: np.ndarray
+    label: np.ndarray
+    cell: np.ndarray
 
 
 def make_points(fields: int = 40, looks: int = 20) -> Points:
@@ -60,7 +69,17 @@ def make_points(fields: int = 40, looks: int = 20) -> Points:
     values = (bare + (leaf - bare) * green[:, None]) / 1e-4 + 1000
     times = np.datetime64(AXIS.start, "s") + (days * 86400).astype("timedelta64[s]")
     cell = np.array([f"c{i // 4}" for i in range(fields)])
-    return Points("points", 2020, times, values.astype(np.uint16), label.astype(np.int16), label + 1.0, cell)
+    return Points(times, values.astype(np.uint16), label.astype(np.int16), cell)
+
+
+def points_bank(points: Points) -> Bank:
+    """Every point is a field of its own."""
+    values, visible = gather_bands(points.values, BANDS_20M)
+    crop_a, crop_b = slot_targets(points.label)
+    return Bank(
+        "points", AXIS, times_to_days(points.times, AXIS), values, visible, (points.values != 0).all(axis=1),
+        crop_a, crop_b, np.arange(1, len(points.label) + 1), points.cell,
+    )  # fmt: skip
 
 
 def make_square(side: int = 32) -> Square:
@@ -74,23 +93,17 @@ def make_square(side: int = 32) -> Square:
     )
 
 
-def make_files(folder: Path) -> None:
-    points, square = make_points(), make_square()
-    codes = np.where(points.label == MAIZE, 1101060000, 1101010011)
+def make_file(path: Path) -> None:
+    square = make_square()
     np.savez(
-        folder / "points.npz", harvest_year=2020, label_map="worldcereal-ewoc", times=points.times,
-        values=points.values, code=codes, cell=points.cell,
-    )  # fmt: skip
-    np.savez(
-        folder / "square.npz", square="made", harvest_year=2020, label_map="worldcereal-legacy", times=square.times,
+        path, square="made", harvest_year=2020, label_map="worldcereal-legacy", times=square.times,
         values=square.values, scl=square.scl, code=np.where(square.label == MAIZE, 1200, 1110), field=square.field,
     )  # fmt: skip
 
 
 # --- the test square ----------------------------------------------------------------------------------------------
 def test_the_demo_square_is_never_trained_on(tmp_path):
-    make_files(tmp_path)
-    (tmp_path / "square.npz").rename(tmp_path / f"x-{TEST_SQUARE.lower()}.npz")
+    make_file(tmp_path / f"x-{TEST_SQUARE.lower()}.npz")
     with pytest.raises(InputError, match="is the test set and is never trained on"):
         read_square(tmp_path / f"x-{TEST_SQUARE.lower()}.npz")
 
@@ -122,14 +135,14 @@ def test_every_packaged_code_is_mapped():
             assert codes <= set(listed.classes), path.name
             assert codes <= set(listed.groups), path.name
             seen += len(codes)
-    assert seen > 30
+    assert seen >= 5
 
 
 def test_label_files_hold_known_classes_once_each():
     for path in sorted((packaged_configs() / "labels").glob("*.csv")):
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
         assert len({row["code"] for row in rows}) == len(rows)
-        assert {row["class"] for row in rows} <= {*CROP_CLASSES, IGNORED}
+        assert {row["slug"] for row in rows} <= {*CROP_CLASSES, IGNORED}
         assert all(row["group"] for row in rows)
 
 
@@ -145,7 +158,7 @@ def test_an_unknown_label_file_and_an_unknown_class_are_refused(tmp_path, monkey
     with pytest.raises(ConfigError, match=r"labels: no file nowhere\.csv"):
         read_label_map("nowhere")
     (tmp_path / "labels").mkdir()
-    (tmp_path / "labels" / "x.csv").write_text("code,name,class,group\n1,rice,rice,rice\n")
+    (tmp_path / "labels" / "x.csv").write_text("code,name,group,slug\n1,rice,rice,rice\n")
     monkeypatch.setattr("acreline.model.labels.packaged_configs", lambda: tmp_path)
     with pytest.raises(ConfigError, match="code 1 names the unknown crop class 'rice'"):
         read_label_map("x")
@@ -161,7 +174,7 @@ def test_fields_are_numbered_by_connected_code():
 def test_a_damaged_training_file_is_named(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"not an archive")
     with pytest.raises(InputError, match=r"bad\.npz: not a training file of acreline"):
-        read_points(tmp_path / "bad.npz")
+        read_square(tmp_path / "bad.npz")
 
 
 # --- classes ------------------------------------------------------------------------------------------------------
@@ -217,7 +230,7 @@ def test_quick_bins_are_those_of_the_river():
 
 # --- batches and drawings -----------------------------------------------------------------------------------------
 def make_banks() -> list[Bank]:
-    return [points_bank(make_points(), BANDS_20M, AXIS), square_bank(make_square(), AXIS)]
+    return [points_bank(make_points()), square_bank(make_square(), AXIS)]
 
 
 def test_a_batch_is_whole_and_the_same_for_the_same_seed():
@@ -238,7 +251,7 @@ def test_a_small_field_is_not_drowned_by_a_large_one():
     field = np.zeros((3, 3), np.int32)
     field[0, 0] = 1
     field[1:, :2] = 2
-    weight = _field_weights(field)
+    weight = field_weights(field)
     assert weight[0, 0] == pytest.approx(2 * weight[1, 0])
     assert weight[0, 0] == pytest.approx(10 * weight[0, 1])
 
@@ -259,7 +272,7 @@ def test_a_square_pixel_at_the_edge_of_its_field_is_trusted_less():
 
 def make_looks() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Days, reflectance (time, band, pixel) of the 20 m bands, and clear (time, pixel) of one maize and one wheat."""
-    bank = points_bank(make_points(2), BANDS_20M, AXIS)
+    bank = points_bank(make_points(2))
     own = [BANDS.index(band) for band in BANDS_20M]
     return bank.days, reflectance_of(bank.fine[:, own]), bank.clear
 
@@ -317,7 +330,7 @@ def test_weak_labels_tell_standing_from_harvested():
 
 # --- training -----------------------------------------------------------------------------------------------------
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():
-    one, two, other = (learn(TINY, make_banks(), seed=seed).state_dict() for seed in (4, 4, 5))
+    one, two, other = (learn(TINY, make_banks(), Lesson(seed)).state_dict() for seed in (4, 4, 5))
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert any(not torch.equal(one[key], other[key]) for key in one)
 
@@ -327,28 +340,29 @@ def test_a_training_that_was_stopped_goes_on_where_it_stopped(tmp_path, monkeypa
 
     monkeypatch.setattr(learning, "SAVE_EVERY", 2)
     recipe = TINY.model_copy(update={"steps": 5})
-    whole = learn(recipe, make_banks(), seed=4).state_dict()
+    rows, same_rows = [], []
+    whole = learn(recipe, make_banks(), Lesson(4, curve=rows)).state_dict()
 
     def stop(step: int, steps: int, losses: dict[str, float]) -> None:
         if step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn(recipe, make_banks(), seed=4, keep=tmp_path / "state", progress=stop)
+        learn(recipe, make_banks(), Lesson(4, stop, keep=tmp_path / "state"))
     steps = []
-    again = learn(
-        recipe, make_banks(), seed=4, keep=tmp_path / "state", progress=lambda step, *_: steps.append(step)
-    ).state_dict()
+    lesson = Lesson(4, lambda step, *_: steps.append(step), keep=tmp_path / "state", curve=same_rows)
+    again = learn(recipe, make_banks(), lesson).state_dict()
     assert steps == [3, 4, 5]
     assert all(torch.equal(whole[key], again[key]) for key in whole)
+    assert same_rows == rows
 
 
 def test_two_crops_that_differ_in_season_are_learned():
     bank = make_banks()[0]
     shares = {"singles": 32, "mosaics": 0, "crops": 0}
     changes = {"drop": 0.2, "damage": 0.0, "in_season": 0.0}
-    recipe = TINY.model_copy(update={"steps": 80, "ema": 0.9, "shares": shares, "changes": changes, "mixup": 0.2})
-    net = learn(recipe, [bank], seed=1)
+    recipe = TINY.model_copy(update={"steps": 160, "ema": 0.9, "shares": shares, "changes": changes, "mixup": 0.2})
+    net = learn(recipe, [bank], Lesson(1))
     values = (bank.fine.astype(np.float32) - 1000) / 10000
     x = add_visible(bin_quickly(values, bank.clear, bank.days, bank.axis), bank.visible).transpose(2, 0, 1)
     logp_a, logp_b, health = predict_alone(net, x)
@@ -394,14 +408,3 @@ def test_conformal_threshold_by_hand():
     assert conformal_threshold(truth, 0.1) == 0.2  # k = floor(0.1 * 10) = 1
     assert conformal_threshold(truth, 0.3) == 0.5  # k = 3
     assert conformal_threshold(truth[:5], 0.1) == 0.0  # too few fields to promise anything
-
-
-def test_sets_hold_about_what_they_promise():
-    rng = np.random.default_rng(1)
-    logits = rng.normal(0, 2, (2000, 4)).astype(np.float32)
-    label = (calibrated_probability(logits, 1.0).cumsum(axis=1) > rng.random((2000, 1))).argmax(axis=1)
-    group = np.array([f"c{i % 50}" for i in range(2000)])
-    out = measured_coverage(logits, label, group, 0.1)
-    assert out["promised"] == 0.9
-    assert out["measured"] == pytest.approx(0.9, abs=0.02)
-    assert out["fields"] == 2000

@@ -27,7 +27,15 @@ from acreline.layers import (
     SetAside,
 )
 from acreline.plan import Plan, plan_run
-from acreline.publish import Facts, check_counts, make_manifest, parcels_table, publish_run, scenes_table
+from acreline.publish import (
+    SIMULATED_NOTICE,
+    Facts,
+    check_counts,
+    make_manifest,
+    parcels_table,
+    publish_run,
+    scenes_table,
+)
 from acreline.records import ZERO, Decision, Farm, Interval, Stand
 from acreline.report.words import word
 from acreline.store import Part, Store, verify_publication
@@ -303,3 +311,11 @@ def test_the_manifest_adds_up(plan: Plan) -> None:
     assert counts["blocks"] == {"measured": 0, "failed": 2}
     assert list(manifest["failed_blocks"]) == ["b1", "b2"]
     assert set(manifest["inputs"]) == {"region", "parcels", "applicants", "weather"}
+
+
+def test_the_manifest_says_that_land_is_simulated(plan: Plan) -> None:
+    real = made_facts()
+    drawn = replace(real, scenes=replace(real.scenes, simulated=True))
+    told = {facts.scenes.simulated: make_manifest(plan, facts, NOTHING) for facts in (real, drawn)}
+    assert [told[key]["simulated"] for key in (False, True)] == [False, True]
+    assert told[True]["notices"] == [SIMULATED_NOTICE, *told[False]["notices"]]

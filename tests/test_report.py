@@ -266,6 +266,22 @@ def test_maps_are_pictures_in_lon_lat(told: dict[str, Any]) -> None:
     assert base64.b64decode(told["rasters"][0]["png"])[:8] == b"\x89PNG\r\n\x1a\n"
 
 
+def test_each_picture_names_the_codes_that_are_on_it(told: dict[str, Any]) -> None:
+    codes = {raster["layer"]: raster["codes"] for raster in told["rasters"]}
+    assert codes == {"crop": [0, 1, 2, 3, 4], "health": [0, 1, 2]}  # no flood, though the table knows it
+
+
+def test_simulated_land_is_called_so_and_no_satellite_is_thanked(copy: Path, text: str) -> None:
+    assert 'class="simulated"' not in text
+    assert "Contains modified Copernicus Sentinel data" in text
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"simulated": True}), encoding="utf-8")
+    page = write_map_page(copy).read_text(encoding="utf-8")
+    for words in ("simulated land", "模拟地块", "no satellite took the pictures"):
+        assert words in page
+    assert "Copernicus" not in page
+
+
 def test_an_empty_region_still_makes_a_page(copy: Path) -> None:
     for name in ("parcels", "looks", "farms", "stands", "decisions", "seasons", "events", "scenes"):
         path = copy / f"{name}.parquet"

@@ -789,6 +789,16 @@ def test_a_static_catalogue_a_folder_and_a_collection_file_tell_the_same(tmp_pat
     assert by_file.items[0].assets["B02"] == str(tmp_path / "s2" / name / "rasters" / name / "B02.tif")
 
 
+@pytest.mark.parametrize(
+    ("file", "title"), [("catalog.json", "SIMULATED county x"), ("s2/collection.json", "SIMULATED")]
+)
+def test_a_catalogue_that_calls_itself_simulated_is_believed(tmp_path: Path, file: str, title: str) -> None:
+    catalog = make_catalog(tmp_path, [make_item(0)])
+    assert not search(str(catalog), kind="folder").simulated
+    (tmp_path / file).write_text(json.dumps(json.loads((tmp_path / file).read_text()) | {"title": title}))
+    assert search(str(catalog), kind="folder").simulated
+
+
 def test_a_folder_names_files_of_its_own_only(tmp_path: Path) -> None:
     inside = tmp_path / "in"
     inside.mkdir()

@@ -13,8 +13,9 @@ import pandas.testing
 import pytest
 
 from acreline.errors import ContractError
-from acreline.layers import ConformalStep, Looks, Seasons
+from acreline.layers import Looks, Seasons
 from acreline.looks import merge_looks
+from acreline.promises import ConformalStep, EnergyStep
 from acreline.seasons import describe_seasons, judged_only, without_guesses
 from tests.made_looks import (
     AS_OF,
@@ -227,6 +228,77 @@ def test_land_that_is_no_farmland_and_land_unlike_all_that_was_taught() -> None:
         "odd": "unlike_training",
         "town": "not_farmland",
     }
+
+
+def test_what_is_strange_goes_by_the_number_of_clear_looks() -> None:
+    looks = made_looks({"often": MAIZE, "seldom": MAIZE}, {"often": every(10), "seldom": every(60)})
+    same = [(name, "energy", "sum", 100, 100 * -250, 0) for name in ("often", "seldom")]
+    crops = [
+        (name, f"crop_{slot}", cls, px, 100 * logp, 0)
+        for name in ("often", "seldom")
+        for slot, first in (("a", "none"), ("b", "maize"))
+        for cls, px, logp in ((first, 100, -10), ("grassland", 0, -4000))
+    ]
+    strange = pd.DataFrame([*same, *crops], columns=looks.evidence.columns)
+    looks = merge_looks([looks, Looks(looks.passes.iloc[:0], strange, looks.land.iloc[:0])])
+    steps = (EnergyStep(0, -2.0), EnergyStep(13, -3.0))
+    table = describe_seasons(
+        looks, made_crops(), replace(CALIBRATION, energy_steps=steps), SEASON, as_of=AS_OF
+    ).set_index("parcel_id")
+    assert table.loc["often", "code"] == "unlike_training"
+    assert pd.isna(table.loc["seldom", "code"])
+
+
+def told_pixels(name: str, pixels: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
+    """Evidence of one parcel: slot -> class -> pixels on which it is likeliest; it is likely as far as it is common."""
+    rows = []
+    for slot, counts in pixels.items():
+        total = sum(counts.values())
+        for cls, px in counts.items():
+            logp = round(1024 * np.log(px / total))
+            rows.append((name, f"crop_{slot.lower()}", cls, px, total * logp, 0))
+    return pd.DataFrame(rows, columns=["parcel_id", "head", "cls", "n_px", "logp", "prob"])
+
+
+def test_few_pixels_and_two_crops_on_one_parcel_are_said() -> None:
+    said = {
+        "whole": {"A": {"none": 100}, "B": {"maize": 80, "potato": 20}},
+        "mixed": {"A": {"none": 100}, "B": {"maize": 79, "potato": 21}},
+        "small": {"A": {"none": 11}, "B": {"maize": 11}},
+        "enough": {"A": {"none": 12}, "B": {"maize": 12}},
+        "early": {"A": {"winter_cereal": 70, "none": 30}, "B": {"maize": 100}},
+        "grass": {"A": {"grassland": 100}, "B": {"grassland": 75, "maize": 25}},
+        "idle": {"A": {"none": 60, "winter_cereal": 40}, "B": {"none": 100}},
+    }
+    looks = made_looks(dict.fromkeys(said, MAIZE), every(10))
+    evidence = pd.concat([told_pixels(name, pixels) for name, pixels in said.items()], ignore_index=True)
+    looks = merge_looks([looks, Looks(looks.passes.iloc[:0], evidence, looks.land.iloc[:0])])
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    codes = {
+        (row["parcel_id"], row["slot"]): {"few_pixels", "mixed_parcel"} & set(str(row["code"]).split("|"))
+        for _, row in table.iterrows()
+    }
+    assert codes == {
+        ("whole", "B"): set(),
+        ("mixed", "B"): {"mixed_parcel"},
+        ("small", "B"): {"few_pixels"},
+        ("enough", "B"): set(),
+        ("early", "A"): {"mixed_parcel"},
+        ("early", "B"): set(),
+        ("grass", "AB"): {"mixed_parcel"},
+        ("idle", "AB"): {"mixed_parcel"},
+    }
+
+
+def test_a_set_goes_by_the_group_of_the_likeliest_crop() -> None:
+    groups = {"tall": ("maize",), "low": ("potato",)}
+    cells = (ConformalStep(0, 0.3, 9), ConformalStep(0, 0.05, 9, "tall"), ConformalStep(0, 0.25, 9, "low"))
+    slots = {slot: replace(promise, cells=cells, groups=groups) for slot, promise in CALIBRATION.slots.items()}
+    shares = {"m": {"maize": 0.8, "potato": 0.2}, "p": {"potato": 0.8, "maize": 0.2}}
+    said = {name: {"A": {"none": 1.0}, "B": given} for name, given in shares.items()}
+    looks = made_looks({"m": MAIZE, "p": MAIZE}, every(10), said)
+    table = describe_seasons(looks, made_crops(), replace(CALIBRATION, slots=slots), SEASON, as_of=AS_OF)
+    assert table["crop_set"].tolist() == ["maize|potato", "potato"]
 
 
 def test_of_a_parcel_that_may_not_be_judged_neither_crop_nor_slot_is_told() -> None:

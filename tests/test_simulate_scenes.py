@@ -101,6 +101,7 @@ def test_a_clear_season_is_found_and_read_as_it_was_coded(tmp_path: Path) -> Non
     made = Made(tmp_path / "c", {"quirks": {"duplicates": 0, "splits": 0, "missing_bands": 0}})
     assert made.scenes.completeness["received"] == made.counts["scenes"] == made.counts["passes"]
     assert not made.scenes.set_aside
+    assert made.scenes.simulated
     assert {scene.dn_offset for scene in made.scenes.items} == {1000}
     assert all(scene.cloud_percent == 0 and not scene.flags for scene in made.scenes.items)
     cube = made.cube()

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from acreline.cli import app
 from acreline.errors import AcrelineError, ConfigError, InputError, StoreError
 from acreline.model.card import save_model
-from acreline.model.series import LabelledSeries, classify_series, set_thresholds, slot_logp, why_silent
+from acreline.model.series import LabelledSeries, classify_series, classify_slots, set_thresholds, slot_logp, why_silent
 from acreline.trial.evaluate import MODEL_PART, evaluate_data, group_probability, measure_series, regions
 from acreline.trial.forest import binned_inputs, forest_says, parcel_inputs
 from acreline.trial.packaged import read_packaged
@@ -121,7 +121,9 @@ def test_each_season_is_told_by_its_own_head() -> None:
 
 
 def test_the_card_says_from_which_probability_a_class_is_in_the_set(points: Path) -> None:
-    thresholds, alpha = set_thresholds(made_model(), read_point_table(points), ("maize", "none"))
+    model, series = made_model(), read_point_table(points)
+    slots = classify_slots(model, series)
+    thresholds, alpha = set_thresholds(model, series, ("maize", "none"), slots)
     assert thresholds.shape == (len(POINTS), 2)
     assert (thresholds == 0.1).all()
     assert alpha == 0.1

@@ -119,7 +119,7 @@ def test_damaged_labels_and_maps_are_told(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_map_with_an_unknown_slug_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "labels").mkdir()
-    (tmp_path / "labels" / "made.csv").write_text("code,name,class,group,slug\n1,rye,none,x,ryegrass\n", "utf-8")
+    (tmp_path / "labels" / "made.csv").write_text("code,name,group,slug\n1,rye,x,ryegrass\n", "utf-8")
     monkeypatch.setattr("acreline.trial.tasks.packaged_configs", lambda: tmp_path)
     with pytest.raises(ConfigError, match=r"made\.csv: code 1 has the unknown slug 'ryegrass'"):
         read_codes("made")

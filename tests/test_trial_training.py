@@ -9,23 +9,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from structlog.testing import capture_logs
 
 from acreline.errors import ConfigError, InputError
 from acreline.layers import HEALTH_CLASSES, TimeAxis
-from acreline.model.acrenet import AcreNets
 from acreline.model.banks import Bank
 from acreline.model.card import load_model
 from acreline.model.classes import CROP_CLASSES, HEADS
 from acreline.model.learning import Recipe
+from acreline.model.members import AcreNets
+from acreline.model.outputs import Heads
 from acreline.model.painting import add_normal_bias, paint_bank
 from acreline.trial.counties import Wanted, county_bank, draw_counties
+from acreline.trial.curves_page import curves_beside, render_curves
+from acreline.trial.held_back import main_labels
 from acreline.trial.land import series_bank
 from acreline.trial.packaged import read_packaged
 from acreline.trial.painting import by_field, choose_normal_bias, figures, measure_county
-from acreline.trial.training import check_teaching, main_labels, train_model
+from acreline.trial.teaching import check_teaching
+from acreline.trial.training import train_model
 
 TINY = {
-    "steps": 2, "members": 1, "bins": 8, "stem": 4, "width": 8, "levels": (8, 8, 8), "fold_steps": 2,
+    "steps": 2, "members": 1, "bins": 8, "stem": 8, "width": 8, "levels": (8, 8, 8), "fold_steps": 5,
     "fold_singles": 8, "folds": 2, "shares": {"singles": 8, "mosaics": 1, "crops": 1, "real": 0.5},
 }  # fmt: skip
 
@@ -57,24 +62,45 @@ def test_parcels_at_the_top_of_the_atmosphere_are_masked_by_blue_and_cirrus() ->
 @pytest.mark.slow
 def test_training_draws_teaches_calibrates_and_writes_a_checkpoint_that_opens(tmp_path: Path) -> None:
     kinds = {"counties": [{"config": "loess", "parcels": 12, "seeds": [1]}]}
-    kinds |= {"held_out": [{"config": "loess", "parcels": 12, "seeds": [2, 3]}]}
+    kinds |= {"calibrate_on": [{"config": "loess", "parcels": 12, "seeds": [4]}]}
+    kinds |= {"held_out": [{"config": "loess", "parcels": 12, "seeds": [3]},
+                           {"config": "loess", "parcels": 12, "seeds": [2], "mishaps": 5}]}  # fmt: skip
     told: list[tuple[int, int, str]] = []
-    path = train_model(
-        {**TINY, **kinds}, tmp_path, name="made", seed=9, workers=2, created=date(2026, 1, 1),
-        progress=lambda done, total, words: told.append((done, total, words)),
-    )  # fmt: skip
+    with capture_logs() as lines:
+        path = train_model(
+            {**TINY, **kinds}, tmp_path, name="made", seed=9, workers=2, steps=2, created=date(2026, 1, 1),
+            progress=lambda done, total, words: told.append((done, total, words)),
+        )  # fmt: skip
     model = load_model(path.name, path.parent)
     card = model.card
     assert card.recipe["seed"] == 9
-    assert card.metrics["training"]["get_it_again"] == "acreline train made --seed 9"
+    assert (card.recipe["steps"], card.recipe["fold_steps"]) == (2, 2)  # the folds' 5 steps are no more than these
+    training = card.metrics["training"]
+    assert training["get_it_again"] == "acreline train made --seed 9 --steps 2"
     scores = card.metrics["cross_validation"]["france-2023"]
     assert {"n", "majority", "interval_95"} <= set(scores)
     assert {"n", "macro_f1", "false_alarms"} <= set(card.metrics["health_head_on_drawings"])
-    assert card.metrics["simulated"]["same_climate"]["on"] == "simulated data"
-    assert card.metrics["simulated"]["same_climate"]["counties"] == ["loess-12-3"]
+    simulated = card.metrics["simulated"]
+    assert simulated["same_climate"]["on"] == "simulated data"
+    assert simulated["same_climate"]["counties"] == ["loess-12-3"]
+    assert simulated["settled_on"] == ["loess-12-2-mishaps5"]
     assert [source.name for source in card.data] == ["france-2023", "flanders-2019", "loess-12-1"]
-    assert told[-1] == (3, 3, "taught member 1")
-    assert card.heads["A"].cells[0].n > 200
+    assert card.metrics["calibration"]["places"]["simulated"] == 1
+    assert card.heads["A"].cells[0].fields["real"] > 200
+    counties = [(done, total) for done, total, words in told if words.startswith("loess-12-")]
+    assert counties == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [(done, total) for done, total, words in told if words == "teaching"][-1] == (6, 6)
+
+    assert [[row["step"] for row in rows] for rows in training["curves"]] == [[1, 2]]
+    assert {*Heads._fields, "f1_crop_a", "f1_crop_b", "f1_health", "step"} == set(training["curves"][0][0])
+    assert training["watched_on"] == "loess-12-2-mishaps5, on simulated data, never learned from"
+    page = curves_beside(path).read_text(encoding="utf-8")
+    assert page == render_curves("made", training, card.recipe)
+
+    warned = {line["head"]: line["classes"] for line in lines if line["log_level"] == "warning"}
+    assert training["untaught"] == {head: names.split(", ") for head, names in warned.items()}
+    assert {"sugarcane", "tea"} <= set(training["untaught"]["B"])  # of neither France, Flanders nor the loess
+    assert not {"maize", "wheat"} & set(training["untaught"]["B"])
 
     again = draw_counties(
         [Wanted("loess", 12, 1)], tmp_path / "work" / "counties", progress=lambda *_: pytest.fail("drawn again")
@@ -113,15 +139,15 @@ class Says:
     """Nets that say one thing everywhere."""
 
     def __init__(self, a: str, b: str, health: str) -> None:
-        recipe = Recipe(bins=8, stem=4, width=8, levels=(8, 8, 8))
+        recipe = Recipe(bins=8, stem=8, width=8, levels=(8, 8, 8))
         self.nets = AcreNets([recipe.build()]).eval().requires_grad_(False)
         net = self.nets.members[0]
-        for layer in (net.aux_crop, net.aux_health):
+        for layer in (net.aux_crop, net.tell_health):
             torch.nn.init.zeros_(layer.weight)
             torch.nn.init.zeros_(layer.bias)
         net.aux_crop.bias[HEADS["A"].index(a)] = 9
         net.aux_crop.bias[len(HEADS["A"]) + HEADS["B"].index(b)] = 9
-        net.aux_health.bias[list(HEALTH_CLASSES).index(health)] = 2
+        net.tell_health.bias[list(HEALTH_CLASSES).index(health)] = 2
 
 
 def test_figures_of_a_county_by_hand() -> None:

@@ -17,16 +17,19 @@ import structlog
 from acreline.config import ReadSettings, SeasonSettings
 from acreline.errors import AcrelineError, StoreError
 from acreline.hashing import digest, pixel_code_digest
-from acreline.layers import Block, Parcels, Scenes
+from acreline.layers import Block, Parcels, Scenes, Weather
 from acreline.plan import ClassTable, Plan, class_table
 from acreline.reflectance import GreenCount, judge_offset
 from acreline.store import Part, Store
+from acreline.thermal import weather_temperatures
 
 if TYPE_CHECKING:
     from acreline.model import Model
 
 log = structlog.get_logger(__name__)
 Progress = Callable[[int, int, str], None]
+MOST_DAYS_LACKING = 10
+"""Daily weather is published about a week late: more days than this without it are told."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class BlockTask:
     root: Path
     key: str
     classes: ClassTable
+    weather: Weather | None = None
+    """For a model on a thermal axis; None: it is not looked at."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ def measure_blocks(
     scenes: Scenes,
     store: Store,
     *,
+    weather: Weather | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Measured:
@@ -86,6 +92,7 @@ def measure_blocks(
         blocks: what `split_blocks` gave.
         scenes: all scenes of the season.
         store: the run folder; each block's result is kept there as soon as it is done.
+        weather: as far as it is known on the as-of day; only a model on a thermal axis looks at it.
         executor: where to measure; None measures here, one block after another.
         progress: called with (blocks done, blocks in all, block id).
 
@@ -94,16 +101,19 @@ def measure_blocks(
         pixels, over all blocks, contradict its offset is set aside and the blocks it touched are measured without it.
 
     Raises:
+        ConfigError: the model is on a thermal axis, and there is no weather.
+        InputError: the weather has no day of the season, and the model needs it.
         StoreError: the run folder cannot be written.
     """
-    first = _measure(plan, blocks, scenes, store, executor, progress)
+    needed = weather if plan.model.card.axis.kind == "thermal" else None
+    first = _measure(plan, blocks, scenes, store, needed, executor, progress)
     implausible = implausible_scenes(first.parts, scenes)
     if not implausible:
         return first
     for scene_id, why in implausible.items():
         log.warning("scene set aside", scene=scene_id, why=why)
     items = tuple(scene for scene in scenes.items if scene.scene_id not in implausible)
-    second = _measure(plan, blocks, replace(scenes, items=items), store, executor, progress)
+    second = _measure(plan, blocks, replace(scenes, items=items), store, needed, executor, progress)
     made = tuple(block_id for block_id in second.made if block_id not in first.made)
     return replace(second, made=tuple(sorted({*first.made, *made})), implausible=implausible)
 
@@ -157,17 +167,18 @@ def _measure(
     blocks: Sequence[Block],
     scenes: Scenes,
     store: Store,
+    weather: Weather | None,
     executor: Executor | None,
     progress: Progress | None,
 ) -> Measured:
-    classes = class_table(plan)
+    classes, day_starts = class_table(plan), axis_day_starts(plan, weather)
     parts: dict[str, Part] = {}
     failed: dict[str, str] = {}
     waiting: list[BlockTask] = []
     spare: dict[str, Part] = {}
     for block in blocks:
         mine = block_scenes(block, scenes)
-        key = part_key(plan, block, mine)
+        key = part_key(plan, block, mine, day_starts)
         part = store.part(key)
         if part is not None and not _worth_another_try(part, mine):
             parts[block.block_id] = part
@@ -175,7 +186,7 @@ def _measure(
         if part is not None:
             spare[block.block_id] = part
         season, read, model = plan.region.season, plan.provider.read, plan.region.model
-        waiting.append(BlockTask(block, mine, season, read, model, plan.base, store.root, key, classes))
+        waiting.append(BlockTask(block, mine, season, read, model, plan.base, store.root, key, classes, weather))
     kept = list(parts)
     if progress is not None:
         progress(len(kept), len(blocks), "")
@@ -223,7 +234,7 @@ def measure_block(task: BlockTask) -> Part:
     from acreline.model import segment_cube
 
     cube = load_cube(task.scenes, task.block, task.read)
-    maps = segment_cube(cube, _model(task.model, task.base), task.block, season=task.season)
+    maps = segment_cube(cube, _model(task.model, task.base), task.block, task.weather, season=task.season)
     looks = take_looks(cube, maps, task.block)
     return Store(task.root).save_block(task.key, task.block, looks, maps, cube.attrs["notes"], task.classes)
 
@@ -244,7 +255,19 @@ def block_scenes(block: Block, scenes: Scenes) -> Scenes:
     return replace(scenes, items=mine, set_aside=(), completeness={})
 
 
-def part_key(plan: Plan, block: Block, scenes: Scenes) -> str:
+def axis_day_starts(plan: Plan, weather: Weather | None) -> tuple[float, ...]:
+    """How the weather stretches the model's year, see `TimeAxis.day_starts`; empty on a calendar axis."""
+    temperatures = None if weather is None else weather_temperatures(weather)
+    axis = plan.model.card.axis.of(plan.region.season.end.year, temperatures)
+    if temperatures is not None and axis.day_starts:
+        lacking = temperatures.lacking(axis.start, min(plan.as_of, axis.end))
+        if lacking > MOST_DAYS_LACKING:
+            known = f"{temperatures.first} to {temperatures.last}"
+            log.warning("weather is expected, not known, on some days", days=lacking, known=known, as_of=plan.as_of)
+    return axis.day_starts
+
+
+def part_key(plan: Plan, block: Block, scenes: Scenes, day_starts: tuple[float, ...] = ()) -> str:
     """Name of a block's part: the hash of all that decides what is in it."""
     cover = block.coverage
     return digest(
@@ -252,6 +275,7 @@ def part_key(plan: Plan, block: Block, scenes: Scenes) -> str:
             "code": pixel_code_digest(),
             "model": plan.model.digest,
             "season": plan.region.season.model_dump(mode="json"),
+            **({"day_starts": day_starts} if day_starts else {}),
             "block": [block.block_id, block.crs, block.row, block.col, block.height, block.width],
             "parcels": list(cover.parcel_ids),
             "coverage": [array.tolist() for array in (cover.parcel, cover.row, cover.col, cover.cover)],

@@ -55,6 +55,8 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="processes that m
 Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="a Dask scheduler, instead")]
 Scheduled = Annotated[bool, typer.Option("--scheduled", help="under cron: plain log lines, no progress bar, no table")]
 Lang = Annotated[str, typer.Option("--lang", help="en or zh")]
+PLAIN_EVERY_S = 5.0
+"""Without a terminal, a training tells of itself no oftener than this."""
 
 
 @app.callback()
@@ -247,15 +249,25 @@ def train(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where weights and card go")] = Path("runs/train"),
     seed: Annotated[int | None, typer.Option("--seed", help="instead of the recipe's own")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="processes; the weights do not depend on it")] = 2,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda, instead of the recipe's")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="of each network, instead of the recipe's")
+    ] = None,
 ) -> None:
-    """Train the network on the packaged labels and drawn counties, and write weights with their card."""
+    """Train the network on the packaged labels and drawn counties; write weights, their card and a page of curves.
+
+    A training that was stopped goes on where it was when the same command is given again.
+    """
     from acreline.logs import configure_logs, progress_bar
     from acreline.trial import train_packaged
 
-    configure_logs(plain=not sys.stderr.isatty())
-    with progress_bar(shown=sys.stderr.isatty()) as progress:
-        settings = train_packaged(model, out, seed=seed, workers=workers, progress=progress)
+    shown = sys.stderr.isatty()
+    configure_logs(plain=not shown)
+    with progress_bar(shown=shown, every_s=PLAIN_EVERY_S) as told, stop_on_term(told) as step:
+        settings = train_packaged(model, out, seed=seed, workers=workers, device=device, steps=steps, progress=step)
     typer.echo(f"{settings}: written, weights and card beside it; a region file may name it under `model:`")
+    typer.echo(f"curves: {settings.with_name(f'{settings.stem}-curves.html')}")
+    typer.echo(f"next: acreline evaluate {settings}")
 
 
 @app.command()

@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -319,6 +320,14 @@ def read_crops(region: Region) -> dict[str, Crop]:
     """The crops a region names, by slug, in the region's order."""
     base = region.file.parent if region.file else None
     crops = [read_settings(Crop, find_config("crops", name, base)) for name in region.crops]
+    return {crop.slug: crop for crop in crops}
+
+
+@cache
+def packaged_crops() -> dict[str, Crop]:
+    """The crops that come with acreline, by slug: a crop that a region does not grow has a name too."""
+    files = sorted((packaged_configs() / "crops").glob("*.yaml"))
+    crops = [read_settings(Crop, file) for file in files]
     return {crop.slug: crop for crop in crops}
 
 

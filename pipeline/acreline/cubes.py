@@ -149,52 +149,75 @@ def bin_series(
 
     Returns:
         float32 (bin, channel + 2, ...): the channels, then support (0 to 1: how much was seen in the bin) and age
-        (days from the bin's middle to the nearest clear look / 30, clipped to 2). A pixel never seen is 0, 0, 2.
+        (days from the bin's middle to the nearest clear look / 30, clipped to 2). A pixel never seen is 0, 0, 2. On a
+        thermal axis bins and days are those of the axis.
     """
     clear = clear & np.isfinite(values).all(axis=1)
     masked = np.where(clear[:, None], values, 0).astype(np.float32)
     start = np.datetime64(axis.start, "s")
     step_days = ((np.datetime64(axis.end, "s") - start) / np.timedelta64(1, "s")) / 86400.0 / axis.bins
-    days = (times.astype("datetime64[s]") - start) / np.timedelta64(1, "s") / 86400.0
+    days = axis.on_axis((times.astype("datetime64[s]") - start) / np.timedelta64(1, "s") / 86400.0)
     centres = (np.arange(axis.bins) + 0.5) * step_days
 
     shape = values.shape[2:]
     total = np.zeros((axis.bins, values.shape[1], *shape), np.float32)
     weight_sum = np.zeros((axis.bins, *shape), np.float32)
-    age_days = np.full((axis.bins, *shape), MAX_AGE_DAYS, np.float32)
+    order = np.argsort(days, kind="stable")
     # One look after the other, in time: sums have one order, so a pixel's bits do not hang on its neighbours.
-    for look in np.argsort(days, kind="stable"):
+    for look in order:
         gap_days = np.abs(days[look] - centres)
         seen = clear[look]
         for k in np.flatnonzero(gap_days <= MAX_GAP_BINS * step_days):
             weight = np.float32(np.exp(-((gap_days[k] / step_days) ** 2) / 0.5))
             total[k] += weight * masked[look]
             weight_sum[k] += weight * seen
-        for k in np.flatnonzero(gap_days < MAX_AGE_DAYS):
-            np.minimum(age_days[k], np.float32(gap_days[k]), out=age_days[k], where=seen)
     filled = weight_sum > 0
     total /= np.where(filled, weight_sum, 1)[:, None]
     _interpolate(total, filled)
     support = np.minimum(weight_sum, 1)
+    age_days = _age_days(clear[order], days[order], centres)
     return np.concatenate([total, support[:, None], (age_days / 30)[:, None]], axis=1).astype(np.float32)
+
+
+def _age_days(
+    clear: npt.NDArray[np.bool_], days: npt.NDArray[np.float64], centres: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Days from each bin's middle to the nearest clear look, up to `MAX_AGE_DAYS`; looks (look, ...) rise in time.
+
+    Looked up, not computed pixel by pixel: the nearest clear look is the last one before the middle or the first after.
+    """
+    looks = len(days)
+    table = np.full((len(centres), looks + 1), MAX_AGE_DAYS, np.float32)  # the last column: no such look
+    table[:, :looks] = np.minimum(np.abs(days - centres[:, None]), MAX_AGE_DAYS)
+    index = np.arange(looks, dtype=np.intp).reshape(-1, *[1] * (clear.ndim - 1))
+    edge = np.full((1, *clear.shape[1:]), looks, np.intp)
+    last = np.maximum.accumulate(np.concatenate([edge - looks - 1, np.where(clear, index, -1)]), axis=0)
+    following = np.minimum.accumulate(np.concatenate([edge, np.where(clear, index, looks)[::-1]]), axis=0)[::-1]
+    age = np.empty((len(centres), *clear.shape[1:]), np.float32)
+    for k, cut in enumerate(np.searchsorted(days, centres)):  # the looks before the middle are the first `cut`
+        age[k] = np.minimum(table[k][last[cut]], table[k][following[cut]])
+    return age
 
 
 def _interpolate(series: npt.NDArray[np.float32], filled: npt.NDArray[np.bool_]) -> None:
     """Fill empty bins of (bin, channel, ...) in place, linearly between filled ones, held at the ends."""
     bins = len(series)
-    before = np.full(filled.shape, -1, np.int64)
-    after = np.full(filled.shape, bins, np.int64)
+    whole: npt.NDArray[np.bool_] = np.logical_and.reduce(filled.reshape(bins, -1), axis=1)
+    if whole.all():
+        return
+    index = np.arange(bins).reshape(-1, *[1] * (filled.ndim - 1))
+    before = np.maximum.accumulate(np.where(filled, index, -1), axis=0)
+    after = np.minimum.accumulate(np.where(filled, index, bins)[::-1], axis=0)[::-1]
+    share = ((index - before) / np.maximum(after - before, 1)).astype(np.float32)
+    share[after == bins] = 0  # after the last look: what it saw
+    right = list(series)
+    for k in reversed(np.flatnonzero(~whole[:-1])):
+        right[k] = np.where(filled[k], series[k], right[k + 1])
+    left = right[0]  # before the first look: what it saw; an empty series is 0
     for k in range(bins):
-        before[k] = np.where(filled[k], k, before[k - 1] if k else -1)
-    for k in reversed(range(bins)):
-        after[k] = np.where(filled[k], k, after[k + 1] if k + 1 < bins else bins)
-    low = np.where(before >= 0, before, np.where(after < bins, after, 0))
-    high = np.where(after < bins, after, low)
-    share = (np.arange(bins).reshape(-1, *[1] * (filled.ndim - 1)) - low) / np.maximum(high - low, 1)
-    left = np.take_along_axis(series, low[:, None], axis=0)
-    right = np.take_along_axis(series, high[:, None], axis=0)
-    mixed = left + (right - left) * np.clip(share, 0, 1).astype(np.float32)[:, None]
-    np.copyto(series, mixed, where=~filled[:, None])
+        left = series[k] if whole[k] else np.where(filled[k], series[k], left)
+        if not whole[k]:
+            series[k] = np.where(filled[k], left, left + (right[k] - left) * share[k])
 
 
 def _grow(mask: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.bool_]:

@@ -141,8 +141,12 @@ def list_kind(kind: str) -> list[str]:
             *(f"{name:<20} {p.title}" for name, p in zip(names, policies, strict=True)),
             "next: acreline credit RUN",
         ]
-    follow = {"models": "next: acreline evaluate <name>", "regions": "next: acreline check configs/regions/<name>.yaml"}
-    return [*names, follow[kind]]
+    if kind == "models":
+        from acreline.model.card import is_packaged
+
+        lines = [f"{name:<14} {'packaged' if is_packaged(name) else 'to be trained'}" for name in names]
+        return [*lines, "next: acreline evaluate <name>, or acreline train <name> --out DIR where it is to be trained"]
+    return [*names, "next: acreline check configs/regions/<name>.yaml"]
 
 
 def _trail(publication: Path) -> list[dict[str, Any]]:

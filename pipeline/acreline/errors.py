@@ -7,7 +7,8 @@ data (a status and a reason), never an exception.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import functools
+from typing import Any, ClassVar
 
 EXIT_DONE = 0
 EXIT_BUG = 1
@@ -39,6 +40,9 @@ class AcrelineError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:  # another process may have raised it: the hint must come along
+        return functools.partial(type(self), hint=self.hint), (self.message,), self.__dict__
 
 
 class ConfigError(AcrelineError):

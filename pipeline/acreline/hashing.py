@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 PIXEL_ROOMS = (
-    *("layers.py", "geo.py", "datum.py", "tiles.py", "coverage.py", "cubes.py", "reflectance.py", "fetch.py"),
-    *("geotiff.py", "imagery.py", "rasters.py", "looks.py", "model"),
+    *("layers.py", "geo.py", "datum.py", "tiles.py", "coverage.py", "cubes.py", "thermal.py", "reflectance.py"),
+    *("fetch.py", "geotiff.py", "imagery.py", "rasters.py", "looks.py", "model"),
 )
 """Rooms whose code decides what a block's part holds."""
 

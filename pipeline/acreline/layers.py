@@ -191,6 +191,8 @@ class Scenes:
     """received, stated (or None), pages, duplicates, used, passes, longest_gap_days."""
     read_options: Mapping[str, str] = field(default_factory=dict)
     """GDAL options of the provider."""
+    simulated: bool = False
+    """The catalogue says of itself that no satellite took its pictures."""
 
 
 @dataclass(frozen=True)
@@ -278,48 +280,24 @@ class TimeAxis:
     end: date
     bins: int
     kind: str = "calendar"
+    day_starts: tuple[float, ...] = ()
+    """Where each calendar day from `start` to `end` begins on a thermal axis of the same length, (day + 1,), strictly
+    rising from 0: see `thermal.thermal_days`. Empty: a calendar axis, on which a day is a day."""
 
+    def on_axis(self, days: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Calendar days since `start` -> days on the axis, any shape; outside the season a day is a day."""
+        return self._convert(days, to_axis=True)
 
-@dataclass(frozen=True)
-class ConformalStep:
-    """From how many clear looks on a threshold holds, and on how many fields it stands."""
+    def on_calendar(self, days: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Days on the axis -> calendar days since `start`: the way back from `on_axis`."""
+        return self._convert(days, to_axis=False)
 
-    from_looks: int
-    threshold: float
-    """A crop is in the parcel's set when its calibrated probability reaches this (split conformal)."""
-    n: int
-
-
-@dataclass(frozen=True)
-class SlotCalibration:
-    """What the model's card promises about the probabilities of one season slot."""
-
-    classes: tuple[str, ...]
-    """Classes in the order of the slot's crop head; `none` among them."""
-    temperature: float
-    """Parcel log-probabilities are divided by this before they are called probabilities."""
-    alpha: float
-    """Share of parcels whose set may miss the true crop."""
-    cells: tuple[ConformalStep, ...]
-    """Rising by `from_looks`, the first from 0."""
-
-    def threshold(self, looks: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The threshold that holds for parcels of so many clear looks, (parcel,) -> (parcel,)."""
+    def _convert(self, days: npt.NDArray[np.float64], *, to_axis: bool) -> npt.NDArray[np.float64]:
+        if not self.day_starts:
+            return days
         import numpy as np
 
-        starts = np.array([cell.from_looks for cell in self.cells])
-        at = np.searchsorted(starts, looks, side="right") - 1
-        steps: npt.NDArray[np.float64] = np.array([cell.threshold for cell in self.cells])[np.maximum(at, 0)]
-        return steps
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What the model's card promises about its probabilities."""
-
-    slots: Mapping[str, SlotCalibration]
-    """Of slot A and of slot B."""
-    crop_slots: Mapping[str, tuple[str, ...]]
-    """Crop class -> the season slots it may fill: A, B, AB."""
-    energy_threshold: float | None = None
-    """A parcel whose mean energy lies above this is unlike anything the network was taught; None: not told."""
+        calendar, starts = np.arange(len(self.day_starts), dtype=np.float64), np.array(self.day_starts)
+        source, target = (calendar, starts) if to_axis else (starts, calendar)
+        inside = np.interp(days, source, target)
+        return np.where((days < 0) | (days > source[-1]), days, inside)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -86,11 +88,24 @@ def _redacted(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def progress_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar for people; without a terminal, a log line for each step. Called with (done, in all, what)."""
+def progress_bar(*, shown: bool, every_s: float = 0.0) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar for people; without a terminal, a log line for each step. Called with (done, in all, what).
+
+    Args:
+        shown: there is a terminal.
+        every_s: seconds from one log line to the next at least; the first and what completes a task always have one.
+    """
     if not shown:
-        log = structlog.get_logger("acreline.progress")
-        yield lambda done, total, what: log.info("progress", done=done, of=total, what=what)
+        log, last = structlog.get_logger("acreline.progress"), -math.inf
+
+        def tell(done: int, total: int, what: str) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= every_s or done >= total:
+                last = now
+                log.info("progress", done=done, of=total, what=what)
+
+        yield tell
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acreline.config import Crop, Policy, Provider, Region, read_crops, read_policy, read_provider
+from acreline.config import Crop, Policy, Provider, Region, packaged_crops, read_crops, read_policy, read_provider
 from acreline.errors import ConfigError, InputError
 from acreline.hashing import file_sha256
-from acreline.layers import BANDS, HEALTH_CLASSES, TimeAxis
+from acreline.layers import BANDS, HEALTH_CLASSES
 from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     crops = read_crops(region)
     policy = read_policy(region.policy, base)
     names = {slug: (name_en, name_zh) for slug, (_, name_zh, name_en) in NO_CROP_WORDS.items()}
-    names |= {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()}
+    named = packaged_crops() | crops  # a set may hold a crop that the region does not grow
+    names |= {slug: (crop.name_en, crop.name_zh) for slug, crop in named.items()}
     compiled = compile_policy(policy, names)
     provider = read_provider(region)
     missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
@@ -86,7 +87,12 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
             "scenes are read as surface reflectance (L2A)",
             hint="take a model whose card says level L2A, such as acrenet-s",
         )
-    _check_season(region, model.card.axis.of(region.season.end.year))
+    _check_season(region, *model.card.axis.span(region.season.end.year))
+    if model.card.axis.kind == "thermal" and region.weather is None:
+        raise ConfigError(
+            f"model {model.card.name!r} counts time by warmth (axis: thermal), and the region names no weather",
+            hint="name a table of daily weather under `weather:`, or take a model on a calendar axis: acrenet-s",
+        )
     check_detectors(region.events)
     day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
     assess_credit([], compiled, as_of=day)  # a policy that is not valid that day is refused before the night's work
@@ -106,14 +112,14 @@ def _check_keys(region: Region) -> None:
             raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")
 
 
-def _check_season(region: Region, axis: TimeAxis) -> None:
+def _check_season(region: Region, start: date, end: date) -> None:
     """The network knows one crop year by heart: a season that lies elsewhere would be read in the wrong months."""
     season = region.season
-    early, late = (season.start - axis.start).days, (season.end - axis.end).days
+    early, late = (season.start - start).days, (season.end - end).days
     if not -MOST_DAYS_BEFORE <= early <= MOST_DAYS_LATE or not -MOST_DAYS_BEFORE <= late <= MOST_DAYS_LATE:
         raise ConfigError(
-            f"season {season.start} to {season.end} does not fit the model's year {axis.start} to {axis.end}",
-            hint=f"take a season near {axis.start} to {axis.end}, or a model trained for this one",
+            f"season {season.start} to {season.end} does not fit the model's year {start} to {end}",
+            hint=f"take a season near {start} to {end}, or a model trained for this one",
         )
 
 
@@ -121,12 +127,12 @@ def class_table(plan: Plan) -> ClassTable:
     """Codes, colours and names of the maps' classes; a crop the region does not list is grey."""
     crop = {}
     for name, code in plan.model.card.crop_codes.items():
-        known = plan.crops.get(name)
         if name in NO_CROP_WORDS:
             crop[str(code)] = [name, *NO_CROP_WORDS[name]]
             continue
-        words = [known.colour, known.name_zh, known.name_en] if known else ["#9e9e9e", name, name.replace("_", " ")]
-        crop[str(code)] = [name, *words]
+        known = plan.crops.get(name) or packaged_crops().get(name)
+        words = [known.name_zh, known.name_en] if known else [name, name]
+        crop[str(code)] = [name, plan.crops[name].colour if name in plan.crops else "#9e9e9e", *words]
     health = {str(code): [name, *HEALTH_CLASSES[name]] for name, code in plan.model.card.health_codes.items()}
     return {"crop": crop, "health": health}
 

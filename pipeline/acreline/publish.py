@@ -30,6 +30,10 @@ DEMONSTRATION_NOTICE = {
     "en": "demonstration policy: invented numbers, not a bank's",
     "zh": "演示政策：数字为虚构，并非任何银行的政策",
 }
+SIMULATED_NOTICE = {
+    "en": "simulated land: drawn by a program, no satellite saw these fields and nobody farms them",
+    "zh": "模拟地块：由程序生成，并非卫星观测，亦无人耕种",
+}
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,8 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
     statuses = Counter(facts.parcels["status"])
     outcomes = Counter(decision.outcome for decision in facts.decisions)
     scene_states = Counter(scenes_table(facts.scenes, measured)["status"])
-    notices = [HEALTH_NOTICE] if card.health == "not validated" else []
+    notices = [SIMULATED_NOTICE] if facts.scenes.simulated else []
+    notices += [HEALTH_NOTICE] if card.health == "not validated" else []
     if "demonstration" in plan.policy.title.lower():
         notices.append(DEMONSTRATION_NOTICE)
     return {
@@ -257,6 +262,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         },
         "policy": {"id": plan.policy.id, "version": plan.compiled.version, "title": plan.policy.title},
         "provider": facts.scenes.provider,
+        "simulated": facts.scenes.simulated,
         "inputs": input_hashes(plan.region),
         "completeness": dict(facts.scenes.completeness),
         "counts": {

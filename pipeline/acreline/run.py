@@ -85,7 +85,7 @@ def run_region(
     parcels = place_parcels(parcels, scenes)
 
     blocks = split_blocks(parcels, scenes, region.block_px, cache=store.root / "coverage")
-    measured = measure_blocks(plan, blocks, scenes, store, executor=executor, progress=progress)
+    measured = measure_blocks(plan, blocks, scenes, store, weather=weather, executor=executor, progress=progress)
 
     looks = merge_looks(store.looks(measured.parts))
     seasons = describe_seasons(looks, crops, plan.model.calibration, region.season, as_of=day, weather=weather)

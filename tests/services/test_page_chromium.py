@@ -158,6 +158,7 @@ def test_colours_follow_the_mode_and_the_legend_says_what_is_shown(page: WebDriv
     page.find_element("css selector", "[data-mode='health']").click()
     assert "#d08b2c" in fills()
     assert "Drought" in _text(page, "#legend")
+    assert "Flood" not in _text(page, "#legend")  # a class of the table that stands nowhere on the map
     shown = [image.value_of_css_property("opacity") for image in _find(page, ".leaflet-image-layer")]
     assert shown == ["0", "0.3"]
 

@@ -123,6 +123,14 @@ MEASURED: dict[str, Words] = {
         "A plot of yours looks unlike anything our model has learned; a person looks.",
         "您的一个地块与模型学过的情况都不相像，由人工核查。",
     ),
+    "few_pixels": (
+        "A plot of yours is so small that few points of the satellite's picture lie in it; a photo or a visit tells.",
+        "您的一个地块面积较小，落在其中的卫星像元很少，可用照片或实地查看说明。",
+    ),
+    "mixed_parcel": (
+        "A plot of yours seems to bear two different crops; please say which grows where, or a person looks.",
+        "您的一个地块上似乎有两种不同的作物，请说明各自的位置，或由人工核查。",
+    ),
     "crop_not_in_region": ("A crop on your land is not in this region's list.", "您地块上的作物不在本地区作物目录中。"),
     "no_yield": ("No normal yield is known for one of your crops.", "您种植的某种作物没有正常产量数据。"),
     "no_price": ("No price is known for one of your crops.", "您种植的某种作物没有价格数据。"),

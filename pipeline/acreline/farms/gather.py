@@ -37,9 +37,13 @@ SEASON_FLAGS = {
     "crop_not_in_region": "crop_not_in_region",
     "not_farmland": "not_farmland",
     "unlike_training": "unlike_training",
+    "few_pixels": "few_pixels",
+    "mixed_parcel": "mixed_parcel",
     "weak_peak": "event_late_failed",
 }
 """Codes of the season that ask for a person, and the flag they raise."""
+IDLE_CODES = ("unlike_training", "few_pixels", "mixed_parcel")
+"""Those that ask for a person on land where nothing grew, too."""
 WIDE_CODES = ("few_looks", "few_neighbours", "in_season")
 """Codes of the growth index that make a yield missing or wide; the rest the yields see for themselves."""
 
@@ -225,8 +229,8 @@ def _flags(
         sets.setdefault(str(parcel["parcel_id"]), set()).update(idle)
         if len(idle) > 1:
             flags.add("maybe_no_crop")
-        if idle and "unlike_training" in str(parcel["idle_code"]).split("|"):
-            flags.add("unlike_training")
+        if idle:
+            flags.update(code for code in IDLE_CODES if code in str(parcel["idle_code"]).split("|"))
         if parcel["status"] == "degraded":
             flags.add(_text(parcel["reason"]) or "status_degraded")
         flags.update(re.findall(r"\bwas (\w+)", _text(parcel["detail"]) or ""))

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AcreNet: first each pixel's season through time, then its surroundings. It knows tensors, not images or places."""
+"""AcreNet: first each pixel's season through time, then its surroundings. It knows tensors, not images or places.
+
+Crops are read from a pixel's own season and its surroundings; how a field fares is read from its season beside those of
+its kind (`departures`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import reduce
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, FeaturePyramidNetwork
+
+from acreline.model.departures import CHANNELS, SIGNS, signs_of
+from acreline.model.outputs import Crops, Fares
 
 ATTENTION_HEADS = 8
 SUPPORT_FLOOR = 0.05
@@ -23,21 +29,6 @@ INDEX_PAIRS: tuple[tuple[int, int, bool], ...] = (
     (8, 9, False),  # straw and soil: B11, B12
 )
 """Normalised differences (a - b) / (a + b) of the input bands, by place in `layers.BANDS`; True: needs the visible."""
-
-
-class Heads(NamedTuple):
-    """What the network says of each pixel: logits of single networks, log-probabilities of several averaged."""
-
-    crop_a: Tensor
-    """(b, classes, h, w): crop of the early season slot."""
-    crop_b: Tensor
-    """(b, classes, h, w): crop of the late season slot."""
-    health: Tensor
-    """(b, classes, h, w)."""
-    vigour: Tensor
-    """(b, 1, h, w): leaf area against an average stand of the crop, in usual spreads."""
-    edge: Tensor
-    """(b, 1, h, w): distance to the nearest field boundary, 0 at it, 1 from 40 m on."""
 
 
 class AcreNet(nn.Module):
@@ -88,15 +79,18 @@ class AcreNet(nn.Module):
         steps = (bins + 3) // 4
         self.position = nn.Parameter(torch.zeros(1, wide, steps, 1))
         self.attend_crop = nn.Conv2d(wide, ATTENTION_HEADS, 1)
-        self.attend_health = nn.Conv2d(wide, ATTENTION_HEADS, 1)
         self.whole_season = nn.Conv2d(wide, wide, (steps, 1))
         self.embed_crop = Conv2dNormActivation(2 * wide, width, 1)
-        self.embed_health = Conv2dNormActivation(2 * wide, width // 2, 1)
         self.dropout_alone = nn.Dropout(dropout)
-        self.sizes = (crops_a, crops_b, healths + 1, 1)  # vigour rides with health: both read its embedding
+        self.sizes = (crops_a, crops_b, 1)
         self.aux_crop = nn.Conv2d(width, crops_a + crops_b, 1)
-        self.aux_health = nn.Conv2d(width // 2, healths + 1, 1)
-        widths = (width + width // 2, *levels)
+        # Damage lasts for weeks, not seasons: its convolutions keep finer steps than the crops'.
+        self.health_stem = nn.Sequential(_over_time(SIGNS + CHANNELS + 2, stem, 5, 1), _over_time(stem, stem, 5, 2))
+        self.attend_health = nn.Conv2d(stem, ATTENTION_HEADS, 1)
+        self.embed_health = Conv2dNormActivation(2 * stem + width, width, 1)
+        self.dropout_health = nn.Dropout(dropout)
+        self.tell_health = nn.Conv2d(width, healths + 1, 1)  # vigour rides with health
+        widths = (width, *levels)
         self.encoder = nn.ModuleList(
             nn.Sequential(
                 Conv2dNormActivation(before, after, 3, stride=1 if level == 0 else 2),
@@ -119,7 +113,7 @@ class AcreNet(nn.Module):
             x: (b, k, c, h, w): bins, bands + visible + support + age.
 
         Returns:
-            (b, d, h, w): the pixel's embedding, for the crop heads then for the health head.
+            (b, d, h, w): the pixel's embedding.
         """
         b, k, c, h, w = x.shape
         flat = x.permute(0, 2, 1, 3, 4).reshape(b, c, k, h * w)  # time becomes the rows of an image
@@ -134,24 +128,22 @@ class AcreNet(nn.Module):
         scaled = (bands - self.mean.view(1, -1, 1, 1)) / self.sd.view(1, -1, 1, 1) * known
         z = self.stem(torch.cat([scaled, *ratios, flat[:, c - 3 :]], dim=1))  # (b, c, k, n) -> (b, wide, k/4, n)
         z = z + self.position
-        seen = torch.nn.functional.adaptive_avg_pool2d(support, (z.shape[2], support.shape[3]))
-        bias = torch.log(seen + SUPPORT_FLOOR)
         season = self.whole_season(z)  # (b, wide, k/4, n) -> (b, wide, 1, n)
-        crop = self.embed_crop(torch.cat([_pool(z, self.attend_crop(z) + bias), season], dim=1))
-        health = self.embed_health(torch.cat([_pool(z, self.attend_health(z) + bias), season], dim=1))
-        return torch.cat([crop, health], dim=1).reshape(b, -1, h, w)
+        pooled = _pool(z, self.attend_crop(z) + _seen(support, z))
+        embedding: Tensor = self.embed_crop(torch.cat([pooled, season], dim=1))
+        return embedding.reshape(b, -1, h, w)
 
-    def auxiliary(self, y: Tensor) -> Heads:
+    def auxiliary(self, y: Tensor) -> Crops:
         """What the pixel alone says; the edge is not its to know and is 0."""
-        y = self.dropout_alone(y)
-        crop, health = self.aux_crop(y[:, : self.width]), self.aux_health(y[:, self.width :])
-        return self._split(torch.cat([crop, health, torch.zeros_like(health[:, :1])], dim=1))
+        crop = self.aux_crop(self.dropout_alone(y))
+        return self._split(torch.cat([crop, torch.zeros_like(crop[:, :1])], dim=1))
 
-    def decode(self, y: Tensor) -> Heads:
-        """Embeddings with their surroundings -> heads.
+    def decode(self, y: Tensor, rim: tuple[int, int] = (0, 0)) -> Crops:
+        """Embeddings with their surroundings -> crops.
 
         Args:
             y: (b, d, h, w) from `embed`; h and w multiples of 4.
+            rim: pixels above and left, below and right, that only surround: nothing is told of them; both 0 or neither.
         """
         levels: dict[str, Tensor] = {}
         z = y
@@ -161,57 +153,42 @@ class AcreNet(nn.Module):
         size = y.shape[-2:]
         grown = [nn.functional.interpolate(p, size=size, mode="nearest") for p in self.pyramid(levels).values()]
         z = torch.stack(grown).sum(0)
-        z = self.dropout(self.mix(torch.cat([z, y], dim=1)))  # (b, levels[0] + d, h, w) -> (b, levels[0], h, w)
-        return Heads(*(alone + more for alone, more in zip(self.auxiliary(y), self._split(self.head(z)), strict=True)))
+        z = torch.cat([z, y], dim=1)
+        if any(rim):  # the last convolution looks one pixel far
+            z, y = _inside(z, rim[0] - 1, rim[1] - 1), _inside(y, *rim)
+        z = self.dropout(self.mix(z))  # (b, levels[0] + d, h, w) -> (b, levels[0], h, w)
+        if any(rim):
+            z = _inside(z, 1, 1)
+        return Crops(*(alone + more for alone, more in zip(self.auxiliary(y), self._split(self.head(z)), strict=True)))
 
-    def forward(self, x: Tensor) -> Heads:
-        """(b, k, c, h, w) -> heads."""
-        return self.decode(self.embed(x))
+    def fare(self, x: Tensor, y: Tensor, z: Tensor) -> Fares:
+        """How each pixel fares beside those of its kind, whatever stands beside it on the ground.
 
-    def _split(self, z: Tensor) -> Heads:
-        crop_a, crop_b, health, edge = torch.split(z, list(self.sizes), dim=1)
-        return Heads(crop_a, crop_b, health[:, :-1], health[:, -1:], edge)
+        Args:
+            x: (b, k, c, h, w), as for `embed`.
+            y: (b, d, h, w) from `embed`; how fields fare does not teach it.
+            z: (b, k, sign + 1, h, w): `departures.depart`; all 0 where there is nothing to compare with.
+        """
+        return self.fare_seen(health_input(x, signs_of(x), z), y)
+
+    def fare_seen(self, seen: Tensor, y: Tensor) -> Fares:
+        """As `fare`, from what the health branch is given, (b, sign + sign + 1 + 2, k, h w)."""
+        b, _, h, w = y.shape
+        f = self.health_stem(seen)
+        pooled = _pool(f, self.attend_health(f) + _seen(seen[:, -2:-1], f))
+        kind = y.detach().reshape(b, -1, 1, h * w)
+        top = reduce(torch.maximum, f.unbind(2))[:, :, None]  # as amax, which is many times slower here
+        told = self.embed_health(torch.cat([pooled, top, kind], dim=1))
+        out = self.tell_health(self.dropout_health(told)).reshape(b, -1, h, w)
+        return Fares(out[:, :-1], out[:, -1:])
+
+    def _split(self, z: Tensor) -> Crops:
+        return Crops(*torch.split(z, list(self.sizes), dim=1))
 
 
-class AcreNets(nn.Module):
-    """Several networks of one shape that learned from different draws: their log-probabilities are averaged.
-
-    Args:
-        members: networks of the same shape.
-    """
-
-    def __init__(self, members: Sequence[AcreNet]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def embed(self, x: Tensor) -> Tensor:
-        """As `AcreNet.embed`; the members' embeddings one after the other, (b, members x d, h, w)."""
-        return torch.cat([self._member(i).embed(x) for i in range(len(self.members))], dim=1)
-
-    def auxiliary(self, y: Tensor) -> Heads:
-        """Log-probabilities from the pixel alone."""
-        return self._mean([self._member(i).auxiliary(part) for i, part in enumerate(self._parts(y))])
-
-    def decode(self, y: Tensor) -> Heads:
-        """Log-probabilities with the surroundings."""
-        return self._mean([self._member(i).decode(part) for i, part in enumerate(self._parts(y))])
-
-    def forward(self, x: Tensor) -> Heads:
-        """(b, k, c, h, w) -> heads."""
-        return self.decode(self.embed(x))
-
-    def _member(self, i: int) -> AcreNet:
-        member = self.members[i]
-        assert isinstance(member, AcreNet)
-        return member
-
-    def _parts(self, y: Tensor) -> tuple[Tensor, ...]:
-        return torch.chunk(y, len(self.members), dim=1)
-
-    @staticmethod
-    def _mean(outputs: list[Heads]) -> Heads:
-        classes = [torch.stack([torch.log_softmax(one[k], dim=1) for one in outputs]).mean(dim=0) for k in range(3)]
-        return Heads(*classes, *(torch.stack([one[k] for one in outputs]).mean(dim=0) for k in (3, 4)))
+def _inside(z: Tensor, before: int, after: int) -> Tensor:
+    """(b, c, h, w) without so many pixels above and left, below and right."""
+    return z[..., before : z.shape[-2] - after, before : z.shape[-1] - after].contiguous()
 
 
 def _over_time(before: int, after: int, length: int, stride: int) -> nn.Module:
@@ -219,9 +196,27 @@ def _over_time(before: int, after: int, length: int, stride: int) -> nn.Module:
     return layer
 
 
+def health_input(x: Tensor, signs: Tensor, z: Tensor) -> Tensor:
+    """Signs, departures, support and age, (b, k, ..., h, w) each -> (b, channel, k, h w)."""
+    b, k, c, h, w = x.shape
+    return torch.cat([signs, z, x[:, :, c - 2 :]], dim=2).permute(0, 2, 1, 3, 4).reshape(b, -1, k, h * w)
+
+
+def _seen(support: Tensor, z: Tensor) -> Tensor:
+    """What is added to the attention of each step: (b, 1, k, n) -> (b, 1, steps of z, n)."""
+    return torch.log(nn.functional.adaptive_avg_pool2d(support, (z.shape[2], support.shape[3])) + SUPPORT_FLOOR)
+
+
 def _pool(z: Tensor, logits: Tensor) -> Tensor:
     """Attention over time: each of the heads pools its own group of channels, (b, c, k, n) -> (b, c, 1, n)."""
     b, c, k, n = z.shape
     weights = torch.softmax(logits, dim=2)  # (b, heads, k, n)
+    if z.is_contiguous(memory_format=torch.channels_last):  # from `forward.fold_norms`: step by step is quick
+        spread = weights.permute(0, 2, 3, 1)[..., None].expand(-1, -1, -1, -1, c // ATTENTION_HEADS).reshape(b, k, n, c)
+        steps, shares = z.permute(0, 2, 3, 1).unbind(1), spread.unbind(1)  # (b, n, c) each
+        pooled = steps[0] * shares[0]
+        for step, share in zip(steps[1:], shares[1:], strict=True):
+            pooled = torch.addcmul(pooled, step, share)
+        return pooled.transpose(1, 2)[:, :, None]
     groups = z.reshape(b, ATTENTION_HEADS, c // ATTENTION_HEADS, k, n)
     return (groups * weights[:, :, None]).sum(dim=3).reshape(b, c, 1, n)

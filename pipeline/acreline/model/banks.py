@@ -12,7 +12,7 @@ from acreline.cubes import clear_from_scl
 from acreline.layers import BANDS_20M, DN_OFFSET, DN_SCALE, TimeAxis
 from acreline.model.classes import slot_targets
 from acreline.model.inputs import gather_bands
-from acreline.model.labels import Points, Square
+from acreline.model.labels import Square
 
 UNTAUGHT = -1
 
@@ -24,7 +24,7 @@ class Bank:
     name: str
     axis: TimeAxis
     days: npt.NDArray[np.float64]
-    """(time,): days since the season's start, rising."""
+    """(time,): days since the season's start on the axis, rising."""
     fine: npt.NDArray[np.uint16]
     """(time, band, pixel) as a cube's numbers: reflectance 0.0001 v - 0.1, 0 = no data. The first bands of `BANDS`: all
     ten, or the four of 10 m where `coarse` holds the others."""
@@ -42,9 +42,10 @@ class Bank:
     shape: tuple[int, int] | None = None
     """Rows and columns where the pixels form a picture on the 10 m grid, in reading order."""
     event: npt.NDArray[np.int16] | None = None
-    """(pixel,): place in the health classes of what struck the pixel, 0 = nothing; None: not known (a real source)."""
+    """(pixel,): place in the health classes of what struck the pixel, 0 = nothing, -1 = something too weak to be told;
+    None: not known (a real source)."""
     event_day: npt.NDArray[np.float32] | None = None
-    """(pixel,): the day from which it shows, days since the season's start."""
+    """(pixel,): the day from which it shows, days since the season's start on the axis."""
     vigour: npt.NDArray[np.float32] | None = None
     """(vigour day, pixel) on the days of `vigour_days`; NaN where nothing grows."""
     vigour_days: npt.NDArray[np.float64] | None = None
@@ -53,6 +54,8 @@ class Bank:
     simulated: bool = False
     coarse: npt.NDArray[np.uint16] | None = None
     """(time, 6, pixel of 20 m): the other bands at their own size, where the pixels form a picture."""
+    registered: int | None = None
+    """Fields up to this number are parcels of a farm file, those above it pool other ground; None: all are parcels."""
 
     def read(self, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
         """(time, 10, pixel) of some pixels, in the order of `BANDS`; a 20 m pixel is repeated on its four."""
@@ -86,19 +89,6 @@ class Bank:
     def taught(self) -> npt.NDArray[np.bool_]:
         """(pixel,): something is known of its crop, and it belongs to a field."""
         return ((self.crop_a >= 0) | (self.crop_b >= 0)) & (self.field > 0)
-
-
-def points_bank(points: Points, bands: tuple[str, ...], axis: TimeAxis) -> Bank:
-    """Points as a bank: every point is a field of its own."""
-    gathered = gather_bands(points.values, bands)
-    assert gathered is not None
-    values, visible = gathered
-    crop_a, crop_b = slot_targets(points.label)
-    seen = np.logical_and.reduce(points.values != 0, axis=1)
-    return Bank(
-        points.name, axis, times_to_days(points.times, axis), values, visible, seen, crop_a, crop_b,
-        np.arange(1, len(points.label) + 1), points.cell,
-    )  # fmt: skip
 
 
 def square_bank(square: Square, axis: TimeAxis) -> Bank:
@@ -162,8 +152,8 @@ def reflectance_of(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
 
 
 def times_to_days(times: npt.NDArray[np.datetime64], axis: TimeAxis) -> npt.NDArray[np.float64]:
-    """Days since the season's start."""
+    """Days since the season's start, on the axis."""
     days: npt.NDArray[np.float64] = (times.astype("datetime64[s]") - np.datetime64(axis.start, "s")) / np.timedelta64(
         86400, "s"
     )
-    return days
+    return axis.on_axis(days)

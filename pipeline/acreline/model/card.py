@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,10 +20,14 @@ from safetensors.torch import load_file, save_file
 
 from acreline.config import Crop, Settings, Slot, find_config, read_settings
 from acreline.errors import ConfigError
-from acreline.layers import BANDS, HEALTH_CLASSES, SLOTS, Calibration, ConformalStep, SlotCalibration, TimeAxis
-from acreline.model.acrenet import AcreNet, AcreNets
+from acreline.layers import BANDS, HEALTH_CLASSES, SLOTS, TimeAxis
+from acreline.model.acrenet import AcreNet
 from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, HEADS, NONE
+from acreline.model.heads import Novelty, SlotHead
+from acreline.model.members import AcreNets
 from acreline.model.mlm import write_model_item
+from acreline.promises import Calibration
+from acreline.thermal import Temperatures, season_temperatures, thermal_days
 
 Level = Literal["L2A", "L1C"]
 """Reflectance at the ground, or at the top of the atmosphere."""
@@ -35,61 +38,49 @@ class SeasonAxis(Settings):
     """The steps of a crop year, as the network was taught them."""
 
     bins: int = Field(30, ge=4, le=80)
-    kind: Literal["calendar"] = "calendar"
+    kind: Literal["calendar", "thermal"] = Field(
+        "calendar", description="equal steps of days, or of days stretched by warmth, which need daily temperatures"
+    )
     start: str = Field("10-01", pattern=MONTH_DAY, description="month-day in the year before harvest")
     end: str = Field("12-15", pattern=MONTH_DAY, description="month-day in the year of harvest")
 
-    def of(self, harvest_year: int) -> TimeAxis:
-        """The bins of one crop year."""
-        first = date.fromisoformat(f"{harvest_year - 1}-{self.start}")
-        return TimeAxis(first, date.fromisoformat(f"{harvest_year}-{self.end}"), self.bins, self.kind)
+    def span(self, harvest_year: int) -> tuple[date, date]:
+        """First and last day of one crop year."""
+        return date.fromisoformat(f"{harvest_year - 1}-{self.start}"), date.fromisoformat(f"{harvest_year}-{self.end}")
+
+    def of(self, harvest_year: int, temperatures: Temperatures | None = None) -> TimeAxis:
+        """The bins of one crop year.
+
+        Args:
+            harvest_year: year in which the season ends.
+            temperatures: of the place, as far as they are known by the as-of day; days that are not known are taken
+                from `thermal.usual_temperatures`, so the same known days give the same bins. A calendar axis does not
+                look at them.
+
+        Raises:
+            ConfigError: a thermal axis, and no temperatures.
+            InputError: no day of the season is known.
+        """
+        first, last = self.span(harvest_year)
+        if self.kind == "calendar":
+            return TimeAxis(first, last, self.bins, self.kind)
+        if temperatures is None:
+            raise ConfigError(
+                f"season {first} to {last}: the model counts time by warmth (axis: thermal), no temperatures are given",
+                hint="give daily weather, or take a model on a calendar axis, such as acrenet-s",
+            )
+        starts = thermal_days(season_temperatures(temperatures, first, last))
+        return TimeAxis(first, last, self.bins, self.kind, starts)
 
 
 class Architecture(Settings):
     """Sizes of the network."""
 
-    stem: int = Field(24, ge=4)
+    stem: int = Field(24, ge=8, multiple_of=8, description="a multiple of the attention heads")
     width: int = Field(48, ge=8)
     levels: tuple[int, ...] = (40, 56, 80)
     dropout: float = Field(0.1, ge=0, lt=1)
     members: int = Field(1, ge=1, le=10, description="networks whose log-probabilities are averaged")
-
-
-class ConformalCell(Settings):
-    """Split-conformal threshold of parcels that were seen so often."""
-
-    from_looks: int = Field(ge=0, description="holds from this number of clear looks on")
-    threshold: float = Field(ge=0, le=1, description="a class is in the set from this calibrated probability on")
-    n: int = Field(0, ge=0, description="fields the threshold was taken from")
-
-
-class SlotHead(Settings):
-    """The crop head of one season slot: what it may say, and what its probabilities are worth."""
-
-    classes: tuple[str, ...] = Field(min_length=2)
-    temperature: float = Field(gt=0)
-    alpha: float = Field(gt=0, lt=1, description="share of fields whose set may miss the true crop")
-    cells: tuple[ConformalCell, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _rises(self) -> SlotHead:
-        starts = [cell.from_looks for cell in self.cells]
-        if starts[0] != 0 or any(one >= other for one, other in pairwise(starts)):
-            raise ValueError(f"cells must rise by from_looks, the first from 0; found {starts}")
-        return self
-
-    @property
-    def calibration(self) -> SlotCalibration:
-        """The same facts as plain values."""
-        cells = tuple(ConformalStep(cell.from_looks, cell.threshold, cell.n) for cell in self.cells)
-        return SlotCalibration(self.classes, self.temperature, self.alpha, cells)
-
-
-class Novelty(Settings):
-    """From where on land counts as unlike anything that was taught."""
-
-    energy: float | None = Field(None, description="mean energy of a parcel above which it is unlike; none: not told")
-    alpha: float = Field(0.05, gt=0, lt=1, description="share of known land that lies above it all the same")
 
 
 class Source(Settings):
@@ -164,7 +155,7 @@ class Card(Settings):
     def calibration(self) -> Calibration:
         """What the card promises about the crop probabilities."""
         slots = {str(slot): head.calibration for slot, head in sorted(self.heads.items())}
-        return Calibration(slots, dict(self.crop_slots), self.unknown.energy)
+        return Calibration(slots, dict(self.crop_slots), self.unknown.energy, self.unknown.steps)
 
 
 @dataclass(frozen=True)
@@ -227,6 +218,11 @@ def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop]
             f"{weights_path.name}: weights must be a .safetensors file",
             hint="other formats may run code when opened; save the weights as safetensors",
         )
+    if settings.recipe and not (card_path.exists() or weights_path.exists()):
+        raise ConfigError(
+            f"model {settings.name}: no weights; {settings.weights} does not come with acreline",
+            hint=f"train it first: acreline train {name} --out DIR, then name DIR/{settings.name}.yaml",
+        )
     card_bytes = _read(card_path)
     try:
         card = Card.model_validate_json(card_bytes)
@@ -266,6 +262,13 @@ def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop]
     net.eval().requires_grad_(False)
     digest = hashlib.sha256(found.encode() + card_bytes).hexdigest()[:16]
     return Model(net, card, card.calibration, digest)
+
+
+def is_packaged(name: str) -> bool:
+    """Whether a model of `configs/models/` has its weights and card, or must be trained first."""
+    settings = read_settings(ModelSettings, find_config("models", name))
+    folder = settings.file.parent if settings.file else Path()
+    return all(_beside(folder, file).is_file() for file in (settings.weights, settings.card))
 
 
 def save_model(net: AcreNets, card: Card, folder: Path) -> Path:

@@ -45,11 +45,41 @@ Spring and summer maize are one class: what the soil bore before them, and the c
 the two would send a farm to a person for nothing.
 """
 
+CROP_GROUPS: dict[str, tuple[str, ...]] = {
+    "winter_crops": ("winter_cereal", "winter_barley", "spring_cereal", "rapeseed"),
+    "rice": ("early_rice", "late_rice", "single_rice"),
+    "tall_summer_crops": ("maize", "sunflower", "tobacco"),
+    "low_summer_crops": (
+        "soybean",
+        "cotton",
+        "peanut",
+        "potato",
+        "sweet_potato",
+        "beet",
+        "pulses",
+        "vegetables",
+    ),
+    "lasting_covers": ("sugarcane", "tea", "perennial", "greenhouse", "grassland", "non_agri"),
+    "nothing": (NONE,),
+}
+"""Group -> classes that are taken for each other more than for those of other groups: their sets share a promise.
+
+Green from spring to early summer; standing in water; tall or low through summer; green or unchanged all year; bare.
+"""
+
 CROP_CLASSES: tuple[str, ...] = tuple(CROP_SLOTS)
 HEADS: dict[str, tuple[str, ...]] = {
     slot: (NONE, *(name for name, slots in CROP_SLOTS.items() if slot in slots or "AB" in slots)) for slot in "AB"
 }
 """Slot -> classes of its head, in order."""
+
+
+def head_groups(slot: str) -> dict[str, tuple[str, ...]]:
+    """The crop groups of a slot's head: those of its classes, each class in one."""
+    mine = {group: tuple(name for name in names if name in HEADS[slot]) for group, names in CROP_GROUPS.items()}
+    return {group: names for group, names in mine.items() if names}
+
+
 MAIN_ALONE = {"potato": "B", "vegetables": "B"}
 """Crops that may stand in either slot: where a farmer declares one as the year's main crop, it is taken for this."""
 LATE_MAIN_MEANS_NO_EARLY = True

@@ -8,41 +8,38 @@ hundreds of fields instead of memorising the few squares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 
 from acreline.layers import BANDS
-from acreline.model.banks import UNTAUGHT, Bank, boundary_distance, reflectance_of
+from acreline.model.banks import UNTAUGHT, Bank, boundary_distance
 from acreline.model.damage import draw_damage, weak_label
+from acreline.model.departures import CHANNELS, depart, signs_of, usual_of
 from acreline.model.inputs import add_visible, bin_quickly
+from acreline.model.skies import Changes, Sky, vary_sky
+from acreline.model.targets import Targets, field_weights, no_targets, targets_of
 
 PATCH_PX = 32
 """Side of a training patch on the 10 m grid."""
-HAZE = np.array([1.6, 1.2, 0.9, 0.55, 0.8, 0.7, 0.65, 0.5, 0.25, 0.15], np.float32)
-"""A thin veil's reflectance by band, relative to 600 nm: (wavelength / 550 nm)^-1.3, in the order of `BANDS`."""
-
-
-@dataclass(frozen=True)
-class Changes:
-    """How much the series are varied in training."""
-
-    shift_days: float = 15
-    stretch: float = 0.05
-    drop: float = 0.5
-    hole_days: float = 45
-    gain: float = 0.03
-    look_gain: float = 0.02
-    haze: float = 0.01
-    in_season: float = 0.3
-    """Share of draws that end on a random day: the as-of date of a run in season."""
-    damage: float = 0.3
-    """Share of real fields into which damage is drawn."""
-    blind: float = 0.15
-    """Share of draws whose visible bands are taken away."""
+GROUPS = 4
+"""Skies of one step's single fields: a group is fields of one source under one sky, so that they can be compared."""
+OTHERS = 192
+"""Pixels beside those drawn from which the usual of their kinds is taken."""
+AROUND_PX = 40
+"""How far around a window its others are taken."""
+FEWEST = 10
+"""Pixels of a kind from which on a group tells what is usual for it."""
+SLIPS = 0.08
+"""Share of pixels that are compared with another kind: where the network runs, crops are told, not known."""
+LONELY = 0.15
+"""Share of groups without anything to compare with."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Shares:
     """What a training step consists of."""
 
     singles: int = 64
-    """Fields known from one pixel each, without surroundings: cheap, many of them teach the temporal part."""
+    """Fields known from one pixel each: cheap, many of them teach the temporal part."""
     mosaics: int = 2
     crops: int = 2
     """Windows of land."""
@@ -59,47 +56,39 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Targets:
-    """What is taught; -1 or NaN = not."""
-
-    crop_a: npt.NDArray[np.int64]
-    crop_b: npt.NDArray[np.int64]
-    health: npt.NDArray[np.int64]
-    vigour: npt.NDArray[np.float32]
-    edge: npt.NDArray[np.float32]
-    weight: npt.NDArray[np.float32]
-
-    def map(self, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> Targets:
-        """The same change made to every layer."""
-        return Targets(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
-
-    @staticmethod
-    def joined(parts: Sequence[Targets], how: Callable[[list[npt.NDArray[Any]]], npt.NDArray[Any]]) -> Targets:
-        """Every layer of some parts put together."""
-        return Targets(**{field.name: how([getattr(part, field.name) for part in parts]) for field in fields(Targets)})
-
-
-@dataclass(frozen=True)
 class Batch:
     """What one training step sees."""
 
     x: npt.NDArray[np.float32]
     """(patch, bin, channel, y, x)."""
+    apart: npt.NDArray[np.float32]
+    """(patch, bin, sign + 1, y, x): departures from what is usual around."""
     patches: Targets
     """(patch, y, x)."""
     single_x: npt.NDArray[np.float32]
     """(field, bin, channel)."""
+    single_apart: npt.NDArray[np.float32]
+    """(field, bin, sign + 1)."""
     singles: Targets
     """(field,)."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some pixels under one sky: input and departures (bin, channel, ...), targets (...)."""
+
+    x: npt.NDArray[np.float32]
+    apart: npt.NDArray[np.float32]
+    told: Targets
 
 
 class Drawer:
     """Draws batches from banks; what is drawn follows from the generator alone."""
 
-    def __init__(self, banks: Sequence[Bank], changes: Changes, shares: Shares) -> None:
+    def __init__(self, banks: Sequence[Bank], changes: Changes, shares: Shares, *, by_event: bool = False) -> None:
         self.banks = [bank for bank in banks if bank.taught.any()]
-        self.changes, self.shares = changes, shares
-        self.tables = [_field_table(bank) for bank in self.banks]
+        self.changes, self.shares, self.by_event = changes, shares, by_event
+        self.tables = [_field_table(bank, by_event) for bank in self.banks]
         sizes = np.array([len(table.first) for table in self.tables], float) ** 0.5
         simulated = np.array([bank.simulated for bank in self.banks])
         self.chance = _by_kind(sizes, simulated, shares.real)
@@ -109,46 +98,79 @@ class Drawer:
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """One step's fields."""
-        parts = []
         shares = self.shares
+        parts = []
         for _ in range(shares.mosaics if self.point_chance.any() else 0):
             parts.append(self._mosaic(int(rng.choice(len(self.banks), p=self.point_chance)), rng))
         for _ in range(shares.crops if self.picture_chance.any() else 0):
             parts.append(self._crop(int(rng.choice(len(self.banks), p=self.picture_chance)), rng))
-        alone = []
-        for number, count in enumerate(rng.multinomial(shares.singles, self.chance)):
-            for part in (count // 2, count - count // 2):  # two skies
-                if part:
-                    alone.append(self._singles(number, part, rng))
-        x = np.concatenate([part[0] for part in alone])
-        singles = Targets.joined([part[1] for part in alone], np.concatenate)
-        return Batch(
-            np.stack([part[0] for part in parts]) if parts else np.zeros((0, *x.shape[1:], PATCH_PX, PATCH_PX), "f4"),
-            Targets.joined([part[1] for part in parts], np.stack) if parts else _nothing(),
-            x,
-            singles,
+        sizes = np.diff(np.linspace(0, shares.singles, min(GROUPS, shares.singles) + 1).astype(int))
+        numbers = rng.choice(len(self.banks), len(sizes), p=self.chance)
+        alone = [self._singles(int(number), int(size), rng) for number, size in zip(numbers, sizes, strict=True)]
+        single_x, single_apart = (
+            np.concatenate([getattr(part, name).transpose(2, 0, 1) for part in alone]) for name in ("x", "apart")
         )
+        singles = Targets.joined([part.told for part in alone], np.concatenate)
+        if not parts:
+            x, apart = (
+                np.zeros((0, *layer.shape[1:], PATCH_PX, PATCH_PX), np.float32) for layer in (single_x, single_apart)
+            )
+            return Batch(x, apart, no_targets(PATCH_PX), single_x, single_apart, singles)
+        x, apart = (np.stack([getattr(part, name) for part in parts]) for name in ("x", "apart"))
+        return Batch(x, apart, Targets.joined([part.told for part in parts], np.stack), single_x, single_apart, singles)
 
-    def _singles(self, number: int, count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], Targets]:
-        bank, table = self.banks[number], self.tables[number]
+    def _pixels(self, number: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """One pixel each of fields that are drawn by their crops."""
+        table = self.tables[number]
         chosen = rng.choice(len(table.first), count, p=table.chance)
-        within = (rng.random(count) * table.count[chosen]).astype(np.int64)
-        pixels = table.order[table.first[chosen] + within]
-        sky = _vary(bank, self.changes, rng)
+        return table.order[table.first[chosen] + (rng.random(count) * table.count[chosen]).astype(np.int64)]
+
+    def _singles(self, number: int, count: int, rng: np.random.Generator) -> _Part:
+        bank, table = self.banks[number], self.tables[number]
+        pixels = self._pixels(number, count, rng)
+        at = rng.integers(len(table.first), size=OTHERS)
+        others = table.order[table.first[at] + (rng.random(OTHERS) * table.count[at]).astype(np.int64)]
+        sky = vary_sky(bank, self.changes, rng)
         values, clear = sky.look(bank, pixels, rng)
         health = self._health(bank, pixels, values, clear, sky, np.arange(count), rng)
         x = add_visible(bin_quickly(values, clear, sky.days, bank.axis), sky.visible)  # (k, c, n)
         x[:, : len(BANDS)] *= 1 + rng.normal(0, 0.03, (1, len(BANDS), count)).astype(np.float32)
-        return x.transpose(2, 0, 1), _targets(bank, pixels, health, sky, np.ones(count, np.float32))
+        told = targets_of(bank, pixels, health, sky, np.ones(count, np.float32))
+        return _Part(x, self._compare(bank, pixels, x, others, sky, rng), told)
 
-    def _mosaic(self, number: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], Targets]:
+    def _compare(
+        self,
+        bank: Bank,
+        pixels: npt.NDArray[np.int64],
+        x: npt.NDArray[np.float32],
+        others: npt.NDArray[np.int64],
+        sky: Sky,
+        rng: np.random.Generator,
+    ) -> npt.NDArray[np.float32]:
+        """Departures (bin, sign + 1, pixel) from what is usual of their kinds among them and some others."""
+        if rng.random() < LONELY:
+            return np.zeros((x.shape[0], CHANNELS, x.shape[2]), np.float32)
+        values, clear = sky.look(bank, others, rng)
+        beside = add_visible(bin_quickly(values, clear, sky.days, bank.axis), sky.visible)
+        both = np.concatenate([pixels, others])
+        _, kind = np.unique(bank.crop_a[both].astype(np.int64) * 1000 + bank.crop_b[both], return_inverse=True)
+        signs = signs_of(torch.from_numpy(np.concatenate([x, beside], axis=2))[None])[0]
+        kinds = int(kind.max()) + 1
+        asked = np.where(np.arange(len(kind)) < len(pixels), -1, kind) if self.by_event else kind
+        usual = usual_of(signs, torch.from_numpy(asked), kinds, fewest=FEWEST)  # the struck are drawn too often there
+        slip = rng.random(len(pixels)) < SLIPS
+        taken = np.where(slip, kind[rng.integers(len(kind), size=len(pixels))], kind[: len(pixels)])
+        apart: npt.NDArray[np.float32] = depart(signs[..., : len(pixels)], torch.from_numpy(taken), usual).numpy()
+        return apart
+
+    def _mosaic(self, number: int, rng: np.random.Generator) -> _Part:
         """Single fields painted side by side: every pixel belongs to its nearest seed."""
         count = int(rng.integers(3, 9))
-        x, told = self._singles(number, count, rng)
+        part = self._singles(number, count, rng)
         seeds = rng.uniform(0, PATCH_PX, (count, 2))
         grid = np.stack(np.meshgrid(np.arange(PATCH_PX), np.arange(PATCH_PX), indexing="ij"), axis=-1) + 0.5
         owner = ((grid[:, :, None] - seeds) ** 2).sum(axis=-1).argmin(axis=-1)
-        land = x.transpose(1, 2, 0)[:, :, owner]  # (k, c, y, x)
+        land = part.x[:, :, owner]  # (k, c, y, x)
         soft = land.copy()  # a pixel on an edge holds both fields, as it does on the ground
         soft[..., 1:, :] += land[..., :-1, :]
         soft[..., :-1, :] += land[..., 1:, :]
@@ -160,37 +182,34 @@ class Drawer:
         land = np.where(rng.random() < 0.7, soft / near, land).astype(np.float32)
         land[:, : len(BANDS)] *= 1 + rng.normal(0, 0.02, (1, len(BANDS), PATCH_PX, PATCH_PX)).astype(np.float32)
         edge = boundary_distance(owner)
-        weight = _field_weights(owner + 1) * np.where(edge < 0.25, 0.2, 1)
-        return land, replace(told.map(lambda layer: layer[owner]), edge=edge, weight=weight.astype(np.float32))
+        weight = field_weights(owner + 1) * np.where(edge < 0.25, 0.2, 1)
+        told = replace(part.told.map(lambda layer: layer[owner]), edge=edge, weight=weight.astype(np.float32))
+        return _Part(land, part.apart[:, :, owner], told)
 
-    def _crop(self, number: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], Targets]:
+    def _crop(self, number: int, rng: np.random.Generator) -> _Part:
         """A window of land around a field that is drawn by its crop, turned and mirrored."""
-        bank, table = self.banks[number], self.tables[number]
+        bank = self.banks[number]
         assert bank.shape is not None
         rows, cols = bank.shape
-        field = int(rng.choice(len(table.first), p=table.chance))
-        centre = int(table.order[table.first[field] + rng.integers(table.count[field])])
+        centre = int(self._pixels(number, 1, rng)[0])
         shift = rng.integers(-PATCH_PX // 3, PATCH_PX // 3 + 1, 2)
         top = int(np.clip(centre // cols + shift[0] - PATCH_PX // 2, 0, rows - PATCH_PX)) // 2 * 2
         left = int(np.clip(centre % cols + shift[1] - PATCH_PX // 2, 0, cols - PATCH_PX)) // 2 * 2
         pixels = (np.arange(top, top + PATCH_PX)[:, None] * cols + np.arange(left, left + PATCH_PX)).ravel()
-        sky = _vary(bank, self.changes, rng)
+        near_rows = rng.integers(max(top - AROUND_PX, 0), min(top + PATCH_PX + AROUND_PX, rows), OTHERS)
+        near_cols = rng.integers(max(left - AROUND_PX, 0), min(left + PATCH_PX + AROUND_PX, cols), OTHERS)
+        sky = vary_sky(bank, self.changes, rng)
         values, clear = sky.look(bank, pixels, rng)
         numbers = bank.field[pixels]
         health = self._health(bank, pixels, values, clear, sky, numbers, rng)
         x = add_visible(bin_quickly(values, clear, sky.days, bank.axis), sky.visible)
-        x = x.reshape(*x.shape[:2], PATCH_PX, PATCH_PX)
+        apart = self._compare(bank, pixels, x, near_rows * cols + near_cols, sky, rng)
         picture = numbers.reshape(PATCH_PX, PATCH_PX)
-        told = _targets(bank, pixels, health, sky, _field_weights(picture).ravel())
+        told = targets_of(bank, pixels, health, sky, field_weights(picture).ravel())
         told = told.map(lambda layer: layer.reshape(PATCH_PX, PATCH_PX))
         told = replace(told, edge=boundary_distance(picture))
-        turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
-
-        def turn(layer: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            turned = np.rot90(layer, turns, axes=(-2, -1))
-            return turned[..., ::-1] if mirror else turned
-
-        return turn(x), told.map(turn)
+        x, apart = (layer.reshape(*layer.shape[:2], PATCH_PX, PATCH_PX) for layer in (x, apart))
+        return _turned(_Part(x, apart, told), int(rng.integers(4)), bool(rng.integers(2)))
 
     def _health(
         self,
@@ -198,15 +217,15 @@ class Drawer:
         pixels: npt.NDArray[np.int64],
         values: npt.NDArray[np.float32],
         clear: npt.NDArray[np.bool_],
-        sky: _Sky,
+        sky: Sky,
         numbers: npt.NDArray[np.int64],
         rng: np.random.Generator,
     ) -> npt.NDArray[np.int64]:
         """Health of each pixel; into fields of real sources damage may be drawn (`values` is changed in place)."""
         health = np.full(len(pixels), UNTAUGHT, np.int64)
         if bank.event is not None and bank.event_day is not None:
-            struck = (bank.event[pixels] > 0) & (bank.event_day[pixels] <= sky.as_of)
-            health = np.where(struck, bank.event[pixels], 0).astype(np.int64)
+            struck = (bank.event[pixels] != 0) & (bank.event_day[pixels] <= sky.as_of)
+            health = np.where(struck, bank.event[pixels], 0).astype(np.int64)  # -1: too weak to be told
             health[bank.field[pixels] <= 0] = UNTAUGHT
             return health
         for field in np.unique(numbers):
@@ -215,59 +234,14 @@ class Drawer:
                 continue
             seen = np.logical_or.reduce(clear[:, mine], axis=1)
             if rng.random() < self.changes.damage:
-                changed, found = draw_damage(values[:, :, mine], seen, sky.source_days, BANDS, rng)
+                changed, found = draw_damage(
+                    values[:, :, mine], seen, bank.axis.on_calendar(sky.source_days), BANDS, rng
+                )
                 values[:, :, mine] = changed
             else:
                 found = weak_label(values[:, :, mine].mean(axis=2), seen, BANDS)
             health[mine] = found
         return health
-
-
-@dataclass(frozen=True)
-class _Sky:
-    """One year, sensor and sky for all pixels of a draw."""
-
-    days: npt.NDArray[np.float64]
-    """(time,) as the network is told."""
-    source_days: npt.NDArray[np.float64]
-    kept: npt.NDArray[np.bool_]
-    """(time,)."""
-    gain: npt.NDArray[np.float32]
-    """(time, band)."""
-    haze: npt.NDArray[np.float32]
-    visible: bool
-    as_of: float
-    """In days of the source."""
-
-    def look(
-        self, bank: Bank, pixels: npt.NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Reflectance (time, band, pixel) and clear (time, pixel) under this sky."""
-        values = reflectance_of(bank.read(pixels)) * self.gain[:, :, None] + self.haze[:, :, None]
-        if not self.visible:
-            values[:, :3] = 0
-        return np.clip(values, 0, 1).astype(np.float32), bank.clear[:, pixels] & self.kept[:, None]
-
-
-def _vary(bank: Bank, changes: Changes, rng: np.random.Generator) -> _Sky:
-    """Another year, sensor and sky: time shifted and stretched, looks lost, gain and haze changed."""
-    length = (bank.axis.end - bank.axis.start).days
-    middle = length / 2
-    stretch, shift = rng.uniform(1 - changes.stretch, 1 + changes.stretch), rng.uniform(-1, 1) * changes.shift_days
-    days = (bank.days - middle) * stretch + middle + shift
-    looks = len(days)
-    kept = rng.random(looks) >= rng.uniform(0, changes.drop)
-    hole = rng.uniform(0, length)
-    kept &= ~((days >= hole) & (days < hole + rng.uniform(0, changes.hole_days)))
-    as_of = np.inf
-    if rng.random() < changes.in_season:
-        last = rng.uniform(150, length)
-        kept &= days <= last
-        as_of = (last - shift - middle) / stretch + middle
-    gain = rng.normal(1, changes.gain, (1, len(BANDS))) * rng.normal(1, changes.look_gain, (looks, 1))
-    haze = np.abs(rng.normal(0, changes.haze, (looks, 1))) * HAZE[None]
-    visible = bank.visible and rng.random() >= changes.blind
-    return _Sky(days, bank.days, kept, gain.astype(np.float32), haze.astype(np.float32), visible, as_of)
 
 
 @dataclass(frozen=True)
@@ -280,12 +254,17 @@ class _Fields:
     chance: npt.NDArray[np.float64]
 
 
-def _field_table(bank: Bank) -> _Fields:
-    """A pair of crops is drawn with p ~ fields^-0.5 for each field, so that rare crops appear."""
+def _field_table(bank: Bank, by_event: bool = False) -> _Fields:
+    """A pair of crops is drawn with p ~ fields^-0.5 for each field, so that rare crops appear.
+
+    By event: what struck the field, where that is known, takes the place of its crops.
+    """
     usable = np.flatnonzero(bank.taught)
     order = usable[np.argsort(bank.field[usable], kind="stable")]
     _, first, count = np.unique(bank.field[order], return_index=True, return_counts=True)
     kind = bank.crop_a[order[first]].astype(np.int64) * 1000 + bank.crop_b[order[first]]
+    if by_event and bank.event is not None:
+        kind = np.maximum.reduceat(bank.event[order], first).astype(np.int64)
     _, number, kinds = np.unique(kind, return_inverse=True, return_counts=True)
     chance = kinds[number].astype(float) ** -0.5
     return _Fields(order, first, count, chance / chance.sum())
@@ -302,29 +281,15 @@ def _by_kind(sizes: npt.NDArray[np.float64], simulated: npt.NDArray[np.bool_], r
     return chance / chance.sum() if chance.any() else chance
 
 
-def _targets(
-    bank: Bank, pixels: npt.NDArray[np.int64], health: npt.NDArray[np.int64], sky: _Sky, weight: npt.NDArray[np.float32]
-) -> Targets:
-    vigour = np.full(len(pixels), np.nan, np.float32)
-    if bank.vigour is not None and bank.vigour_days is not None:
-        last = sky.source_days[sky.kept].max(initial=0.0)
-        at = int(np.searchsorted(bank.vigour_days, min(last, sky.as_of), side="right")) - 1
-        if at >= 0:
-            vigour = bank.vigour[at, pixels]
-    trust = weight if bank.weight is None else weight * bank.weight[pixels]
-    a, b = bank.crop_a[pixels].astype(np.int64), bank.crop_b[pixels].astype(np.int64)
-    return Targets(a, b, health, vigour, np.full(len(pixels), np.nan, np.float32), trust.astype(np.float32))
-
-
-def _field_weights(field: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-    """1 / sqrt(pixels of the field in its patch), mean 1: a large field counts more, not by its pixels."""
-    numbers, inverse, counts = np.unique(field, return_inverse=True, return_counts=True)
-    weight: npt.NDArray[np.float64] = np.where(numbers > 0, counts**-0.5, 0.1)[inverse].reshape(field.shape)
-    scaled: npt.NDArray[np.float32] = (weight / weight.mean()).astype(np.float32)
-    return scaled
-
-
-def _nothing() -> Targets:
-    none = np.zeros((0, PATCH_PX, PATCH_PX))
-    whole, real = none.astype(np.int64), none.astype(np.float32)
-    return Targets(whole, whole, whole, real, real, real)
+def _turned(part: _Part, turns: int, mirror: bool) -> _Part:
+    """A window turned by quarters and mirrored, its series and its targets in one go."""
+    layers = [getattr(part.told, field.name) for field in fields(Targets)]
+    series = tv_tensors.Video(torch.from_numpy(np.concatenate([part.x, part.apart], axis=1)))
+    masks = tv_tensors.Mask(torch.from_numpy(np.stack(layers).astype(np.float32)))
+    kept: list[npt.NDArray[Any]] = []
+    for stack in (series, masks):
+        turned = v2.functional.rotate(stack, 90.0 * turns)
+        kept.append((v2.functional.horizontal_flip(turned) if mirror else turned).numpy())
+    channels = part.x.shape[1]
+    told = [layer.astype(before.dtype) for layer, before in zip(kept[1], layers, strict=True)]
+    return _Part(kept[0][:, :channels], kept[0][:, channels:], Targets(*told))

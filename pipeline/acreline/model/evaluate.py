@@ -20,7 +20,9 @@ from acreline.layers import (
     Block,
     Cube,
     Maps,
+    Weather,
 )
+from acreline.model.calibrate import calibrated_probability
 from acreline.model.card import Model
 from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, main_crop_logp
 from acreline.model.labels import number_fields, read_label_map
@@ -74,7 +76,13 @@ def read_true_crops(path: Path, block: Block, label_map: str = "worldcereal-lega
 
 
 def evaluate_model(
-    model: Model, cube: Cube, block: Block, labels: Path, *, season: SeasonSettings | None = None
+    model: Model,
+    cube: Cube,
+    block: Block,
+    labels: Path,
+    *,
+    season: SeasonSettings | None = None,
+    weather: Weather | None = None,
 ) -> tuple[dict[str, Any], TrueCrops]:
     """Paint a block and compare with the true crops: by pixel, by field, with the majority and 95 % intervals.
 
@@ -84,6 +92,7 @@ def evaluate_model(
         block: the window; pass one without parcels, so that every pixel is painted.
         labels: raster of label codes on the tile's grid.
         season: the region's season.
+        weather: of the region, for a model on a thermal axis.
 
     Returns:
         scores of `scores.score_labels` under pixels, maize_and_grassland (pixels), fields, fields_judged (those of at
@@ -93,7 +102,7 @@ def evaluate_model(
         InputError: the labels cannot be used.
     """
     truth = read_true_crops(labels, block)
-    return score_maps(segment_cube(cube, model, block, season=season), truth, model), truth
+    return score_maps(segment_cube(cube, model, block, weather, season=season), truth, model), truth
 
 
 def score_pixels(found: npt.NDArray[np.integer], truth: TrueCrops) -> dict[str, Any]:
@@ -118,10 +127,31 @@ def main_crop_picture(maps: Maps, model: Model) -> npt.NDArray[np.float64]:
     return np.moveaxis(main_crop_logp(logp[0], logp[1]), -1, 0)
 
 
-def set_thresholds(model: Model) -> npt.NDArray[np.float64]:
-    """From which probability on each crop is in a field's set: the lowest of the slots that it may fill, (class,)."""
-    lowest = {slot: min(cell.threshold for cell in head.cells) for slot, head in model.card.heads.items()}
-    return np.array([min(lowest[letter] for slot in slots for letter in slot) for slots in CROP_SLOTS.values()])  # type: ignore[index]
+def field_sets(maps: Maps, picked: list[npt.NDArray[np.bool_]], model: Model) -> npt.NDArray[np.bool_]:
+    """The crops that may be a field's main crop, by the river's rule, (field, class of `CROP_CLASSES`).
+
+    In each slot: mean log-probabilities of the field's pixels, the head's temperature, the card's threshold for the
+    group of the likeliest class and the clear looks (here of the median pixel). A crop is in the set where the set of a
+    slot that it may fill holds it.
+
+    Args:
+        maps: painted.
+        picked: of each field its pixels, (y, x).
+        model: network and card.
+    """
+    looks = np.array([np.median(maps["clear_looks"].values[mask]) for mask in picked]).astype(np.int64)
+    inside = np.zeros((len(picked), len(CROP_CLASSES)), np.bool_)
+    for slot, head in model.card.heads.items():
+        values = maps[f"crop_{slot.lower()}_logp"].values / LOGP_SCALE
+        mean = np.stack([values[:, mask].mean(axis=1) for mask in picked])
+        probability = calibrated_probability(mean, head.temperature)
+        best = probability.argmax(axis=1)
+        sets = probability >= head.calibration.threshold(looks, best)[:, None]
+        sets[np.arange(len(sets)), best] = True
+        for k, (name, slots) in enumerate(CROP_SLOTS.items()):
+            if slot in "".join(slots):
+                inside[:, k] |= sets[:, head.classes.index(name)]
+    return inside
 
 
 def score_maps(maps: Maps, truth: TrueCrops, model: Model) -> dict[str, Any]:
@@ -135,10 +165,9 @@ def score_maps(maps: Maps, truth: TrueCrops, model: Model) -> dict[str, Any]:
     label = np.array([truth.label[known & (truth.field == number)][0] for number in numbers], np.int64)
     found = fields.argmax(axis=1)
     big = counts >= MIN_FULL_PX
-    probability = np.exp(fields - fields.max(axis=1, keepdims=True))
-    probability /= probability.sum(axis=1, keepdims=True)
-    sets = probability >= set_thresholds(model)
-    inside, sizes = sets[np.arange(len(label)), label], sets.sum(axis=1)
+    sets = field_sets(maps, [known & (truth.field == number) for number in numbers], model)
+    of_slot = np.array([[_share_a_slot(one, other) for other in CROP_CLASSES] for one in CROP_CLASSES])
+    inside, sizes = sets[np.arange(len(label)), label], (sets & of_slot[label]).sum(axis=1)
     single = sizes == 1
     alpha = max(head.alpha for head in model.card.heads.values())
     return {
@@ -155,6 +184,11 @@ def score_maps(maps: Maps, truth: TrueCrops, model: Model) -> dict[str, Any]:
             "fields": int(big.sum()),
         },
     }
+
+
+def _share_a_slot(one: str, other: str) -> bool:
+    """Whether two crops may fill the same slot, so that one can be taken for the other in it."""
+    return bool(set("".join(CROP_SLOTS[one])) & set("".join(CROP_SLOTS[other])))
 
 
 def _is_main(truth: TrueCrops) -> npt.NDArray[np.bool_]:

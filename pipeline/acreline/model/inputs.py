@@ -81,7 +81,7 @@ def bin_quickly(
     Args:
         values: reflectance (time, band, pixel).
         clear: bool (time, pixel).
-        days: days since the season's start, (time,).
+        days: days since the season's start on the axis (`TimeAxis.on_axis`), (time,).
         axis: the season's bins.
 
     Returns:
@@ -105,8 +105,12 @@ def bin_quickly(
     left = np.take_along_axis(total, low[:, None], axis=0)
     right = np.take_along_axis(total, high[:, None], axis=0)
     total = np.where(filled[:, None], total, left + (right - left) * share[:, None])
-    age = np.full((axis.bins, n), MAX_AGE_DAYS, np.float32)
-    for look in range(looks):
-        near = np.minimum(gap[:, look : look + 1], MAX_AGE_DAYS).astype(np.float32)
-        np.minimum(age, np.where(clear[look], near, MAX_AGE_DAYS), out=age)
+    centres = (np.arange(axis.bins) + 0.5) * step
+    cut = np.searchsorted(days, centres)  # the looks before a bin's centre are the first `cut`
+    told = np.where(clear, days[:, None], -np.inf).astype(np.float32)
+    earlier = np.maximum.accumulate(np.vstack([np.full((1, n), -np.inf, np.float32), told]), axis=0)[cut]
+    told = np.where(clear, days[:, None], np.inf).astype(np.float32)
+    later = np.minimum.accumulate(np.vstack([told, np.full((1, n), np.inf, np.float32)])[::-1], axis=0)[::-1][cut]
+    at = centres[:, None].astype(np.float32)
+    age = np.minimum(np.minimum(at - earlier, later - at), np.float32(MAX_AGE_DAYS))
     return np.concatenate([total, np.minimum(weights, 1)[:, None], age[:, None] / 30], axis=1)

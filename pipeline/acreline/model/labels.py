@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which code of a label source means which crop, and the training fields as arrays."""
+"""Which code of a label source means which crop, and the squares of land to learn from as arrays."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from acreline.config import packaged_configs
 from acreline.errors import ConfigError, InputError
 from acreline.model.classes import CROP_CLASSES
+from acreline.thermal import Temperatures, unpack_temperatures
 
 IGNORED = "none"
 """What a label file says of a code that is known and deliberately not learned."""
@@ -43,28 +44,11 @@ class LabelMap:
             if code not in self.classes:
                 raise InputError(
                     f"label code {code} is not in configs/labels/{self.name}.csv",
-                    hint=f"add a line for it; its class is a crop or `{IGNORED}`",
+                    hint=f"add a line for it; its slug is a crop class or `{IGNORED}`",
                 )
             if self.classes[code] != IGNORED:
                 out[codes == code] = CROP_CLASSES.index(self.classes[code])
         return out
-
-
-@dataclass(frozen=True)
-class Points:
-    """Fields of which one pixel was watched through a season."""
-
-    name: str
-    harvest_year: int
-    times: npt.NDArray[np.datetime64]
-    values: npt.NDArray[np.uint16]
-    """(time, band, field), as a cube's numbers: reflectance 0.0001 v - 0.1, 0 = no data."""
-    label: npt.NDArray[np.int16]
-    """Index into `CROP_CLASSES` per field, `NO_LABEL` = not learned."""
-    code: npt.NDArray[np.int64]
-    """The source's own code per field."""
-    cell: npt.NDArray[np.str_]
-    """Cell of 0.1 degree: folds never part one."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +66,11 @@ class Square:
     """(y, x) on the 10 m grid."""
     field: npt.NDArray[np.int32]
     """(y, x): number of the field, 0 = no label."""
+    temperatures: Temperatures | None = None
 
 
 def read_label_map(name: str) -> LabelMap:
-    """Read `configs/labels/<name>.csv`: code, name, class (or `slug`, which wins: the wide list of classes), group.
+    """Read `configs/labels/<name>.csv`: code, name, group, slug (the class that it teaches).
 
     Raises:
         ConfigError: the file is missing, or names a class the crop heads do not have.
@@ -96,7 +81,7 @@ def read_label_map(name: str) -> LabelMap:
             rows = list(csv.DictReader(stream))
     except FileNotFoundError as error:
         raise ConfigError(f"labels: no file {path.name}", hint="see configs/labels/") from error
-    classes = {int(row["code"]): row["slug"] if "slug" in row else row["class"] for row in rows}
+    classes = {int(row["code"]): row["slug"] for row in rows}
     for code, crop in classes.items():
         if crop not in (*CROP_CLASSES, IGNORED):
             raise ConfigError(
@@ -106,30 +91,23 @@ def read_label_map(name: str) -> LabelMap:
     return LabelMap(name, classes, {int(row["code"]): row["group"] for row in rows})
 
 
-def read_points(path: Path) -> Points:
-    """Read packed points of `data/training/`.
-
-    Raises:
-        InputError: the file is missing, is not what `data/build_training.py` writes, or holds an unlisted code.
-    """
-    raw = _read_arrays(path, ("harvest_year", "times", "values", "code", "cell", "label_map"))
-    label = read_label_map(str(raw["label_map"])).indices(raw["code"])
-    return Points(
-        path.stem, int(raw["harvest_year"]), raw["times"], raw["values"], label, raw["code"], raw["cell"].astype(str)
-    )
-
-
 def read_square(path: Path) -> Square:
     """Read a packed square of `data/training/`.
 
     Raises:
-        InputError: as `read_points`, or the square is the demo region's, which is kept for the test.
+        InputError: the file is missing, is not what `data/build_training.py` writes, or holds an unlisted code; or the
+            square is the demo region's, which is kept for the test.
     """
     refuse_test_square(path.stem)
     raw = _read_arrays(path, ("harvest_year", "times", "values", "scl", "code", "field", "label_map", "square"))
     refuse_test_square(str(raw["square"]))
     label = read_label_map(str(raw["label_map"])).indices(raw["code"])
-    return Square(path.stem, int(raw["harvest_year"]), raw["times"], raw["values"], raw["scl"], label, raw["field"])
+    with np.load(path, allow_pickle=False) as stored:
+        known = unpack_temperatures(stored)
+    return Square(
+        path.stem, int(raw["harvest_year"]), raw["times"], raw["values"], raw["scl"], label, raw["field"],
+        known[0] if known else None,
+    )  # fmt: skip
 
 
 def number_fields(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:

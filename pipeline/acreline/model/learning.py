@@ -3,31 +3,39 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from acreline.config import Settings
+from acreline.errors import ConfigError
 from acreline.layers import BANDS, HEALTH_CLASSES
-from acreline.model.acrenet import AcreNet, AcreNets, Heads
+from acreline.model.acrenet import AcreNet
 from acreline.model.banks import Bank
 from acreline.model.classes import HEADS
-from acreline.model.damage import HEALTH
-from acreline.model.drawing import Batch, Changes, Drawer, Shares, Targets
+from acreline.model.drawing import Drawer, Shares
+from acreline.model.feeding import Steps
+from acreline.model.learning_health import teach_health
+from acreline.model.losses import HEAD_WEIGHTS, HEALTH_WEIGHTS, fed_losses
+from acreline.model.members import AcreNets
+from acreline.model.skies import Changes
+from acreline.model.watching import Curve, predict_alone
 
+__all__ = ["HEAD_WEIGHTS", "HEALTH_WEIGHTS", "Device", "Lesson", "Recipe", "learn", "predict_alone"]
+
+Device = Literal["auto", "cpu", "cuda"]
 Progress = Callable[[int, int, dict[str, float]], None]
-HEALTH_WEIGHTS = {"normal": 0.12, "harvested": 0.15}
-"""Share of a class in the health loss where it is not 1: the common classes would drown the rest otherwise."""
-HEAD_WEIGHTS = {"crop_a": 1.0, "crop_b": 1.0, "vigour": 0.3, "edge": 0.2}
 SAVE_EVERY = 100
+FULL = "can't allocate memory"
+"""What torch says where the main memory is full: it has no error of its own for it."""
 
 
 class Recipe(Settings):
@@ -36,7 +44,7 @@ class Recipe(Settings):
     seed: int = 7
     steps: int = Field(800, ge=1)
     bins: int = Field(30, ge=4, le=80)
-    stem: int = Field(24, ge=4)
+    stem: int = Field(24, ge=8, multiple_of=8, description="a multiple of the attention heads")
     width: int = Field(48, ge=8)
     levels: tuple[int, ...] = (40, 56, 80)
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -47,10 +55,13 @@ class Recipe(Settings):
     smoothing: float = Field(0.05, ge=0, lt=1)
     auxiliary: float = Field(0.4, ge=0)
     health: float = Field(1.0, ge=0, description="weight of the health head's loss")
+    health_steps: int = Field(0, ge=0, description="steps after the others, in which the health branch alone is taught")
+    health_singles: int = Field(768, ge=8, description="fields of one of those steps")
     ema: float = Field(0.99, ge=0, lt=1)
     mixup: float = Field(0.0, ge=0, description="shape of the share by which single fields are mixed; 0: not")
-    changes: dict[str, float] = Field(default_factory=dict, description="fields of `drawing.Changes`")
+    changes: dict[str, float] = Field(default_factory=dict, description="fields of `skies.Changes`")
     shares: dict[str, float] = Field(default_factory=dict, description="fields of `drawing.Shares`")
+    device: Device = Field("auto", description="auto: the GPU where there is one; weights differ between devices")
 
     def drawer(self, banks: Sequence[Bank]) -> Drawer:
         """What draws the batches."""
@@ -70,61 +81,85 @@ class Recipe(Settings):
             dropout=self.dropout,
         )
 
+    def chosen_device(self) -> torch.device:
+        """Where the network is taught.
 
-def learn(
-    recipe: Recipe,
-    banks: Sequence[Bank],
-    *,
-    seed: int,
-    progress: Progress | None = None,
-    start: AcreNets | None = None,
-    keep: Path | None = None,
-) -> AcreNets:
-    """Teach the recipe's networks; same seed, same weights.
+        Raises:
+            ConfigError: a GPU is asked for and torch sees none.
+        """
+        seen = torch.cuda.is_available()
+        if self.device == "cuda" and not seen:
+            raise ConfigError(
+                "recipe: device: cuda is asked for, but torch sees no GPU",
+                hint="write device: cpu or auto, or install a CUDA build of torch and torchvision",
+            )
+        return torch.device("cuda" if seen and self.device != "cpu" else "cpu")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What goes with a training beside the recipe."""
+
+    seed: int
+    progress: Progress | None = None
+    """Called with (step, steps, losses by head; with each row of the curve macro-F1 as `f1_<head>` too)."""
+    tell_every: int = 1
+    """Steps between two calls of `progress`, apart from the curve's rows and the last step."""
+    keep: Path | None = None
+    """File in which the state is kept from time to time; a training that was stopped goes on from it."""
+    watch: Bank | None = None
+    """Land that is looked at, never learned from."""
+    feeders: int = 0
+    """Processes that draw batches ahead; the weights do not depend on it."""
+    curve: list[dict[str, float]] | None = None
+    """Receives the rows of `watching.Curve`, of one member after the other."""
+
+
+def learn(recipe: Recipe, banks: Sequence[Bank], lesson: Lesson, *, start: AcreNets | None = None) -> AcreNets:
+    """Teach the recipe's networks; same seed, same weights on the same device.
 
     Args:
         recipe: how.
         banks: what from.
-        seed: of every draw.
-        progress: called with (step, steps, losses by head).
+        lesson: seed, and what is told and kept on the way.
         start: networks to go on from, with their normalisation; None: from nothing.
-        keep: file in which the state is kept from time to time; a training that was stopped goes on from it.
 
     Returns:
-        the members, each averaged over its last steps (EMA), in evaluation mode.
+        the members on the CPU, each averaged over its last steps (EMA), in evaluation mode.
+
+    Raises:
+        ConfigError: nothing is labelled, a GPU is asked for and there is none, memory does not suffice, the networks to
+            go on from have another shape, or the loss is no number any more.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng():
-            members = []
-            for k in range(recipe.members):
-                begun = None if start is None else start.members[k % len(start.members)]
-                assert begun is None or isinstance(begun, AcreNet)
-                path = None if keep is None else keep.with_suffix(f".{k}.pt")
-                members.append(_learn(recipe, banks, 1000 * seed + k, progress, begun, path))
-            return AcreNets(members).eval()
-    finally:
-        torch.set_num_threads(threads)
+    if not any(bank.taught.any() for bank in banks):
+        raise ConfigError("training: no pixel of any source has a label", hint="name labels, squares or counties")
+    with _one_thread(), torch.random.fork_rng():
+        members = []
+        for k in range(recipe.members):
+            begun = None if start is None else start.members[k % len(start.members)]
+            assert begun is None or isinstance(begun, AcreNet)
+            try:
+                members.append(_learn(recipe, banks, lesson, k, begun))
+            except (MemoryError, RuntimeError) as error:
+                if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or FULL in str(error)):
+                    raise
+                raise ConfigError(
+                    f"training: memory does not suffice for a step of {recipe.shares or 'the usual shares'}",
+                    hint="lower singles, mosaics and crops under `shares:`, or take fewer counties",
+                ) from error
+        return AcreNets(members).eval()
 
 
-def _learn(
-    recipe: Recipe,
-    banks: Sequence[Bank],
-    seed: int,
-    progress: Progress | None,
-    start: AcreNet | None,
-    keep: Path | None,
-) -> AcreNet:
+def _learn(recipe: Recipe, banks: Sequence[Bank], lesson: Lesson, member: int, start: AcreNet | None) -> AcreNet:
+    device, seed = recipe.chosen_device(), 1000 * lesson.seed + member
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     drawer = recipe.drawer(banks)
     net = recipe.build()
     if start is None:
         _normalise(net, drawer, np.random.default_rng(seed))
     else:
-        net.load_state_dict(start.state_dict())
-    net.requires_grad_(True)
+        _go_on(net, start)
+    net.requires_grad_(True).to(device)
     average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
     averaged = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=average, use_buffers=True)
     optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -133,10 +168,13 @@ def _learn(
         final_div_factor=100, cycle_momentum=False,
     )  # fmt: skip
     parts: dict[str, Any] = {"net": net, "averaged": averaged, "optimiser": optimiser, "schedule": schedule}
-    first = _resume(parts, rng, keep, recipe)
+    keep = None if lesson.keep is None else lesson.keep.with_suffix(f".{member}.pt")
+    curve = Curve(recipe, lesson.watch)
+    first = _resume(parts, curve, keep, recipe, device)
+    steps = Steps(drawer, seed, recipe.mixup)
     net.train()
-    for step in range(first, recipe.steps):
-        losses = batch_losses(net, drawer.draw(rng), recipe, rng)
+    for step, fed in enumerate(steps.feed(first, recipe.steps, lesson.feeders), start=first + 1):
+        losses = fed_losses(net, fed, recipe, device)
         loss = torch.stack(list(losses.values())).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -144,91 +182,31 @@ def _learn(
         optimiser.step()
         schedule.step()
         averaged.update_parameters(net)
-        if progress is not None:
-            progress(step + 1, recipe.steps, {name: float(part.detach()) for name, part in losses.items()})
-        if keep is not None and (step + 1) % SAVE_EVERY == 0:
-            _keep(parts, rng, keep, recipe, step + 1)
-    if keep is not None:
-        _keep(parts, rng, keep, recipe, recipe.steps)
+        row = curve.add(step, losses, averaged.module, fed.batch)
+        if row is not None and not np.isfinite([row[name] for name in losses]).all():
+            raise ConfigError(
+                f"training: the loss is no number any more by step {step} of {recipe.steps}",
+                hint="lower learning_rate in the recipe, and train into another folder",
+            )
+        if lesson.progress is not None and (row is not None or step % lesson.tell_every == 0 or step == recipe.steps):
+            numbers = {name: float(part.detach()) for name, part in losses.items()}
+            scores = {name: value for name, value in (row or {}).items() if name.startswith("f1_")}
+            lesson.progress(step, recipe.steps + recipe.health_steps, numbers | scores)
+        if keep is not None and (step % SAVE_EVERY == 0 or step == recipe.steps):
+            _keep(parts, curve, keep, recipe, step)
+    if lesson.curve is not None:
+        lesson.curve.extend(curve.rows)
     out = averaged.module
     assert isinstance(out, AcreNet)
-    return out.eval().requires_grad_(False)
+    if recipe.health_steps:
+        tell = None if lesson.progress is None else partial(_tell_health, lesson, recipe)
+        out = teach_health(out, recipe, banks, seed=seed, feeders=lesson.feeders, tell=tell)
+    return out.to("cpu").eval().requires_grad_(False)
 
 
-def batch_losses(
-    net: AcreNet, batch: Batch, recipe: Recipe, rng: np.random.Generator | None = None
-) -> dict[str, Tensor]:
-    """Weighted losses by head: final and auxiliary logits of patches, auxiliary logits of fields that stand alone."""
-    patches, k, c, side, _ = batch.x.shape
-    single_x, told = _mixed(batch, recipe, rng)
-    pixels = batch.x.transpose(1, 2, 0, 3, 4).reshape(1, k, c, 1, -1)  # one row of pixels, so that both kinds share
-    alone = single_x.transpose(1, 2, 0).reshape(1, k, c, 1, -1)  # the batch normalisation
-    row = net.embed(torch.from_numpy(np.concatenate([pixels, alone], axis=4)))  # (1, d, 1, n)
-    said = net.auxiliary(row[..., pixels.shape[-1] :])
-    losses = {name: torch.zeros(()) for name in Heads._fields}
-    for targets in told:
-        _add(losses, _losses(said, _flat(targets), recipe, 1.0))
-    if patches:
-        y = row[..., : pixels.shape[-1]].reshape(-1, patches, side, side).transpose(0, 1)
-        _add(losses, _losses(net.decode(y), batch.patches, recipe, 1.0))
-        _add(losses, _losses(net.auxiliary(y), batch.patches, recipe, recipe.auxiliary))
-    return losses
-
-
-def _add(losses: dict[str, Tensor], more: dict[str, Tensor]) -> None:
-    for name, part in more.items():
-        losses[name] = losses[name] + part
-
-
-def _mixed(
-    batch: Batch, recipe: Recipe, rng: np.random.Generator | None
-) -> tuple[npt.NDArray[np.float32], list[Targets]]:
-    """Fields that stand alone, each mixed with another one (mixup, Zhang et al. 2018); both teach, by their shares."""
-    if not recipe.mixup or rng is None:
-        return batch.single_x, [batch.singles]
-    n = len(batch.single_x)
-    share = rng.beta(recipe.mixup, recipe.mixup, n).astype(np.float32)
-    share = np.maximum(share, 1 - share)
-    other = rng.permutation(n)
-    x = batch.single_x * share[:, None, None] + batch.single_x[other] * (1 - share)[:, None, None]
-    both = []
-    for rows, part in ((np.arange(n), share), (other, 1 - share)):
-        taught = batch.singles.map(functools.partial(_rows, rows=rows))
-        both.append(replace(taught, weight=taught.weight * part))
-    return x, both
-
-
-def _rows(layer: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return layer[rows]
-
-
-def _losses(heads: Heads, told: Targets, recipe: Recipe, share: float) -> dict[str, Tensor]:
-    weight = torch.from_numpy(np.ascontiguousarray(told.weight))
-    kinds = torch.tensor([HEALTH_WEIGHTS.get(name, 1.0) for name in HEALTH])
-    out = {}
-    for name, true in (("crop_a", told.crop_a), ("crop_b", told.crop_b), ("health", told.health)):
-        target = torch.from_numpy(np.ascontiguousarray(true))
-        weighted = weight * kinds[target.clamp(min=0)] if name == "health" else weight
-        scale = recipe.health if name == "health" else HEAD_WEIGHTS[name]
-        out[name] = share * scale * _cross_entropy(getattr(heads, name), target, weighted, recipe.smoothing)
-    for name, number in (("vigour", told.vigour), ("edge", told.edge)):
-        wanted = torch.from_numpy(np.ascontiguousarray(number))
-        known = torch.isfinite(wanted)
-        miss = nn.functional.smooth_l1_loss(getattr(heads, name)[:, 0], torch.nan_to_num(wanted), reduction="none")
-        out[name] = share * HEAD_WEIGHTS[name] * (miss * known).sum() / known.sum().clamp(min=1)
-    return out
-
-
-def _cross_entropy(logits: Tensor, target: Tensor, weight: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy over labelled pixels, each weighted; 0 where nothing is labelled."""
-    loss = nn.functional.cross_entropy(logits, target, ignore_index=-1, reduction="none", label_smoothing=smoothing)
-    known = target >= 0
-    return (loss * weight * known).sum() / known.sum().clamp(min=1)
-
-
-def _flat(told: Targets) -> Targets:
-    """(field,) -> (1, 1, field), as the row of pixels lies."""
-    return told.map(lambda layer: layer[None, None])
+def _tell_health(lesson: Lesson, recipe: Recipe, step: int, losses: dict[str, float]) -> None:
+    if lesson.progress is not None and (step % lesson.tell_every == 0 or step == recipe.health_steps):
+        lesson.progress(recipe.steps + step, recipe.steps + recipe.health_steps, losses)
 
 
 def _normalise(net: AcreNet, drawer: Drawer, rng: np.random.Generator) -> None:
@@ -242,42 +220,45 @@ def _normalise(net: AcreNet, drawer: Drawer, rng: np.random.Generator) -> None:
         net.sd[band] = max(float(values.std()), 1e-3)
 
 
-def _resume(parts: dict[str, Any], rng: np.random.Generator, keep: Path | None, recipe: Recipe) -> int:
+def _go_on(net: AcreNet, start: AcreNet) -> None:
+    try:
+        net.load_state_dict(start.state_dict())
+    except RuntimeError as error:
+        raise ConfigError(
+            f"training: the networks to go on from have another shape: {str(error).splitlines()[-1].strip()}",
+            hint="give the recipe their bins, stem, width and levels, which their card tells",
+        ) from error
+
+
+# --- a training that is stopped and goes on -----------------------------------------------------------------------
+def _resume(parts: dict[str, Any], curve: Curve, keep: Path | None, recipe: Recipe, device: torch.device) -> int:
     """Load a kept state of the same recipe; returns the step to go on from."""
     if keep is None or not keep.is_file():
         return 0
-    kept = torch.load(keep, weights_only=True)
+    kept = torch.load(keep, weights_only=True, map_location="cpu")
     if kept["recipe"] != recipe.model_dump_json():
         return 0
     for name, part in parts.items():
         part.load_state_dict(kept[name])
     torch.set_rng_state(kept["torch"])
-    rng.bit_generator.state = _numbers(kept["numpy"])
+    curve.load(kept, device)
     return int(kept["step"])
 
 
-def _keep(parts: dict[str, Any], rng: np.random.Generator, keep: Path, recipe: Recipe, step: int) -> None:
+def _keep(parts: dict[str, Any], curve: Curve, keep: Path, recipe: Recipe, step: int) -> None:
     state = {name: part.state_dict() for name, part in parts.items()}
     state |= {"recipe": recipe.model_dump_json(), "step": step, "torch": torch.get_rng_state()}
-    state["numpy"] = repr(rng.bit_generator.state)
+    state |= curve.state()
     part = keep.with_suffix(".part")
     torch.save(state, part)
     part.replace(keep)
 
 
-def _numbers(text: str) -> dict[str, Any]:
-    import ast
-
-    value: dict[str, Any] = ast.literal_eval(text)
-    return value
-
-
-def predict_alone(net: AcreNets, x: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], ...]:
-    """Log-probabilities (n, classes) of slots A and B and health for inputs (n, bin, channel), each pixel by itself."""
-    out: list[list[Tensor]] = [[], [], []]
-    with torch.inference_mode():
-        for part in torch.split(torch.from_numpy(np.ascontiguousarray(x)), 512):
-            heads = net.auxiliary(net.embed(part.permute(1, 2, 0)[None, :, :, None, :]))
-            for k in range(3):
-                out[k].append(torch.log_softmax(heads[k], dim=1)[0, :, 0].T)
-    return tuple(torch.cat(parts).numpy() for parts in out)
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -51,7 +51,8 @@ def write_model_item(card: Card, folder: Path, weights: Path, parameters: int) -
         bands=[ModelBand.create(name=band) for band in card.bands],
         input=InputStructure.create(shape, order, DataType.FLOAT32),
         description=f"{card.level} reflectance 0 to 1, then {', '.join(CHANNELS[-3:])}; "
-        f"bins from {card.axis.start} of the year before harvest to {card.axis.end}",
+        f"bins from {card.axis.start} of the year before harvest to {card.axis.end}"
+        + ("" if card.axis.kind == "calendar" else ", days stretched by warmth"),
     )
     heads = {f"crop of slot {slot}": head.classes for slot, head in card.heads.items()} | {
         "health": card.health_classes

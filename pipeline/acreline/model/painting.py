@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from acreline.layers import HEALTH_CLASSES
-from acreline.model.acrenet import AcreNet, AcreNets
+from acreline.layers import CELL_PX, HEALTH_CLASSES
+from acreline.model.acrenet import AcreNet
 from acreline.model.banks import Bank, reflectance_of
+from acreline.model.forward import AROUND_PX
 from acreline.model.inputs import add_visible, bin_quickly
 from acreline.model.learning import Recipe
+from acreline.model.members import USUAL_STEP_PX, AcreNets
+from acreline.model.novelty import pixel_energy
+from acreline.model.outputs import Crops
 
 STRIP_ROWS = 16
 NORMAL = list(HEALTH_CLASSES).index("normal")
@@ -22,18 +26,24 @@ NORMAL = list(HEALTH_CLASSES).index("normal")
 
 @dataclass(frozen=True)
 class Painted:
-    """What the network says of a county, (class, y, x) each: log-probabilities."""
+    """What a network says of a county: log-probabilities (class, y, x)."""
 
     crop_a: npt.NDArray[np.float32]
     crop_b: npt.NDArray[np.float32]
-    health: npt.NDArray[np.float32]
+    health: npt.NDArray[np.float32] | None = None
+    """None: it has no health head."""
+    energy: npt.NDArray[np.float32] | None = None
+    """(y, x): how little a pixel is like what was taught, `novelty.pixel_energy`; None: not told."""
 
 
 def paint_bank(nets: AcreNets, bank: Bank) -> Painted:
-    """Paint a picture pixel by pixel with its surroundings; where its size is no multiple of four it is padded."""
+    """Paint a picture pixel by pixel with its surroundings; where its size is no multiple of four it is padded.
+
+    Fields are compared within squares of `CELL_PX` and what lies around them, as a run does it.
+    """
     assert bank.shape is not None
     rows, cols = bank.shape
-    parts = []
+    parts, seen = [], []
     with torch.inference_mode():
         for top in range(0, rows, STRIP_ROWS):
             count = min(STRIP_ROWS, rows - top)
@@ -41,18 +51,40 @@ def paint_bank(nets: AcreNets, bank: Bank) -> Painted:
             binned = bin_quickly(reflectance_of(bank.read(pixels)), bank.clear[:, pixels], bank.days, bank.axis)
             x = torch.from_numpy(add_visible(binned, bank.visible).reshape(binned.shape[0], -1, count, cols))
             parts.append(nets.embed(x[None]))
-        y = torch.cat(parts, dim=2)
+            seen.append(x.half())
+        y, x = torch.cat(parts, dim=2), torch.cat(seen, dim=2)
         padded = torch.nn.functional.pad(y, (0, -cols % 4, 0, -rows % 4), mode="replicate")
-        heads = nets.decode(padded)
-    return Painted(*(torch.log_softmax(heads[k][0, :, :rows, :cols], dim=0).numpy() for k in range(3)))
+        crops = Crops(*(part[..., :rows, :cols] for part in nets.decode(padded)))
+        health = _fares(nets, x, y, crops)
+        energy = pixel_energy(nets, y)[0].numpy()
+    crop_a, crop_b = (torch.log_softmax(logits[0], dim=0).numpy() for logits in crops[:2])
+    return Painted(crop_a, crop_b, torch.log_softmax(health, dim=0).numpy(), energy)
+
+
+def _fares(nets: AcreNets, x: torch.Tensor, y: torch.Tensor, crops: Crops) -> torch.Tensor:
+    """Health of a picture, (class, y, x), square by square."""
+    rows, cols = y.shape[-2:]
+    out = y.new_zeros((nets.healths, rows, cols))
+    for top in range(0, rows, CELL_PX):
+        for left in range(0, cols, CELL_PX):
+            near = x[
+                :, :,
+                max(top - AROUND_PX, 0) : top + CELL_PX + AROUND_PX : USUAL_STEP_PX,
+                max(left - AROUND_PX, 0) : left + CELL_PX + AROUND_PX : USUAL_STEP_PX,
+            ]  # fmt: skip
+            here = (..., slice(top, top + CELL_PX), slice(left, left + CELL_PX))
+            one = Crops(*(part[here] for part in crops))
+            usual = nets.usual(near.flatten(2).float())
+            out[here] = nets.fare_beside(x[here].float(), y[here], one, usual).health[0]
+    return out
 
 
 def add_normal_bias(nets: AcreNets, bias: float) -> None:
     """Raise the logit of `normal` in every member: fewer fields are called damaged."""
     for member in nets.members:
         assert isinstance(member, AcreNet)
-        assert member.aux_health.bias is not None
-        member.aux_health.bias[NORMAL] += bias
+        assert member.tell_health.bias is not None
+        member.tell_health.bias[NORMAL] += bias
 
 
 def net_state(nets: AcreNets) -> dict[str, npt.NDArray[Any]]:

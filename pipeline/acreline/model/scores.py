@@ -49,6 +49,11 @@ def score_labels(
     }
 
 
+def macro_f1(true: Labels, found: Labels) -> float:
+    """Mean F1 of the classes that occur in `true`; 0 where nothing is known."""
+    return float(np.mean([_f1(true, found, int(c)) for c in np.unique(true)])) if len(true) else 0.0
+
+
 def fit_forest(x: npt.NDArray[np.float32], label: Labels, weight: npt.NDArray[np.float64], *, seed: int = 0) -> Any:
     """A random forest on the network's own inputs: the baseline that stands in every report.
 

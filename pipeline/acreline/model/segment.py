@@ -16,7 +16,6 @@ from acreline.config import SeasonSettings
 from acreline.doors import check_maps
 from acreline.layers import (
     CELL_PX,
-    HALO_PX,
     LOGP_SCALE,
     NUMBER_SCALE,
     PIXEL_M,
@@ -24,18 +23,14 @@ from acreline.layers import (
     Block,
     Cube,
     Maps,
-    TimeAxis,
     Weather,
 )
-from acreline.model.acrenet import AcreNet, AcreNets
 from acreline.model.card import Model
-from acreline.model.windows import binned_window, clear_looks
+from acreline.model.forward import Surroundings, fold_norms
+from acreline.model.novelty import pixel_energy
+from acreline.model.windows import clear_looks
+from acreline.thermal import weather_temperatures
 
-TILE_PX = 32
-"""Embeddings are made in squares of this size: a cube's window starts and ends on whole ones."""
-REACH_PX = HALO_PX - 8
-"""What the spatial part sees beside a cell. The outer 8 of the halo's pixels are left out: clouds grow by 6 pixels,
-so there the clear mask would depend on where the window ends."""
 LOGP_MIN = -32768
 NUMBER_MAX = 32767
 
@@ -45,14 +40,15 @@ def segment_cube(
 ) -> Maps:
     """Say for each pixel what grows there and how it fares, with log-probabilities.
 
-    Cells of the tile that no parcel of the block touches are skipped and stay `valid` = false. The same pixel gets the
-    same bits in any block: cells and shapes are fixed, one thread, one order.
+    Cells of the tile that no parcel of the block touches are skipped and stay `valid` = false; beside a touched cell
+    the network reads only as far as its spatial part looks. The same pixel gets the same bits in any block: cells and
+    shapes are fixed, one thread, one order.
 
     Args:
         cube: pixels of `block.read_window`; what lies outside it counts as never seen.
         model: network and card.
         block: the window to paint, with its parcels; without parcels everything is painted.
-        weather: kept for models on thermal time; a calendar axis does not need it.
+        weather: as far as it is known by the as-of day; a model on a thermal axis needs it, others do not.
         season: the region's season, which names the crop year. Without it the year is taken from the first look.
 
     Returns:
@@ -60,10 +56,13 @@ def segment_cube(
         clearly, or where the network gave no number.
 
     Raises:
+        ConfigError: the model is on a thermal axis, and there is no weather.
+        InputError: the weather has no day of the season, and the model needs it.
         ContractError: the maps do not keep what `check_maps` asks.
     """
     card = model.card
-    axis = card.axis.of(season.end.year if season is not None else harvest_year(cube, model))
+    year = season.end.year if season is not None else harvest_year(cube, model)
+    axis = card.axis.of(year, None if weather is None else weather_temperatures(weather))
     shape = (block.height, block.width)
     layers: dict[str, npt.NDArray[np.generic]] = {}
     for name, classes in _heads(model).items():
@@ -72,20 +71,21 @@ def segment_cube(
         layers[name] = np.zeros((len(SLOTS), *shape), np.uint8)
     for name, dtype in _FLAT.items():
         layers[name] = np.zeros(shape, dtype)
-    made: dict[tuple[int, int], torch.Tensor] = {}
-    inner = slice(REACH_PX, REACH_PX + CELL_PX)
     with torch.inference_mode(), _one_thread():
+        net = fold_norms(model.net)
+        land = Surroundings(cube, net, axis)
         for row, col in _cells(block):
-            for tile in [tile for tile in made if tile[0] < row - HALO_PX]:
-                del made[tile]  # no cell below reaches up to it: memory grows with a block's width, not its area
+            land.forget_above(row)
             looks = clear_looks(cube, row, col, CELL_PX)
             if not looks.any():
                 continue
-            y = _surroundings(cube, model, axis, row, col, made)
-            heads = [part[0, :, inner, inner].numpy() for part in model.net.decode(y)]
-            energy = pixel_energy(model.net, y[:, :, inner, inner])[0].numpy()
-            logits = dict(zip(_heads(model), heads, strict=False))
-            painted = _paint(logits, heads[3][0], energy, looks, model)
+            y = land.around(row, col)
+            crops = net.decode(y, land.rim)
+            fares = land.fares(row, col, crops)
+            heads = [part[0].numpy() for part in (crops.crop_a, crops.crop_b, fares.health)]
+            logits = dict(zip(_heads(model), heads, strict=True))
+            energy = pixel_energy(net, y[:, :, land.inner, land.inner])[0].numpy()
+            painted = _paint(logits, fares.vigour[0, 0].numpy(), energy, looks, model)
             _insert(layers, painted, row, col, block)
     return check_maps(_as_maps(layers, model, block))
 
@@ -105,27 +105,6 @@ def _heads(model: Model) -> dict[str, int]:
     card = model.card
     sizes = {f"crop_{slot.lower()}": len(card.heads[slot].classes) for slot in ("A", "B")}
     return sizes | {"health": len(card.health_classes)}
-
-
-def pixel_energy(net: AcreNets, y: torch.Tensor) -> torch.Tensor:
-    """How little each pixel by itself is like what was taught: the higher, the stranger.
-
-    Energy (Liu et al. 2020, arXiv:2010.03759): minus the log of the sum of exp(logit), here the mean of the two crop
-    heads on the temporal part, and of the members.
-
-    Args:
-        net: the members.
-        y: embeddings (b, d, h, w).
-
-    Returns:
-        (b, h, w).
-    """
-    scores = []
-    for member, part in zip(net.members, torch.chunk(y, len(net.members), dim=1), strict=True):
-        assert isinstance(member, AcreNet)
-        heads = member.auxiliary(part)
-        scores.append(-(torch.logsumexp(heads.crop_a, dim=1) + torch.logsumexp(heads.crop_b, dim=1)) / 2)
-    return torch.stack(scores).mean(dim=0)
 
 
 def _paint(
@@ -191,25 +170,6 @@ def confidence_percent(logp: npt.NDArray[np.int16], temperature: float) -> npt.N
     scaled -= scaled.max(axis=0)
     percent: npt.NDArray[np.float64] = np.rint(100 / np.exp(scaled).sum(axis=0))
     return percent
-
-
-def _surroundings(
-    cube: Cube, model: Model, axis: TimeAxis, row: int, col: int, made: dict[tuple[int, int], torch.Tensor]
-) -> torch.Tensor:
-    """Embeddings of a cell and its reach, (1, d, h, w), put together from fixed squares that are made once each."""
-    size = CELL_PX + 2 * HALO_PX
-    rows = []
-    for top in range(row - HALO_PX, row - HALO_PX + size, TILE_PX):
-        line = []
-        for left in range(col - HALO_PX, col - HALO_PX + size, TILE_PX):
-            if (top, left) not in made:
-                x = torch.from_numpy(binned_window(cube, axis, top, left, TILE_PX))[None]
-                made[top, left] = model.net.embed(x)
-            line.append(made[top, left])
-        rows.append(torch.cat(line, dim=3))
-    y = torch.cat(rows, dim=2)
-    margin = HALO_PX - REACH_PX
-    return y[:, :, margin : size - margin, margin : size - margin].contiguous()
 
 
 def _cells(block: Block) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -13,10 +13,11 @@ import numpy.typing as npt
 import torch
 
 from acreline.errors import ConfigError
-from acreline.layers import BANDS
-from acreline.model.card import Model
+from acreline.layers import BANDS, TimeAxis
+from acreline.model.card import Model, SeasonAxis
 from acreline.model.classes import CROP_SLOTS, HEADS, main_crop_logp
-from acreline.model.inputs import STAND_INS, VISIBLE, as_input, gather_bands
+from acreline.model.inputs import CHANNELS, STAND_INS, VISIBLE, as_input, gather_bands
+from acreline.thermal import Temperatures
 
 Level = Literal["L2A", "L1C"]
 BRIGHT_BLUE = 0.22
@@ -71,19 +72,26 @@ class LabelledSeries:
     """What reading decided, in words for the report."""
     picture: Picture | None = None
     """The land around, where the source is a picture; None: every sample stands alone."""
+    temperatures: tuple[Temperatures, ...] = ()
+    """Of each zone, for models that count time by warmth; empty: not known."""
+    zone: npt.NDArray[np.int64] | None = None
+    """(n,): place of each sample in `temperatures`; None: all lie in the first."""
 
     def keep(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> LabelledSeries:
         """Only these samples."""
         arrays = {name: getattr(self, name)[chosen] for name in ("values", "ids", "code", "label", "slug", "group")}
         sizes = None if self.size_m2 is None else self.size_m2[chosen]
         slots = None if self.slot is None else self.slot[chosen]
-        return replace(self, **arrays, cell=self.cell[chosen], size_m2=sizes, slot=slots)
+        zones = None if self.zone is None else self.zone[chosen]
+        return replace(self, **arrays, cell=self.cell[chosen], size_m2=sizes, slot=slots, zone=zones)
 
     def until(self, day: date) -> LabelledSeries:
-        """As it was known at the end of a day: what was seen later is gone."""
+        """As it was known at the end of a day: what was seen or measured later is gone."""
         seen = self.times < np.datetime64(day, "s") + np.timedelta64(1, "D")
         picture = None if self.picture is None else replace(self.picture, values=self.picture.values[seen])
-        return replace(self, times=self.times[seen], values=self.values[:, seen], picture=picture)
+        felt = [known for zone in self.temperatures if (known := zone.until(day)) is not None]
+        warmth = tuple(felt) if len(felt) == len(self.temperatures) else ()
+        return replace(self, times=self.times[seen], values=self.values[:, seen], picture=picture, temperatures=warmth)
 
 
 def why_silent(model: Model, series: LabelledSeries) -> str | None:
@@ -96,10 +104,38 @@ def why_silent(model: Model, series: LabelledSeries) -> str | None:
             f"this model ({model.card.name}) reads {words[level]}; {series.name} is {found}; choose a model whose card "
             "says so"
         )
+    if model.card.axis.kind == "thermal" and not series.temperatures:
+        return (
+            f"this model ({model.card.name}) counts time by warmth; {series.name} has no temperatures; choose a model "
+            "on a calendar axis"
+        )
     missing = [band for band in BANDS if not {band, STAND_INS.get(band)} & set(series.bands) and band not in VISIBLE]
     if missing:
         return f"this model ({model.card.name}) needs the bands {', '.join(missing)}, which {series.name} lacks"
     return None
+
+
+def axis_parts(series: LabelledSeries, axis: SeasonAxis) -> Iterator[tuple[npt.NDArray[np.int64], TimeAxis]]:
+    """The samples that share one time axis, and that axis: all of them by the calendar, those of a zone by warmth.
+
+    Yields:
+        indices of samples (m,), rising, and their axis; every sample once.
+
+    Raises:
+        ConfigError: the axis is thermal, and the series has no temperatures.
+        InputError: no day of the season has a temperature.
+    """
+    if axis.kind == "thermal" and not series.temperatures:
+        raise ConfigError(
+            f"{series.name}: has no temperatures, and time is counted by warmth (axis: thermal)",
+            hint="take a calendar axis, or data with daily temperatures",
+        )
+    if axis.kind == "calendar" or series.zone is None:
+        known = series.temperatures[0] if series.temperatures else None
+        yield np.arange(len(series.ids)), axis.of(series.harvest_year, known)
+        return
+    for number in np.unique(series.zone).tolist():
+        yield np.flatnonzero(series.zone == number), axis.of(series.harvest_year, series.temperatures[number])
 
 
 def seen_clearly(series: LabelledSeries) -> npt.NDArray[np.bool_]:
@@ -128,7 +164,7 @@ def classify_series(
         series that was never seen speaks as the network does on no look at all.
 
     Raises:
-        ConfigError: the model does not read this level, or a band is missing.
+        ConfigError: the model does not read this level, a band is missing, or temperatures are that it needs.
     """
     slots = classify_slots(model, series, progress)
     logp: npt.NDArray[np.float32] = main_crop_logp(slots["A"], slots["B"]).astype(np.float32)
@@ -153,8 +189,9 @@ def classify_slots(
     values, visible = gathered
     measured: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(values), axis=1)
     clear = np.asarray(measured & seen_clearly(series).T)
-    axis = model.card.axis.of(series.harvest_year)
-    x = as_input(values, clear, series.times, axis, visible)  # (k, c, n)
+    x = np.zeros((model.card.axis.bins, len(CHANNELS), len(series.ids)), np.float32)  # (k, c, n)
+    for mine, axis in axis_parts(series, model.card.axis):
+        x[:, :, mine] = as_input(values[..., mine], clear[:, mine], series.times, axis, visible)
     # Pixels of 10 m that lie in one pixel of 20 m may be equal: each is asked once.
     flat, back = np.unique(x.reshape(-1, x.shape[2]).T, axis=0, return_inverse=True)
     rows = torch.from_numpy(np.ascontiguousarray(flat).reshape(-1, *x.shape[:2]))
@@ -182,7 +219,8 @@ def _classify_picture(model: Model, series: LabelledSeries, picture: Picture) ->
     assert gathered is not None, "why_silent has looked at the bands"
     values, visible = gathered
     clear: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(values), axis=1)
-    x = as_input(values, clear, series.times, model.card.axis.of(series.harvest_year), visible)  # (k, c, y, x)
+    axis = model.card.axis.of(series.harvest_year, series.temperatures[0] if series.temperatures else None)
+    x = as_input(values, clear, series.times, axis, visible)  # (k, c, y, x)
     rows, cols = x.shape[2:]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums have one order only on one thread
@@ -202,18 +240,26 @@ def _classify_picture(model: Model, series: LabelledSeries, picture: Picture) ->
 
 
 def set_thresholds(
-    model: Model, series: LabelledSeries, classes: tuple[str, ...]
+    model: Model, series: LabelledSeries, classes: tuple[str, ...], slots: dict[str, npt.NDArray[np.float64]]
 ) -> tuple[npt.NDArray[np.float64], float]:
     """From which probability on a class is in the set of a sample, by the card.
 
-    The card's thresholds are of each slot's head, by number of clear looks. A class that may fill several slots has the
-    lowest of theirs.
+    The card's thresholds are of each slot's head, by crop group of its likeliest class and number of clear looks. A
+    class that may fill several slots has the lowest of theirs.
+
+    Args:
+        model: network and card.
+        series: what was seen.
+        classes: names asked for.
+        slots: what `classify_slots` says of the series.
 
     Returns:
         (n, classes), and the share of samples whose set may miss the truth.
     """
-    looks = np.isfinite(series.values).any(axis=2).sum(axis=1)
-    by_slot = {slot: head.calibration.threshold(looks) for slot, head in model.card.heads.items()}
+    looks = seen_clearly(series).sum(axis=1).astype(np.int64)
+    by_slot = {
+        slot: head.calibration.threshold(looks, slots[slot].argmax(axis=1)) for slot, head in model.card.heads.items()
+    }
     columns = [
         np.minimum.reduce([steps for slot, steps in by_slot.items() if slot in "".join(CROP_SLOTS.get(name, ("AB",)))])
         for name in classes

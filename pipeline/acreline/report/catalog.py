@@ -156,18 +156,21 @@ def _collection(
     east, north = (max(box[k] for box in boxes) for k in (2, 3))
     first, last = _span(manifest, scenes)
     years = "–".join(dict.fromkeys((str(first.year), str(last.year))))
+    simulated = bool(manifest.get("simulated"))
+    source = "Simulated land: no satellite took the pictures behind these maps."
+    licensor = pystac.Provider("European Union, Copernicus", roles=[pystac.ProviderRole.LICENSOR])
     return pystac.Collection(
         id=region,
         title=f"Crop and health maps, {region}, as of {manifest['as_of']}",
         description="Crop and health of every 10 m pixel under or near a parcel, as painted by acreline's network. "
-        f"Contains modified Copernicus Sentinel data {years}.",
+        + (source if simulated else f"Contains modified Copernicus Sentinel data {years}."),
         extent=pystac.Extent(
             pystac.SpatialExtent([[west, south, east, north]]), pystac.TemporalExtent([[first, last]])
         ),
         license="other",
-        keywords=["crop type", "crop health", "sentinel-2"],
+        keywords=["crop type", "crop health", "simulated" if simulated else "sentinel-2"],
         providers=[
-            pystac.Provider("European Union, Copernicus", roles=[pystac.ProviderRole.LICENSOR]),
+            *([] if simulated else [licensor]),
             pystac.Provider(
                 "acreline",
                 roles=[pystac.ProviderRole.PROCESSOR],

@@ -64,6 +64,7 @@ def write_farm_pages(publication: Path, pictures: Mapping[str, FieldPicture | Un
         "region": str(told["region"]),
         "season": told["season"],
         "as_of": told["as_of"] or "–",
+        "simulated": bool(manifest.get("simulated")),
         "heads": list(page_heads(manifest)),
         "notices": [two_languages(notice) for notice in manifest.get("notices") or []],
         "years": "–".join(sorted({min(used), max(used)})) if used else "",

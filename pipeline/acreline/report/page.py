@@ -62,6 +62,7 @@ def render_page(publication: Path) -> str:
         region=str(manifest.get("region")),
         season=told["season"],
         as_of=manifest.get("as_of"),
+        simulated=bool(manifest.get("simulated")),
         heads=list(page_heads(manifest)),
         notices=[two_languages(notice) for notice in manifest.get("notices") or []],
         scenes=_scenes(read_rows(publication, "scenes")),

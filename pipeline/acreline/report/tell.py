@@ -315,6 +315,8 @@ def _reasons(decision: Row | None, trail: Sequence[Row]) -> list[list[str]]:
 
 
 def _rasters(publication: Path, classes: Mapping[str, Sequence[Row]]) -> list[Row]:
+    import numpy as np
+
     from acreline.rasters import web_map
 
     pictures = []
@@ -324,7 +326,8 @@ def _rasters(publication: Path, classes: Mapping[str, Sequence[Row]]) -> list[Ro
         for path in sorted((publication / "maps").glob(f"*_{layer}.tif")):
             codes, bounds = web_map(path, weak=empty)
             png = base64.b64encode(palette_png(codes, colours)).decode()
-            pictures.append({"layer": layer, "png": png, "bounds": [round(b, 7) for b in bounds]})
+            seen = np.flatnonzero(np.bincount(codes.ravel(), minlength=1)).tolist()
+            pictures.append({"layer": layer, "png": png, "bounds": [round(b, 7) for b in bounds], "codes": seen})
     return pictures
 
 

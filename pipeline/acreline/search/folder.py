@@ -16,6 +16,8 @@ from acreline.search.tally import Tally
 
 ENTRY_NAMES = ("catalog.json", "collection.json")
 CONTAINERS = ("Catalog", "Collection")
+SIMULATED = "SIMULATED"
+"""With this word the title of a catalogue or collection begins whose pictures no satellite took."""
 
 
 def read_folder(provider: Provider, tally: Tally) -> Iterator[tuple[dict[str, Any], str]]:
@@ -54,6 +56,7 @@ def read_folder(provider: Provider, tally: Tally) -> Iterator[tuple[dict[str, An
         tally.pages += 1
         document = _read(provider, file)
         if document.get("type") in CONTAINERS:
+            tally.simulated |= str(document.get("title")).startswith(SIMULATED)
             todo += reversed(_links(provider, document, file, top))
             continue
         features = document.get("features")

@@ -122,6 +122,7 @@ def search_scenes(parcels: Parcels, season: SeasonSettings, provider: Provider, 
         set_aside=tuple(sorted(aside, key=lambda one: (str(one.time or ""), one.scene_id, one.reason, one.detail))),
         completeness=completeness,
         read_options=dict(sorted(provider.read.gdal.items())),
+        simulated=tally.simulated,
     )
 
 

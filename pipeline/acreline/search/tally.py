@@ -27,3 +27,5 @@ class Tally:
     retries: int = 0
     proof: Proof | None = None
     """The weakest proof among the queries that the list is whole; None where nothing was asked of a server."""
+    simulated: bool = False
+    """A catalogue or collection on the way calls its pictures simulated."""

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.errors import ContractError
-from acreline.layers import LOGP_SCALE, NUMBER_SCALE, SLOTS, UNKNOWN, Calibration, Looks
+from acreline.layers import LOGP_SCALE, NUMBER_SCALE, SLOTS, UNKNOWN, Looks
+from acreline.promises import Calibration
 from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 WHOLE_YEAR = "AB"
+FEW_PX = 12
+"""Fewer pixels than this are few to tell a crop by, whatever their probabilities say (science notes 2.5)."""
+MAJORITY = 0.80
+"""Where no class is likeliest on so large a share of a parcel's pixels, it may bear two crops (science notes 2.5)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,10 @@ class _Voice:
     """(parcel, class): calibrated log-probabilities."""
     inside: Mask
     """(parcel, class): reaches the threshold of the card."""
+    n_px: Floats
+    """(parcel,): pixels it spoke on."""
+    majority: Floats
+    """(parcel,): share of them on which the commonest class is likeliest."""
 
 
 def choose_crops(
@@ -52,7 +61,8 @@ def choose_crops(
 
     Returns:
         rows sorted by parcel and slot: parcel (place in `ids`), slot, crop, confidence, crop_set (the crop first, then
-        the others that reach the threshold, likeliest first), unlike (the parcel is unlike all that was taught).
+        the others that reach the threshold, likeliest first), unlike (the parcel is unlike all that was taught), few_px
+        (fewer than 12 pixels told of it), mixed (no class is likeliest on 80 % of them in a slot of the row).
 
         In slot AB the set holds what reaches the threshold in either slot (`none` only where it does in both), and the
         confidence is the geometric mean of both slots'.
@@ -92,6 +102,8 @@ def choose_crops(
             inside = {other: chosen[other] for other, holds in zip(voice.names, voice.inside[i], strict=True) if holds}
             rows.append((int(i), slot, name, _share(chosen[name]), _set_text(name, inside)))
     rows.sort(key=lambda row: row[:2])
+    mixed = {slot: voice.majority < MAJORITY for slot, voice in voices.items()}
+    mixed[WHOLE_YEAR] = mixed["A"] | mixed["B"]
     columns = list(zip(*rows, strict=True)) if rows else [()] * 5
     parcel = np.array(columns[0], dtype=np.int64)
     return pd.DataFrame(
@@ -101,7 +113,9 @@ def choose_crops(
             "crop": pd.array(columns[2], dtype="string"),
             "confidence": np.array(columns[3], dtype="float64"),
             "crop_set": pd.array(columns[4], dtype="string"),
-            "unlike": _is_unlike(looks, ids, calibration)[parcel],
+            "unlike": _is_unlike(looks, ids, calibration, n_looks)[parcel],
+            "few_px": (known & (np.minimum(early.n_px, late.n_px) < FEW_PX))[parcel],
+            "mixed": np.array([mixed[slot][i] for i, slot, *_ in rows], dtype=bool) & known[parcel],
         }
     )
 
@@ -133,8 +147,9 @@ def _hear(
     score -= score.max(axis=1, keepdims=True, initial=-np.inf)
     with np.errstate(divide="ignore"):
         score -= np.log(np.exp(score).sum(axis=1, keepdims=True))
-    inside = np.exp(score) >= promise.threshold(n_looks)[:, None]
-    return _Voice(names, score, inside & known[:, None]), known
+    inside = np.exp(score) >= promise.threshold(n_looks, score.argmax(axis=1))[:, None]
+    majority = n_px.max(axis=1, initial=0) / np.maximum(total, 1)
+    return _Voice(names, score, inside & known[:, None], total, majority), known
 
 
 def _best_single(voice: _Voice, whole_year: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -165,14 +180,16 @@ def _share(logp: float) -> float:
     return round(float(np.exp(logp)), 6)
 
 
-def _is_unlike(looks: Looks, ids: pd.Index[Any], calibration: Calibration) -> Mask:
+def _is_unlike(looks: Looks, ids: pd.Index[Any], calibration: Calibration, n_looks: npt.NDArray[np.int64]) -> Mask:
     """Parcels whose mean energy lies above what the card allows for land of the kinds that were taught."""
     import pandas as pd
 
     unlike = np.zeros(len(ids), dtype=bool)
-    if calibration.energy_threshold is None:
+    above = calibration.unlike_above(n_looks)
+    if above is None:
         return unlike
     rows = looks.evidence[looks.evidence["head"] == "energy"]
     mean = rows["logp"].to_numpy(dtype="float64") / np.maximum(rows["n_px"].to_numpy(dtype="float64"), 1) / NUMBER_SCALE
-    unlike[ids.get_indexer(pd.Index(rows["parcel_id"].astype("string")))] = mean > calibration.energy_threshold
+    at = ids.get_indexer(pd.Index(rows["parcel_id"].astype("string")))
+    unlike[at] = mean > above[at]
     return unlike

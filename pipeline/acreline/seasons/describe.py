@@ -14,7 +14,8 @@ import numpy.typing as npt
 from acreline.config import Crop, SeasonSettings
 from acreline.curves import clear_looks, dates_of, end_of_day, join_codes, nullable, parcel_ids
 from acreline.doors import check_seasons
-from acreline.layers import UNKNOWN, Calibration, Looks, Parcels, Seasons, Weather
+from acreline.layers import UNKNOWN, Looks, Parcels, Seasons, Weather
+from acreline.promises import Calibration
 from acreline.records import NO_CROP
 from acreline.seasons.crops import choose_crops
 from acreline.seasons.dates import STAGES, date_seasons
@@ -73,7 +74,7 @@ def describe_seasons(
         have one row of slot AB. `crop_set` is `a|b` text, the first answer first; `none` in it is doubt that anything
         grew. Dates are UTC midnights (NaT: not known) with doubt in days (half the gap between the looks around);
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
-        not_farmland, few_looks, crop_not_in_region, peak_not_reached, weak_peak.
+        few_pixels, mixed_parcel, not_farmland, few_looks, crop_not_in_region, peak_not_reached, weak_peak.
 
     Raises:
         ContractError: the looks hold a crop class that the card does not.
@@ -100,6 +101,8 @@ def describe_seasons(
         "no_evidence": crop == UNKNOWN,
         "no_crop": empty,
         "unlike_training": chosen["unlike"].to_numpy(dtype=bool) & (crop != UNKNOWN),
+        "few_pixels": chosen["few_px"].to_numpy(dtype=bool),
+        "mixed_parcel": chosen["mixed"].to_numpy(dtype=bool),
         "not_farmland": crop == NOT_FARMLAND,
         "few_looks": no_curve,
         "crop_not_in_region": ~listed,

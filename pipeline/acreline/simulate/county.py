@@ -30,7 +30,12 @@ Progress = Callable[[str], None]
 
 
 def make_county(
-    settings: CountySettings, *, parcels: int | None = None, seed: int | None = None, progress: Progress | None = None
+    settings: CountySettings,
+    *,
+    parcels: int | None = None,
+    seed: int | None = None,
+    weather_seed: int | None = None,
+    progress: Progress | None = None,
 ) -> County:
     """Make a county with known truth; the same settings and seed give the same county, byte for byte.
 
@@ -38,6 +43,8 @@ def make_county(
         settings: the county.
         parcels: how many parcels the farm file is to have; None: as the settings say.
         seed: of all chance in it; None: as the settings say.
+        weather_seed: of the year alone: weather, what bad luck comes on which day, passes, their air, how cloudy they
+            are. Land, crops, what each field does and where bad luck strikes follow `seed`. None: `seed`.
         progress: called with a word for each room that begins.
 
     Raises:
@@ -47,6 +54,7 @@ def make_county(
 
     tell = progress or (lambda word: None)
     count, chosen = settings.parcels if parcels is None else parcels, settings.seed if seed is None else seed
+    year = chosen if weather_seed is None else weather_seed
     crops = read_sim_crops()
     check_crops(settings, crops)
     start, end = settings.season
@@ -55,8 +63,8 @@ def make_county(
     land = make_land(settings, chosen, count)
     choices = choose_rotations(settings, chosen, land)
     tell("weather")
-    planned = plan_events(settings, chosen, count)
-    weather = bend_weather(draw_weather(settings, chosen), planned)
+    planned = plan_events(settings, year, count)
+    weather = bend_weather(draw_weather(settings, year), planned)
     heat = feel_heat(settings, crops, weather)
     tell("growth")
     mishaps = draw_mishaps(settings, chosen, choices, land, crops)
@@ -87,4 +95,5 @@ def make_county(
         truth_parcels=tell_errors(true_parcels, errors),
         truth_events=truth_events(land, stands, told, heat.start),
         truth_yields=yields,
+        weather_seed=weather_seed,
     )

@@ -127,11 +127,11 @@ def _write_county(
 ) -> dict[str, int]:
     (folder / "scenes" / COLLECTION).mkdir(parents=True)
     (folder / "truth").mkdir()
-    passes = plan_passes(county.window, county.season_start, county.season_end, sky, county.seed)
+    passes = plan_passes(county.window, county.season_start, county.season_end, sky, county.year_seed)
     others = other_tiles(county.window) if sky.quirks.overlap_tiles else []
     windows = {county.window.tile: county.window} | {window.tile: window for window in others}
     copies = plan_copies(passes, sky, list(windows), county.season_end, county.seed)
-    states = plan_sky(passes, sky, county.seed)
+    states = plan_sky(passes, sky, county.year_seed)
     land = _Land(county, sky, passes, windows, folder / "scenes" / COLLECTION)
     made = []
     for done, one in enumerate(_each_pass(land, list(zip(passes, states, copies, strict=True)), workers), start=1):

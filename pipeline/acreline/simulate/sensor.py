@@ -65,8 +65,8 @@ def sense(county: County, overpass: Overpass) -> Picture:
     """
     height, width = county.window.height, county.window.width
     ground = canopy_reflectance(county.states.on(overpass.time.date()), overpass)
-    rng = np.random.default_rng(pass_seed(county.seed, overpass))
-    air = draw_air(rng, county.seed, overpass)
+    rng = np.random.default_rng(pass_seed(county.year_seed, overpass))
+    air = draw_air(rng, county.year_seed, overpass)
     fine = sample_ground(ground[: len(BANDS_10M)], county.pairs.cell, SUB, air.shift_m)
     coarse = sample_ground(ground[len(BANDS_10M) :], county.pairs.cell, 2 * SUB, air.shift_m)
     assert fine.shape[1:] == (height, width), "Pairs.cell is not of the window's size"

@@ -111,10 +111,12 @@ class CountyStates:
         return self._undamaged(self._day(day), damaged=True)
 
     def health_on(self, day: date) -> dict[str, npt.NDArray[Any]]:
-        """Truth about health: kind (pair,) uint8, place in `HEALTH_CLASSES`; vigour (pair,) float32.
+        """Truth about health: kind (pair,) uint8, place in `HEALTH_CLASSES`; strength and vigour (pair,) float32.
 
-        Vigour is the leaf area against that of an undamaged, average stand of the same crop and age, in units of the
-        usual spread between fields (0.2): 0 is usual, -2 is bad. Both are 0 where no field is.
+        Where several mishaps show, the strongest is told. Strength is the share of a kind's full effect that shows, 0
+        to 1; of a late or failed stand what is lost: 0.5 where it came 15 days late, 1 from 35 on. Vigour is the leaf
+        area against that of an undamaged, average stand of the same crop and age, in units of the usual spread between
+        fields (0.2): 0 is usual, -2 is bad. All are 0 where no field is.
 
         Raises:
             InputError: the day lies outside the simulated season.
@@ -133,11 +135,13 @@ class CountyStates:
         vigour = np.where(grows[unit], (lai / np.maximum(usual, 0.05)[unit] - 1) / VIGOUR_SD, 0)
         mishap = has & ~over & ((v["late_days"][safe] > 0) | (v["stand"][safe] < 1)) & (number >= v["sown"][safe] + 15)
         kind = np.where(over, HEALTH["harvested"], np.where(mishap, HEALTH["late_failed"], 0)).astype(np.uint8)[unit]
+        late = np.maximum((v["late_days"][safe] + 5) / 40, 1 - v["stand"][safe])
+        strength = np.where(mishap, np.clip(late, 0, 1), 0).astype(np.float32)[unit]
         for mark in self.marks:
-            strength = mark.strength(number)
-            shown = strength > SHOWS
-            kind[mark.pair[shown]] = HEALTH[mark.health]
-        return {"kind": kind, "vigour": np.clip(vigour, -5, 5).astype(np.float32)}
+            told = mark.strength(number)
+            more = (told > SHOWS) & (told > strength[mark.pair])
+            kind[mark.pair[more]], strength[mark.pair[more]] = HEALTH[mark.health], told[more]
+        return {"kind": kind, "strength": strength, "vigour": np.clip(vigour, -5, 5).astype(np.float32)}
 
     def _undamaged(self, day: int, *, damaged: bool) -> dict[str, Floats]:
         table = unit_states(self.growing, self.surfaces, len(self.land.units), day)

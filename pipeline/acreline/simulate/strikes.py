@@ -91,7 +91,8 @@ def strike(
         may = alive & _may_suffer(event, stands, classes, v, safe, age)
         unit = land.pairs.unit
         scene = Scene(x, y, height, np.where(may, stand, -1)[unit], age[unit], v["irrigated"][safe][unit])
-        found = _PLACES[event.kind](event, scene, rng) if may.any() else None
+        able = bool((scene.stand >= 0).any())  # a unit may be too small to hold a piece of ground
+        found = _PLACES[event.kind](event, scene, rng) if able else None
         if found is None or not found[0].size:
             continue
         pair, severity, start = found

@@ -106,7 +106,7 @@ def _own_stands(land: Land, stands: pd.DataFrame) -> pd.DataFrame:
 
 def _dates(days: pd.Series[int], start: dt.date) -> npt.NDArray[np.datetime64]:
     """Day numbers -> datetime64; NaT for what never happens, or lies before the simulated days."""
-    real = (days > 0) & (days < NEVER)
+    real = (days > 0) & (days < NEVER // 2)  # the day before never is never too
     when = pd.Timestamp(start) + pd.to_timedelta(days.where(real, 0), unit="D")
     return np.asarray(when.where(real).to_numpy(), dtype="datetime64[ns]")
 

@@ -110,6 +110,13 @@ class County:
     yield lost)."""
     truth_yields: pd.DataFrame
     """parcel_id, slot, crop, planted_m2, yield_kg_per_ha, production_kg, price_per_kg, value, currency."""
+    weather_seed: int | None = None
+    """Seed of the year: weather, bad luck, passes, their air and how cloudy they are; None: the county's own."""
+
+    @property
+    def year_seed(self) -> int:
+        """What the year's chance starts from."""
+        return self.seed if self.weather_seed is None else self.weather_seed
 
 
 @dataclass(frozen=True)

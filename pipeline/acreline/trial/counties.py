@@ -6,27 +6,35 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from acreline.cubes import clear_from_scl
-from acreline.errors import InputError
+from acreline.errors import ConfigError, InputError
 from acreline.hashing import code_digest, digest
 from acreline.layers import DN_OFFSET, TimeAxis
 from acreline.model.banks import Bank, edge_pixels, times_to_days
 from acreline.model.classes import HEADS, NONE
 from acreline.simulate.classes import CLASSES
 from acreline.simulate.values import SUB, County
+from acreline.thermal import Temperatures
 
 EVENT_STEP_DAYS = 6
+NAMED = 0.3
+"""A mishap is told and looked for from this strength on (science notes, 5.4: severity 0.3 to 1); a weaker one is
+neither damage nor none."""
 VIGOUR_STEP_DAYS = 30
 EDGE_TRUST = 0.2
 """Weight of a pixel at a field's edge: its spectrum is mixed, its label is that of the larger piece."""
 Progress = Callable[[int, int, str], None]
+
+if TYPE_CHECKING:
+    from acreline.simulate.settings import CountySettings
 
 
 @dataclass(frozen=True)
@@ -36,11 +44,27 @@ class Wanted:
     config: str
     parcels: int
     seed: int
+    mishaps: float = 1
+    """Times the usual number of floods, hail storms and so on: usual land has too few of a kind to learn from."""
+    year: int | None = None
+    """Seed of the year's weather, bad luck, passes and sky, so that other land can be seen in the same year; None: the
+    land's own seed."""
 
     @property
     def name(self) -> str:
         """Name of its file."""
-        return f"{self.config}-{self.parcels}-{self.seed}"
+        more = "" if self.mishaps == 1 else f"-mishaps{self.mishaps:g}"
+        more += "" if self.year is None else f"-year{self.year}"
+        return f"{self.config}-{self.parcels}-{self.seed}{more}"
+
+    @property
+    def settings(self) -> CountySettings:
+        """The county's settings, with that many mishaps."""
+        from acreline.simulate.settings import read_county
+
+        usual = read_county(self.config)
+        events = [one.model_copy(update={"expected": one.expected * self.mishaps}) for one in usual.events]
+        return usual.model_copy(update={"events": type(usual.events)(events)})
 
 
 def draw_counties(
@@ -77,17 +101,16 @@ def _draw(job: tuple[Wanted, Path]) -> str:
 
 
 def _key(one: Wanted) -> str:
-    from acreline.simulate.settings import read_county
-
-    settings = read_county(one.config)
-    return digest([settings.model_dump(mode="json"), one.parcels, one.seed, code_digest("simulate")])
+    settings = one.settings
+    year = [] if one.year is None else [one.year]
+    return digest([settings.model_dump(mode="json"), one.parcels, one.seed, *year, code_digest("simulate")])
 
 
 def _is_current(path: Path, one: Wanted) -> bool:
     if not path.is_file():
         return False
     with np.load(path, allow_pickle=False) as stored:
-        return str(stored["key"]) == _key(one)
+        return "tmean_c" in stored and str(stored["key"]) == _key(one)
 
 
 def county_arrays(one: Wanted) -> dict[str, npt.NDArray[Any]]:
@@ -97,16 +120,15 @@ def county_arrays(one: Wanted) -> dict[str, npt.NDArray[Any]]:
     from acreline.simulate.passes import plan_passes, seen_part
     from acreline.simulate.scl import classify
     from acreline.simulate.sensor import sense
-    from acreline.simulate.settings import read_county
     from acreline.simulate.sky import plan_sky, read_sky
     from acreline.simulate.truth import truth_rasters
 
-    settings = read_county(one.config)
-    county = make_county(settings, parcels=one.parcels, seed=one.seed)
+    settings = one.settings
+    county = make_county(settings, parcels=one.parcels, seed=one.seed, weather_seed=one.year)
     sky = read_sky(settings.sky, settings.file)
-    passes = plan_passes(county.window, county.season_start, county.season_end, sky, county.seed)
+    passes = plan_passes(county.window, county.season_start, county.season_end, sky, county.year_seed)
     fine, coarse, scl = [], [], []
-    for overpass, state in zip(passes, plan_sky(passes, sky, county.seed), strict=True):
+    for overpass, state in zip(passes, plan_sky(passes, sky, county.year_seed), strict=True):
         clear = sense(county, overpass)
         clouds = draw_clouds(state, overpass, (county.window.height // 2, county.window.width // 2), county.seed)
         seen = put_clouds(clear, clouds, state)
@@ -132,6 +154,7 @@ def county_arrays(one: Wanted) -> dict[str, npt.NDArray[Any]]:
         "vigour": vigour,
         "vigour_day": vigour_day,
         "season": np.array([str(county.season_start), str(county.season_end)]),
+        "tmean_c": county.weather["tmean_c"].to_numpy(np.float32),
     }
 
 
@@ -152,31 +175,40 @@ def _encode(reflectance: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) 
 def health_history(county: County) -> tuple[npt.NDArray[Any], ...]:
     """What struck each pixel and from which day it shows, and its vigour month by month.
 
+    Where several mishaps struck a pixel, the one that was strongest at its peak is told.
+
     Returns:
-        event uint8 (y, x), place in the health classes, 0 = nothing; its first day float32 (y, x), days since the
-        season's start; vigour float16 (day, y, x), NaN where nothing grows; the days of it.
+        event int16 (y, x), place in the health classes, 0 = nothing, -1 = something weaker than `NAMED` struck; its
+        first day float32 (y, x), days since the season's start; vigour float16 (day, y, x), NaN where nothing grows;
+        the days of it.
     """
     from datetime import timedelta
 
     from acreline.layers import HEALTH_CLASSES
 
-    names = list(HEALTH_CLASSES)
-    harvested, late = names.index("harvested"), names.index("late_failed")
+    harvested = list(HEALTH_CLASSES).index("harvested")
     pair = main_pair(county)
-    shape = pair.shape
-    event = np.zeros(shape, np.uint8)
-    since = np.full(shape, np.inf, np.float32)
+    peak = np.zeros((len(HEALTH_CLASSES), *pair.shape), np.float32)
+    named, shown = np.full_like(peak, np.inf), np.full(pair.shape, np.inf, np.float32)
     length = (county.season_end - county.season_start).days
     vigour, days = [], []
     for number in range(0, length, EVENT_STEP_DAYS):
         told = county.states.health_on(county.season_start + timedelta(days=number))  # type: ignore[attr-defined]
-        kind = told["kind"][pair]
-        new = (kind > 0) & (kind != harvested) & ((event == 0) | ((event == late) & (kind != late)))
-        event[new], since[new] = kind[new], number
+        kind, strength = told["kind"][pair], told["strength"][pair]
+        struck = (kind > 0) & (kind != harvested)
+        rows, cols = np.nonzero(struck)
+        at = (kind[rows, cols], rows, cols)
+        peak[at] = np.maximum(peak[at], strength[rows, cols])
+        named[at] = np.where(strength[rows, cols] >= NAMED, np.minimum(named[at], number), named[at])
+        shown[struck] = np.minimum(shown[struck], number)
         if number % VIGOUR_STEP_DAYS == 0:
             value = told["vigour"][pair].astype(np.float32)
             vigour.append(np.where(value == 0, np.nan, value).astype(np.float16))
             days.append(number)
+    event = peak.argmax(axis=0).astype(np.int16)
+    since = np.take_along_axis(named, event[None].astype(np.int64), axis=0)[0]
+    weak = (event > 0) & (peak.max(axis=0) < NAMED)
+    event[weak], since[weak] = -1, shown[weak]
     return event, since, np.stack(vigour), np.array(days, np.float64)
 
 
@@ -194,10 +226,16 @@ def main_pair(county: County) -> npt.NDArray[np.int32]:
     return best
 
 
-def county_bank(path: Path, axis_of: Callable[[int], TimeAxis]) -> Bank:
+def county_bank(path: Path, axis_of: Callable[[int, Temperatures | None], TimeAxis]) -> Bank:
     """One drawn county as a bank.
 
+    Args:
+        path: what `draw_counties` wrote.
+        axis_of: harvest year and the county's temperatures -> its bins, `SeasonAxis.of`; days of looks, events and
+            vigour are those of the axis.
+
     Raises:
+        ConfigError: the axis is thermal, and the file is of a time before temperatures were kept.
         InputError: the file is not one that `draw_counties` wrote.
     """
     try:
@@ -205,7 +243,12 @@ def county_bank(path: Path, axis_of: Callable[[int], TimeAxis]) -> Bank:
             raw = {key: stored[key] for key in stored.files if key != "key"}
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name}: not a drawn county: {error}", hint="draw it again") from error
-    axis = axis_of(int(raw["harvest_year"]))
+    try:
+        axis = axis_of(int(raw["harvest_year"]), _temperatures(raw))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{path.name}: drawn before temperatures were kept; {error.message}", hint="draw it again"
+        ) from error
     looks, _, height, width = raw["dn10"].shape
     measured = np.logical_and.reduce(raw["dn10"] != 0, axis=1)
     measured &= np.logical_and.reduce(raw["dn20"] != 0, axis=1).repeat(2, axis=1).repeat(2, axis=2)
@@ -231,12 +274,20 @@ def county_bank(path: Path, axis_of: Callable[[int], TimeAxis]) -> Bank:
         group=np.full(height * width, path.stem),
         shape=(height, width),
         event=raw["event"].astype(np.int16).ravel(),
-        event_day=day.ravel(),
+        event_day=axis.on_axis(day.ravel()).astype(np.float32),
         vigour=raw["vigour"].astype(np.float32).reshape(len(raw["vigour"]), -1),
-        vigour_days=raw["vigour_day"],
+        vigour_days=axis.on_axis(raw["vigour_day"]),
         weight=np.where(edge_pixels(field), EDGE_TRUST, 1).astype(np.float32).ravel(),
         simulated=True,
+        registered=int(parcel.max(initial=-1)) + 1,
     )
+
+
+def _temperatures(raw: dict[str, npt.NDArray[Any]]) -> Temperatures | None:
+    """The county's own, from the season's first day on."""
+    if "tmean_c" not in raw:
+        return None
+    return Temperatures(date.fromisoformat(str(raw["season"][0])), raw["tmean_c"].astype(np.float64))
 
 
 def _codes(slot: str) -> npt.NDArray[np.int16]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from acreline.model.acrenet import AcreNets
 from acreline.model.banks import Bank
 from acreline.model.damage import HEALTH
-from acreline.model.drawing import Changes, Drawer, Shares
+from acreline.model.drawing import Drawer, Shares
 from acreline.model.learning import predict_alone
+from acreline.model.members import AcreNets
 from acreline.model.scores import Labels, score_labels
+from acreline.model.skies import Changes
 
 DRAWS = 12
 FIELDS = 64

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labelled data in, one report out: what a model says of it, beside the majority and a random forest."""
+"""Labelled data in, one report out: what a model says of it, beside the majority, a random forest and boosting."""
 
 from __future__ import annotations
 
@@ -15,20 +15,15 @@ import numpy.typing as npt
 
 from acreline.errors import InputError, StoreError
 from acreline.model import Model, load_model
-from acreline.model.series import (
-    LabelledSeries,
-    classify_series,
-    classify_slots,
-    set_thresholds,
-    slot_logp,
-    why_silent,
-)
+from acreline.model.classes import main_crop_logp
+from acreline.model.series import LabelledSeries, classify_slots, set_thresholds, slot_logp, why_silent
 from acreline.trial import measure
 from acreline.trial.forest import Baseline, forest_says
 from acreline.trial.packaged import TASKS as PACKAGED
 from acreline.trial.packaged import read_packaged, seen_before, square_name
 from acreline.trial.page import render_report
 from acreline.trial.read import read_labelled
+from acreline.trial.rivals.boosting_series import boosting_says
 from acreline.trial.tasks import TASKS, Task, count_not_scored, region_task
 from acreline.trial.times import month_ends
 
@@ -95,6 +90,8 @@ def measure_series(
     true = np.array([groups.index(group) for group in known.group.tolist()], np.int64)
     baseline = forest_says(known, task, progress)
     told = measure.scores(true, baseline.probability.argmax(axis=1), groups, known.cell)
+    boosted = boosting_says(known, task, progress)
+    boosted_told = measure.scores(true, boosted.probability.argmax(axis=1), groups, known.cell)
     metrics: dict[str, Any] = {
         "task": task.name,
         "unit": list(task.unit),
@@ -106,7 +103,8 @@ def measure_series(
         "places": told["places"],
         "majority_oa": told["majority_oa"],
         "majority": groups[int(np.bincount(true).argmax())],
-        "random_forest": _forest_part(baseline, told),
+        "random_forest": _baseline_part(baseline, told, "forest"),
+        "gradient_boosting": _baseline_part(boosted, boosted_told, "booster"),
         "not_scored": count_not_scored(series.code, series.label, ~scored),
         "why": {},
     }
@@ -177,9 +175,9 @@ def regions(
     return {"n": len(names), "right": int((found == first).sum()), "list": rows}
 
 
-def _forest_part(baseline: Baseline, told: dict[str, Any]) -> dict[str, Any]:
+def _baseline_part(baseline: Baseline, told: dict[str, Any], what: str) -> dict[str, Any]:
     keys = ("oa", "macro_f1", "kappa", "ci95", "macro_f1_ci95", "per_class")
-    how = "each of them told by a forest that never saw its place" if baseline.seen else "none of these samples"
+    how = f"each of them told by a {what} that never saw its place" if baseline.seen else "none of these samples"
     return {key: told[key] for key in keys} | {
         "n_train": baseline.n_train,
         "trained_on": baseline.trained_on,
@@ -199,21 +197,21 @@ def _model_part(
     groups = list(task.groups)
     classes = tuple(slug for slugs in task.groups.values() for slug in slugs)
 
-    def speak(series: LabelledSeries, what: str) -> npt.NDArray[np.float64]:
+    def speak(series: LabelledSeries, what: str) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.float64]]]:
         def step(done: int, total: int) -> None:
             if progress is not None:
                 progress(done, total, what)
 
+        slots = classify_slots(model, series, step)
         if series.slot is None:
-            return group_probability(classify_series(model, series, step), model.card.crop_classes, task)
-        logp = slot_logp(classify_slots(model, series, step), series.slot, classes)
-        return group_probability(logp, classes, task)
+            return group_probability(main_crop_logp(slots["A"], slots["B"]), model.card.crop_classes, task), slots
+        return group_probability(slot_logp(slots, series.slot, classes), classes, task), slots
 
-    share = speak(known, "whole season")
+    share, slots = speak(known, "whole season")
     found = share.argmax(axis=1)
     told = measure.scores(true, found, groups, known.cell)
     curve = measure.risk_coverage(true, share)
-    thresholds, alpha = set_thresholds(model, known, classes)
+    thresholds, alpha = set_thresholds(model, known, classes, slots)
     at = np.cumsum([0, *(len(slugs) for slugs in task.groups.values())])
     limits = np.stack(
         [thresholds[:, i:j].min(axis=1) if j > i else np.ones(len(true)) for i, j in pairwise(at)], axis=1
@@ -243,7 +241,7 @@ def _model_part(
             for row in [measure.scores(true[mine], found[mine], groups, known.cell[mine])]
         ]
     for day in month_ends(known.times, known.harvest_year):
-        early = speak(known.until(day), f"as of {day}").argmax(axis=1)
+        early = speak(known.until(day), f"as of {day}")[0].argmax(axis=1)
         row = measure.scores(true, early, groups, known.cell)
         part["by_month"].append({"until": day.isoformat()} | {key: row[key] for key in ("n", "oa", "macro_f1", "ci95")})
     return part

@@ -34,6 +34,7 @@ PIXEL_INDICES = (("B8A", "B05"), ("B8A", "B11"), ("B11", "B12"))
 SOURCES = {"parcels": ("bavaria-2018",), "points": ("france-2023",), "pixels": ("france-2023", "flanders-2019")}
 Progress = Callable[[int, int, str], None]
 Inputs = npt.NDArray[np.float32]
+View = Callable[[LabelledSeries], Inputs]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class _Known:
+class Known:
     """Labelled samples ready to be fitted."""
 
     x: Inputs
@@ -58,6 +59,9 @@ class _Known:
     fold: npt.NDArray[np.int64]
     """-1 = in no fold."""
     cell: npt.NDArray[np.str_]
+
+
+Fit = Callable[[Known, npt.NDArray[np.bool_]], Any]
 
 
 def forest_says(series: LabelledSeries, task: Task, progress: Progress | None = None) -> Baseline:
@@ -72,10 +76,25 @@ def forest_says(series: LabelledSeries, task: Task, progress: Progress | None = 
         ConfigError: scikit-learn is not installed.
         InputError: packaged labels are missing, or the series lacks the forest's bands.
     """
+    return fitted_says(series, task, inputs_of(task.forest), fit_forest, progress, words="random forest")
+
+
+def fitted_says(
+    series: LabelledSeries, task: Task, inputs: View, fit: Fit, progress: Progress | None = None, *, words: str
+) -> Baseline:
+    """What any baseline says that is fitted on the task's packaged labels; errors as `forest_says`.
+
+    Args:
+        series: what was seen.
+        task: names the groups and the labels.
+        inputs: the baseline's view of a series, (n, feature).
+        fit: (labelled samples, which of them) -> something with `predict_proba` and `classes_`.
+        progress: called with (fit, fits, words).
+        words: for the progress.
+    """
     sources = SOURCES[task.forest]
     if task.forest == "pixels" and series.name.lower() == square_name("flanders-2019").lower():
         sources = sources[:1]  # the square itself is not its own teacher
-    inputs = inputs_of(task.forest)
     known = [_known(name, task, inputs) for name in sources]
     x = inputs(series)
     everything = _joined(known)
@@ -86,8 +105,8 @@ def forest_says(series: LabelledSeries, task: Task, progress: Progress | None = 
     probability = np.zeros((len(x), len(task.groups)))
     for step, part in enumerate(parts):
         if progress is not None:
-            progress(step, len(parts), "random forest")
-        fitted = _fit(everything, everything.fold != part if part >= 0 else np.ones(len(everything.label), np.bool_))
+            progress(step, len(parts), words)
+        fitted = fit(everything, everything.fold != part if part >= 0 else np.ones(len(everything.label), np.bool_))
         mine = fold == part
         probability[np.ix_(mine, fitted.classes_)] = fitted.predict_proba(x[mine])
     told = " and ".join(sources)
@@ -174,7 +193,7 @@ def _at(values: npt.NDArray[Any], mine: npt.NDArray[np.float64], theirs: npt.NDA
     return out
 
 
-def _known(name: str, task: Task, inputs: Callable[[LabelledSeries], Inputs]) -> _Known:
+def _known(name: str, task: Task, inputs: Callable[[LabelledSeries], Inputs]) -> Known:
     """Packaged samples of the task's groups; pixels of one field share its weight."""
     packaged = read_packaged(name)
     names = list(task.groups)
@@ -189,7 +208,7 @@ def _known(name: str, task: Task, inputs: Callable[[LabelledSeries], Inputs]) ->
     unit = part.cell if packaged.task == "D" else part.ids
     _, number, counts = np.unique(unit, return_inverse=True, return_counts=True)
     label = np.array([names.index(one) for one in group[chosen].tolist()], np.int64)
-    return _Known(inputs(part), label, 1.0 / counts[number], _teacher_folds(name)[chosen], part.cell)
+    return Known(inputs(part), label, 1.0 / counts[number], _teacher_folds(name)[chosen], part.cell)
 
 
 def _teacher_folds(name: str) -> npt.NDArray[np.int64]:
@@ -197,12 +216,13 @@ def _teacher_folds(name: str) -> npt.NDArray[np.int64]:
     return np.array([folds.get((name, cell), -1) for cell in read_packaged(name).cell.tolist()], np.int64)
 
 
-def _joined(parts: list[_Known]) -> _Known:
+def _joined(parts: list[Known]) -> Known:
     fields = ("x", "label", "weight", "fold", "cell")
-    return _Known(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+    return Known(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
 
 
-def _fit(known: _Known, chosen: npt.NDArray[np.bool_]) -> Any:
+def fit_forest(known: Known, chosen: npt.NDArray[np.bool_]) -> Any:
+    """The forest of the samples that are chosen."""
     try:
         from sklearn.ensemble import RandomForestClassifier
     except ImportError as error:
@@ -216,11 +236,18 @@ def _fit(known: _Known, chosen: npt.NDArray[np.bool_]) -> Any:
     return forest.fit(known.x[chosen], known.label[chosen], sample_weight=known.weight[chosen])
 
 
-def cross_validated(task: Task, name: str) -> dict[str, Any]:
-    """Scores (see `measure.scores`) of forests that never saw the place, on one packaged source by its folds."""
-    known = _known(name, task, inputs_of(task.forest))
+def cross_validated(task: Task, name: str, inputs: View | None = None, fit: Fit = fit_forest) -> dict[str, Any]:
+    """Scores (see `measure.scores`) of a baseline that never saw the place, on one packaged source by its folds.
+
+    Args:
+        task: names the groups.
+        name: of the packaged source.
+        inputs: the baseline's view; None: the forest's.
+        fit: as in `fitted_says`.
+    """
+    known = _known(name, task, inputs or inputs_of(task.forest))
     found = np.full(len(known.label), -1, np.int64)
     for part in sorted(set(known.fold.tolist())):
         out = known.fold == part
-        found[out] = _fit(known, ~out).predict(known.x[out])
+        found[out] = fit(known, ~out).predict(known.x[out])
     return scores(known.label, found, list(task.groups), known.cell)

@@ -3,14 +3,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from acreline.errors import InputError
 from acreline.layers import DN_OFFSET, TimeAxis
 from acreline.model.banks import Bank, times_to_days
+from acreline.model.card import SeasonAxis
 from acreline.model.classes import CROP_CLASSES, slot_targets
 from acreline.model.inputs import gather_bands
-from acreline.model.series import LabelledSeries, seen_clearly
+from acreline.model.series import LabelledSeries, axis_parts, seen_clearly
+
+
+def series_banks(series: LabelledSeries, axis: SeasonAxis) -> list[Bank]:
+    """A series as banks of one time axis each: one by the calendar, one for each zone by warmth.
+
+    They all bear the series' name, and a field's number is its place in the series from 1, whichever bank it is in.
+
+    Raises:
+        ConfigError: the axis is thermal, and the series has no temperatures.
+        InputError: a band is missing that nothing can stand in for, or no day of the season has a temperature.
+    """
+    return [
+        replace(series_bank(series.keep(mine), one), field=mine.astype(np.int64) + 1)
+        for mine, one in axis_parts(series, axis)
+    ]
 
 
 def series_bank(series: LabelledSeries, axis: TimeAxis) -> Bank:

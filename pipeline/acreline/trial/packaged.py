@@ -18,6 +18,7 @@ from acreline.errors import InputError
 from acreline.layers import BANDS_20M, DN_OFFSET, DN_SCALE
 from acreline.model.labels import read_square
 from acreline.model.series import LabelledSeries
+from acreline.thermal import pack_temperatures, unpack_temperatures
 from acreline.trial.tasks import look_up
 
 NO_DATA = 65535
@@ -37,11 +38,14 @@ def pack_series(series: LabelledSeries, path: Path, label_map: str) -> None:
     """Write a series as `data/labels/<name>.npz`: uint16 (n, time, band) of reflectance x 10000, 65535 = no data."""
     scaled = np.rint(series.values.astype(np.float64) * SCALE)
     stored = np.where(np.isfinite(scaled), np.clip(scaled, 0, NO_DATA - 1), NO_DATA).astype(np.uint16)
-    areas: dict[str, Any] = {} if series.size_m2 is None else {"area_m2": np.rint(series.size_m2).astype(np.int64)}
+    more: dict[str, Any] = {} if series.size_m2 is None else {"area_m2": np.rint(series.size_m2).astype(np.int64)}
+    if series.temperatures:
+        zone = np.zeros(len(series.ids), np.int64) if series.zone is None else series.zone
+        more |= pack_temperatures(series.temperatures) | {"zone": zone.astype(np.uint8)}
     np.savez_compressed(
         path, level=series.level, harvest_year=series.harvest_year, label_map=label_map, bands=np.array(series.bands),
         times=series.times.astype("datetime64[s]"), values=stored, id=series.ids, code=series.code, name=series.label,
-        group=series.group, cell=series.cell, **areas,
+        group=series.group, cell=series.cell, **more,
     )  # fmt: skip
 
 
@@ -63,6 +67,8 @@ def read_packaged(name: str) -> LabelledSeries:
         with np.load(path, allow_pickle=False) as stored:
             raw: dict[str, Any] = {key: stored[key] for key in keys}
             size = stored["area_m2"].astype(np.float64) if "area_m2" in stored else None
+            temperatures = unpack_temperatures(stored)
+            zone = stored["zone"].astype(np.int64) if "zone" in stored else None
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
             f"{path.name}: not packaged labels of acreline: {error}", hint="run data/build_labels.py again"
@@ -72,7 +78,7 @@ def read_packaged(name: str) -> LabelledSeries:
     return LabelledSeries(
         TASKS[name], name, "L1C" if str(raw["level"]) == "L1C" else "L2A", int(raw["harvest_year"]),
         tuple(raw["bands"].tolist()), raw["times"], values.astype(np.float32), raw["id"], raw["code"], raw["name"],
-        slug, raw["group"], raw["cell"], size,
+        slug, raw["group"], raw["cell"], size, temperatures=temperatures, zone=zone,
     )  # fmt: skip
 
 
@@ -136,4 +142,5 @@ def _packed_square(path: Path) -> LabelledSeries:
         "D", path.stem, "L2A", square.harvest_year, BANDS_20M, square.times, values.astype(np.float32),
         np.array([f"{row}_{col}" for row, col in zip(rows, cols, strict=True)]), code, label, slug, group,
         np.array([f"{path.stem}-{number:03d}" for number in fields[inside, 0]]),
+        temperatures=() if square.temperatures is None else (square.temperatures,),
     )  # fmt: skip

@@ -55,10 +55,11 @@ def render_report(metrics: dict[str, Any]) -> str:
     style = (_HERE / "report.css").read_text(encoding="utf-8")
     spoken = metrics["oa"] is not None
     return environment.get_template("report.html.j2").render(
-        policy=f"default-src 'none'; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src {style_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'",
         style=style,
         m=metrics,
         forest=metrics["random_forest"],
+        boosting=metrics["gradient_boosting"],
         spoken=spoken,
         name=group_name,
         classes=_class_rows(metrics),
@@ -85,5 +86,6 @@ def _class_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, "model": model.get(name), "forest": forest.get(name)} for name in names]
 
 
-def _hash(text: str) -> str:
+def style_hash(text: str) -> str:
+    """Source expression of a style for the page's content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

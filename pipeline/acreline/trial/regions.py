@@ -23,7 +23,9 @@ from acreline.model.labels import number_fields
 from acreline.model.series import LabelledSeries
 from acreline.parcels import read_parcels
 from acreline.search import search_scenes
+from acreline.thermal import weather_temperatures
 from acreline.trial.tasks import NOT_SCORED, SLUGS, look_up
+from acreline.weather import read_weather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,13 +89,15 @@ def read_region_labels(path: Path, progress: Progress | None = None) -> Labelled
     Scenes are searched and read as a run does, clouds masked as a run does.
 
     Raises:
-        InputError: there is no truth, or it cannot be used.
+        InputError: there is no truth, or it or the weather cannot be used.
         SourceError: scenes cannot be read.
     """
     file = region_file(path)
     region = read_region(file)
     truth = truth_of(file, region)
-    return _pixels(region, truth, progress) if truth.suffix == ".tif" else _parcels(region, truth, progress)
+    series = _pixels(region, truth, progress) if truth.suffix == ".tif" else _parcels(region, truth, progress)
+    weather = read_weather(region.weather, as_of=region.as_of or region.season.end)
+    return series if weather is None else replace(series, temperatures=(weather_temperatures(weather),))
 
 
 def _cubes(region: Region, progress: Progress | None, *, whole: bool) -> Iterator[tuple[Block, Cube]]:

@@ -14,11 +14,14 @@ from acreline.errors import ConfigError, InputError
 from acreline.layers import BANDS_10M, BANDS_20M
 from acreline.model.labels import number_fields
 from acreline.model.series import LabelledSeries, Picture
+from acreline.thermal import Temperatures, step_temperatures
 from acreline.trial.tasks import look_up
 from acreline.trial.times import harvest_year_of
 
 SQUARE_CODES = "worldcereal-legacy"
 COARSE, FINE, LABELS = "S2_L2A_20m_*.nc", "S2_L2A_10m_*.nc", "OUTPUT_*.nc"
+WEATHER = "AgERA5_DAILY_*.nc"
+ZERO_C_K = 273.15
 
 
 def is_square(folder: Path) -> bool:
@@ -28,14 +31,15 @@ def is_square(folder: Path) -> bool:
 
 def files_of(folder: Path) -> list[Path]:
     """The files that are read."""
-    return [path for pattern in (COARSE, FINE, LABELS) for path in sorted(folder.glob(pattern))[:1]]
+    return [path for pattern in (COARSE, FINE, LABELS, WEATHER) for path in sorted(folder.glob(pattern))[:1]]
 
 
 def read_square(folder: Path) -> LabelledSeries:
     """Every labelled 10 m pixel of a square as a series; a 20 m pixel stands for its four.
 
     Clouds and shadows go by the scene classification, grown as everywhere in acreline. Regions are the 4-connected
-    patches of one code (which is what `label_polygons.geojson` of such folders holds): `cell` names them.
+    patches of one code (which is what `label_polygons.geojson` of such folders holds): `cell` names them. Daily
+    temperatures are read where the folder has them.
 
     Raises:
         InputError: a file is missing, or the grids of bands and labels do not fit.
@@ -80,7 +84,27 @@ def read_square(folder: Path) -> LabelledSeries:
             "regions are 4-connected patches of one label code; fields of one crop that touch are one region",
         ),
         picture=Picture(land.reshape(*land.shape[:2], *codes.shape), at.astype(np.int64)),
+        temperatures=read_square_temperatures(folder),
     )  # fmt: skip
+
+
+def read_square_temperatures(folder: Path) -> tuple[Temperatures, ...]:
+    """The square's daily mean temperatures: `temperature_mean`, K, of its AgERA5 file; nothing where it has none.
+
+    Raises:
+        InputError: the file is there and cannot be used.
+        ConfigError: h5netcdf is not installed.
+    """
+    path = next(iter(sorted(folder.glob(WEATHER))), None)
+    if path is None:
+        return ()
+    source = _open(path)
+    raw = _of(source, "temperature_mean", folder).astype(np.float64)
+    empty = source["temperature_mean"].attrs.get("_FillValue", -9999)
+    kelvin = np.where(raw == empty, np.nan, raw).reshape(len(raw), -1)
+    seen = np.isfinite(kelvin).sum(axis=1)
+    mean_c = np.where(seen > 0, np.nansum(kelvin, axis=1) / np.maximum(seen, 1) - ZERO_C_K, np.nan)
+    return (step_temperatures(_of(source, "timestamp", folder).astype("datetime64[D]"), mean_c),)
 
 
 def _open(path: Path) -> Any:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from acreline.errors import InputError
 from acreline.model.series import LabelledSeries
+from acreline.thermal import Temperatures, step_temperatures
 from acreline.trial.tasks import NOT_SCORED, look_up, read_codes
 from acreline.trial.times import harvest_year_of
 
@@ -22,6 +23,7 @@ BANDS_POINTS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12")
 PARCEL_CODES, POINT_CODES = "bavaria-nc", "worldcereal-ewoc"
 SCALE = 10_000
 NO_DATA = 65535
+TEMPERATURE = "AGERA5-TMEAN"
 DEKAD_DAYS = 16
 """Steps of up to so many days are dekads, longer ones are months."""
 BLOCK_M = 1000
@@ -150,14 +152,17 @@ def read_label_file(
 def read_point_table(path: Path) -> LabelledSeries:
     """Points by dekad or month: sample_id, timestamp, ewoc_code, S2-L2A-Bxx, surface reflectance x 10000.
 
-    65535 and 0 are no data. B8A is taken where it holds data. A composite's time is put in the middle of its step.
+    65535 and 0 are no data. B8A is taken where it holds data. A composite's time is put in the middle of its step. Mean
+    temperatures (AGERA5-TMEAN, K x 100) are taken where they are there, as means over squares of one degree.
 
     Raises:
         InputError: columns are missing, or the points are of several harvest years.
     """
     columns = parquet_columns(path)
     _need(path, columns, ("sample_id", "timestamp", "ewoc_code", *(f"S2-L2A-{band}" for band in BANDS_POINTS)))
-    extra = [name for name in ("S2-L2A-B8A", "lon", "lat", "cell", "year", "valid_time") if name in columns]
+    extra = [
+        name for name in ("S2-L2A-B8A", "lon", "lat", "cell", "year", "valid_time", TEMPERATURE) if name in columns
+    ]
     read = ["sample_id", "timestamp", "ewoc_code", *(f"S2-L2A-{band}" for band in BANDS_POINTS), *extra]
     table = pd.read_parquet(path, columns=read)
     if table.empty:
@@ -173,13 +178,51 @@ def read_point_table(path: Path) -> LabelledSeries:
     first = first.reindex(ids)
     code = _codes(first["ewoc_code"])
     name, slug, group = look_up(POINT_CODES, code)
+    temperatures: tuple[Temperatures, ...] = ()
+    zone: npt.NDArray[np.int64] | None = None
+    if TEMPERATURE in extra:
+        kelvin = table[[TEMPERATURE]].to_numpy(np.float32)
+        celsius = np.where((kelvin == NO_DATA) | (kelvin <= 0), np.float32("nan"), kelvin / 100 - np.float32(273.15))
+        felt = _cube(table["sample_id"].astype(str), days, celsius)[2][:, :, 0]
+        temperatures, zone = zone_temperatures(times, felt, first)
     step = np.median(np.diff(times)) if len(times) > 1 else np.timedelta64(0, "s")
     step_days = float(step / np.timedelta64(86400, "s"))
     return LabelledSeries(
         "B" if step_days <= DEKAD_DAYS else "series", path.name, "L2A", _years(path, first, times), bands,
         times + (step / 2).astype("timedelta64[s]"), values, ids, code, name, slug, group, _cells(first, ids),
         notes=(f"composites of {step_days:.0f} days, each put in the middle of its step",),
+        temperatures=temperatures, zone=zone,
     )  # fmt: skip
+
+
+def zone_temperatures(
+    starts: npt.NDArray[np.datetime64], felt_c: npt.NDArray[np.float32], first: pd.DataFrame
+) -> tuple[tuple[Temperatures, ...], npt.NDArray[np.int64] | None]:
+    """Temperatures of samples -> of squares of one degree, and the square of each sample.
+
+    Args:
+        starts: datetime64 (step,), first day of each step.
+        felt_c: (n, step): mean temperature, degrees C; NaN = not known.
+        first: one row for each sample; without `lon` and `lat` all samples lie in one square.
+
+    Returns:
+        nothing where no temperature is known; a square without any has the mean of all.
+    """
+    known = np.isfinite(felt_c)
+    if not known.any():
+        return (), None
+    place = np.zeros((len(felt_c), 2))
+    if {"lon", "lat"} <= set(first.columns):
+        place = np.floor(first[["lon", "lat"]].to_numpy(np.float64))
+    names, zone = np.unique(place, axis=0, return_inverse=True)
+    zone = zone.ravel().astype(np.int64)
+    sums, counts = np.zeros((len(names), len(starts))), np.zeros((len(names), len(starts)))
+    np.add.at(sums, zone, np.where(known, felt_c, 0))
+    np.add.at(counts, zone, known)
+    whole = np.where(counts.sum(axis=0) > 0, sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1), np.nan)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    means[~counts.any(axis=1)] = whole
+    return tuple(step_temperatures(starts, one) for one in means), zone
 
 
 def _need(path: Path, columns: Sequence[Any] | pd.Index[Any], needed: Sequence[str]) -> None:

@@ -1,130 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a recipe to a checkpoint with its card: draw counties, calibrate on places held back, teach, write it down."""
+"""From a recipe to a checkpoint with its card: draw counties, teach, calibrate on places held back, write it down."""
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version as installed
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field, ValidationError
+import structlog
 
-from acreline.config import Settings, packaged_configs
-from acreline.errors import ConfigError
-from acreline.model.acrenet import AcreNets
-from acreline.model.banks import Bank, reflectance_of, square_bank
-from acreline.model.calibrate import calibrated_probability, conformal_threshold, fit_temperature
-from acreline.model.card import (
-    Architecture,
-    Card,
-    ConformalCell,
-    Level,
-    Novelty,
-    SeasonAxis,
-    SlotHead,
-    Source,
-    save_model,
-)
-from acreline.model.classes import CROP_CLASSES, HEADS, main_crop_logp
-from acreline.model.drawing import Changes
-from acreline.model.inputs import add_visible, bin_quickly
-from acreline.model.labels import read_square
-from acreline.model.learning import Recipe, learn, predict_alone
-from acreline.model.painting import add_normal_bias, net_state, nets_of
-from acreline.model.scores import score_labels
+from acreline.model.card import Architecture, Card, Source, save_model
+from acreline.model.heads import SlotHead
+from acreline.model.members import AcreNets
+from acreline.model.painting import add_normal_bias, nets_of
+from acreline.promises import Calibration
+from acreline.trial.calibration import calibrate_heads, county_fields, energy_scale, join_fields, novelty_scores
 from acreline.trial.counties import Wanted, county_bank, draw_counties
-from acreline.trial.drawings import drawing_scores, tell_drawings
-from acreline.trial.evaluate import group_probability
-from acreline.trial.land import series_bank
-from acreline.trial.measure import scores
-from acreline.trial.packaged import read_folds, read_packaged
+from acreline.trial.curves_page import write_curves
+from acreline.trial.drawings import drawing_scores
+from acreline.trial.held_back import HeldBack, cross_validation
 from acreline.trial.painting import choose_normal_bias, figures, measure_county
-from acreline.trial.tasks import TASKS
+from acreline.trial.teach import Ground, memory_told, teach_all
+from acreline.trial.teaching import (
+    Teaching,
+    check_sources,
+    check_teaching,
+    one_by_one,
+    read_banks,
+    sources_of,
+    untaught_classes,
+)
 
-ALPHA = 0.10
+log = structlog.get_logger(__name__)
 Progress = Callable[[int, int, str], None]
-SOURCES = {
-    "flanders-2019": (
-        "WorldCereal/worldcereal-classification, patch 000028085BF08E7E; declarations: LPIS Flanders 2019",
-        "MIT; contains modified Copernicus Sentinel data 2018-2019",
-    ),
-    "france-2023": (
-        "WorldCereal/worldcereal-classification, 2023_FRA_LPIS_POLY_110 (dekads); declarations: LPIS France 2023",
-        "MIT; contains modified Copernicus Sentinel data 2022-2024",
-    ),
-    "bavaria-2018": (
-        "aliFrancis/WorldCrops, Test_bavaria.xlsx, half-monthly composites; declarations: Bavaria 2018",
-        "MIT; contains modified Copernicus Sentinel data 2018",
-    ),
-}
-SIMULATED = ("acreline simulate", "Apache-2.0; simulated, no real land")
-
-
-class Counties(Settings):
-    """Simulated counties of one kind."""
-
-    config: str
-    parcels: int = Field(300, ge=1)
-    seeds: tuple[int, ...]
-
-
-class Teaching(Recipe):
-    """The `recipe:` of a model's YAML file: how it is taught, and what from."""
-
-    level: Level = "L2A"
-    labels: tuple[str, ...] = ("france-2023",)
-    squares: tuple[str, ...] = ("flanders-2019",)
-    counties: tuple[Counties, ...] = ()
-    held_out: tuple[Counties, ...] = Field((), description="counties that are only measured on, never learned from")
-    folds: int = Field(5, ge=2, description="parts of the labelled places, each held back once to calibrate on")
-    fold_steps: int = Field(400, ge=1)
-    fold_singles: int = Field(128, ge=2)
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def axis(self) -> SeasonAxis:
-        """The season's bins."""
-        return SeasonAxis(bins=self.bins)
-
-    @property
-    def health_taught(self) -> bool:
-        """Whether damage is drawn into real fields at all."""
-        return self.changes.get("damage", Changes.damage) > 0
-
-    @property
-    def wanted(self) -> list[Wanted]:
-        """The counties, one by one."""
-        return _one_by_one(self.counties)
-
-
-def _one_by_one(kinds: Sequence[Counties]) -> list[Wanted]:
-    return [Wanted(kind.config, kind.parcels, seed) for kind in kinds for seed in kind.seeds]
-
-
-def check_teaching(recipe: dict[str, Any]) -> Teaching:
-    """A recipe from plain keys and values.
-
-    Raises:
-        ConfigError: a key is unknown or a number is out of range; the message names it.
-    """
-    try:
-        return Teaching.model_validate(recipe)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"recipe: {where}: {first['msg']}; found {first['input']!r}",
-            hint=f"known keys: {', '.join(Teaching.model_fields)}",
-        ) from error
+BATCH = "single fields of the step's own batch, real and simulated ones"
 
 
 def train_model(
@@ -134,19 +47,23 @@ def train_model(
     name: str,
     seed: int | None = None,
     workers: int = 2,
-    version: str = "0.2.0",
+    device: str | None = None,
+    steps: int | None = None,
+    version: str = "0.3.0",
     created: date | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train a checkpoint, calibrate it on places it did not see, and write weights, card and the YAML that names them.
 
     Args:
-        recipe: keys of `Teaching`.
-        out: receives `<name>.safetensors`, `<name>.json`, `<name>.yaml`; drawn counties and half-done trainings are
-            kept in `out/work`, from which a training that was stopped goes on.
+        recipe: keys of `teaching.Teaching`.
+        out: receives `<name>.safetensors`, `<name>.json`, `<name>.yaml` and `<name>-curves.html`; drawn counties and
+            half-done trainings are kept in `out/work`, from which a training that was stopped goes on.
         name: of the model.
         seed: wins over the recipe's.
         workers: processes; the weights do not depend on it.
+        device: auto, cpu or cuda; wins over the recipe's.
+        steps: of each member; wins over the recipe's. The folds' networks are taught for no longer than that.
         version: of the model.
         created: date on the card; default today (UTC).
         progress: called with (done, in all, words).
@@ -155,45 +72,69 @@ def train_model(
         the YAML file; its path can stand in a region's `model:`.
 
     Raises:
-        ConfigError: the recipe has a key or number that is wrong.
-        InputError: training data are missing or damaged, or name the demo region's square.
+        ConfigError: the recipe has a key, name or number that is wrong, a GPU is asked for and there is none, memory
+            does not suffice, or the training diverged.
+        InputError: training data are missing or damaged, teach nothing, or name the demo region's square.
     """
-    teaching = check_teaching({**recipe, **({} if seed is None else {"seed": seed})})
+    given = {"seed": seed, "device": device, "steps": steps}
+    teaching = check_teaching({**recipe, **{key: value for key, value in given.items() if value is not None}})
+    if steps is not None:
+        teaching = teaching.model_copy(
+            update={
+                "fold_steps": min(teaching.fold_steps, steps),
+                "health_steps": min(teaching.health_steps, steps),
+                "fold_health_steps": min(teaching.fold_health_steps, steps),
+            }
+        )
+    chosen = teaching.chosen_device()
+    check_sources(teaching)
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
     tell = progress or (lambda done, total, words: None)
-    wanted, held_out = teaching.wanted, _one_by_one(teaching.held_out)
-    drawn_paths = draw_counties([*wanted, *held_out], work / "counties", workers=workers, progress=tell)
-    paths = drawn_paths[: len(wanted)]
+    started = time.perf_counter()
+    taught, calibrating, held_out = (
+        one_by_one(kinds) for kinds in (teaching.counties, teaching.calibrate_on, teaching.held_out)
+    )
+    wanted = [*taught, *calibrating, *held_out]
+    with memory_told():
+        files = draw_counties(wanted, work / "counties", workers=workers, progress=tell)
+    paths = dict(zip(wanted, files, strict=True))
+    sources, untaught = _look_at(teaching, [paths[one] for one in taught])
     drawn = time.perf_counter()
-    jobs = [_Job(teaching, tuple(paths), work, fold, 0) for fold in range(teaching.folds)]
-    jobs += [_Job(teaching, tuple(paths), work, None, member) for member in range(teaching.members)]
-    done: list[Any] = []
-    with ProcessPoolExecutor(max(1, min(workers, len(jobs))), mp_context=get_context("spawn")) as pool:
-        # The long ones first, so that no core waits at the end; the order of results is that of the jobs.
-        order = sorted(range(len(jobs)), key=lambda k: jobs[k].fold is not None)
-        waiting = {k: pool.submit(_work, jobs[k]) for k in order}
-        for k in range(len(jobs)):
-            done.append(waiting[k].result())
-            tell(k + 1, len(jobs), f"taught {jobs[k].words}")
-    held = [result for result, job in zip(done, jobs, strict=True) if job.fold is not None]
-    members = [result for result, job in zip(done, jobs, strict=True) if job.fold is None]
-    nets = nets_of(teaching, members)
+    # The one with most mishaps: on usual land hardly a health class is there to be watched.
+    watched = sorted([*held_out, *calibrating], key=lambda one: -one.mishaps)[:1]
+    watch = paths[watched[0]] if watched else None
+    folds, members = teach_all(Ground(teaching, tuple(paths[one] for one in taught), work, watch), workers, tell)
+    nets = nets_of(teaching, [member.state for member in members])
     finished = time.perf_counter()
-    told = _gather([rows for rows, _ in held])
-    drawn_damage = [pair for _, pairs in held for pair in pairs]
+    land = [county_bank(paths[one], teaching.axis.of) for one in calibrating]
+    tell(0, 1, "calibrating")
+    heads, unknown, promised = calibrate_heads(
+        join_fields([one for fold in folds for one in fold.fields]),
+        [county_fields(nets, bank, np.random.default_rng(k)) for k, bank in enumerate(land)],
+        scale=energy_scale(nets, [county_bank(paths[one], teaching.axis.of) for one in taught]) if land else None,
+        strange=[novelty_scores(nets, bank, np.random.default_rng(k)) for k, bank in enumerate(land)],
+    )
+    asked = {"seed": teaching.seed, "device": device, "steps": steps}
+    drawings = [pair for fold in folds for pair in fold.drawings]
     metrics = {
-        "cross_validation": cross_validation(teaching, told),
-        **({"health_head_on_drawings": drawing_scores(drawn_damage)} if drawn_damage else {}),
-        "simulated": measure_held_out(nets, teaching, dict(zip(held_out, drawn_paths[len(wanted) :], strict=True))),
+        "cross_validation": cross_validation(teaching, HeldBack.of([row for fold in folds for row in fold.rows])),
+        "calibration": promised,
+        **({"health_head_on_drawings": drawing_scores(drawings)} if drawings else {}),
+        "simulated": measure_held_out(nets, teaching, {one: paths[one] for one in held_out}, heads),
         "training": {
             "seed": teaching.seed,
             "minutes_drawing": round((drawn - started) / 60, 1),
             "minutes_teaching": round((finished - drawn) / 60, 1),
             "processes": workers,
+            "device": str(chosen),
             "torch": installed("torch"),
-            "get_it_again": f"acreline train {name} --seed {teaching.seed}",
+            "get_it_again": " ".join(
+                [f"acreline train {name}", *(f"--{key} {value}" for key, value in asked.items() if value is not None)]
+            ),
+            **({"untaught": untaught} if untaught else {}),
+            "watched_on": f"{watched[0].name}, on simulated data, never learned from" if watched else BATCH,
+            "curves": [member.curve for member in members],
         },
     }
     card = Card(
@@ -206,187 +147,57 @@ def train_model(
             stem=teaching.stem, width=teaching.width, levels=teaching.levels, dropout=teaching.dropout,
             members=teaching.members,
         ),
-        heads={slot: _calibrate(told, slot) for slot in ("A", "B")},
-        unknown=Novelty(),
-        data=tuple(_source(bank) for bank in read_banks(teaching, paths)),
+        heads=heads,
+        unknown=unknown,
+        data=sources,
         recipe=teaching.model_dump(mode="json"),
         metrics=metrics,
         remarks=teaching.remarks,
         weights_sha256="0" * 64,
     )  # fmt: skip
-    return save_model(nets, card, out)
+    settings = save_model(nets, card, out)
+    write_curves(settings)
+    return settings
 
 
-def measure_held_out(nets: AcreNets, teaching: Teaching, paths: Mapping[Wanted, Path]) -> dict[str, Any]:
+def _look_at(teaching: Teaching, counties: Sequence[Path]) -> tuple[tuple[Source, ...], dict[str, list[str]]]:
+    """Everything that is learned from, once: what the card says of it, and the classes that it does not teach."""
+    banks = read_banks(teaching, counties)
+    untaught = untaught_classes(teaching, banks)
+    for head, names in untaught.items():
+        log.warning("classes that no source teaches", head=head, classes=", ".join(names))
+    return sources_of(banks), untaught
+
+
+def measure_held_out(
+    nets: AcreNets, teaching: Teaching, paths: Mapping[Wanted, Path], heads: Mapping[Any, SlotHead]
+) -> dict[str, Any]:
     """Figures on counties that were not learned from, on simulated data.
 
-    The first half of those whose climate was taught settles how calm the health head is made (`nets` is changed); the
-    rest, and the climates that were not taught, are measured on.
+    Counties with the usual number of mishaps tell of crops, those with more of health, where usual land has too few of
+    a kind. The first of the latter whose climate was taught settles how calm the health head is made (`nets` is
+    changed) and is not measured on.
     """
-    taught = {one.config for one in teaching.wanted}
-    near = [path for one, path in paths.items() if one.config in taught]
-    far = [path for one, path in paths.items() if one.config not in taught]
-    if not near:
+    taught = {kind.config for kind in teaching.counties}
+    banks = {one: county_bank(path, teaching.axis.of) for one, path in paths.items()}
+    stricken = [one for one in banks if one.mishaps > 1]
+    settling = [one for one in stricken if one.config in taught][:1]
+    if not banks:
         return {}
-    cut = (len(near) + 1) // 2
-    first = [measure_county(nets, county_bank(path, teaching.axis.of)) for path in near[:cut]]
-    bias = choose_normal_bias([margin for one in first for margin in one["normal_margins"]])
-    add_normal_bias(nets, bias)
-    out: dict[str, Any] = {"normal_bias": round(bias, 4), "settled_on": [one["county"] for one in first]}
-    for name, some in (("same_climate", near[cut:]), ("unseen_climate", far)):
-        if some:
-            out[name] = figures([measure_county(nets, county_bank(path, teaching.axis.of)) for path in some])
-    return out
-
-
-# --- processes ----------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Job:
-    teaching: Teaching
-    counties: tuple[Path, ...]
-    work: Path
-    fold: int | None
-    member: int
-
-    @property
-    def words(self) -> str:
-        return f"member {self.member + 1}" if self.fold is None else f"fold {self.fold + 1}"
-
-
-@functools.lru_cache(maxsize=1)
-def _banks(recipe: str, counties: tuple[Path, ...]) -> tuple[Bank, ...]:
-    return tuple(read_banks(Teaching.model_validate_json(recipe), counties))
-
-
-def _work(job: _Job) -> Any:
-    """Teach one member, or one network without a part of the places and let it tell what it was not shown."""
-    teaching = job.teaching
-    banks = list(_banks(teaching.model_dump_json(), job.counties))
-    if job.fold is None:
-        one = teaching.model_copy(update={"members": 1})
-        keep = job.work / f"{teaching.level}-{job.member}.state"
-        nets = learn(one, banks, seed=1000 * teaching.seed + job.member, keep=keep)
-        return net_state(nets)
-    real = [bank for bank in banks if not bank.simulated and bank.shape is None]
-    rest = [bank for bank in banks if bank.simulated or bank.shape is not None]
-    parts = [(bank, fold_of(bank, teaching.folds) == job.fold) for bank in real]
-    light = {
-        "members": 1, "steps": teaching.fold_steps,
-        "shares": {**teaching.shares, "singles": teaching.fold_singles, "mosaics": 0, "crops": 0},
-    }  # fmt: skip
-    shown = [bank.keep(~out) for bank, out in parts]
-    nets = learn(teaching.model_copy(update=light), [*shown, *rest], seed=500_000 + 100 * teaching.seed + job.fold)
-    held = [bank.keep(out) for bank, out in parts]
-    drawn = [tell_drawings(nets, bank, job.fold) for bank in held] if teaching.health_taught else []
-    return [(bank, *predict_alone(nets, alone_inputs(bank))) for bank in held], drawn
-
-
-def fold_of(bank: Bank, folds: int) -> npt.NDArray[np.int64]:
-    """Fold of each sample by its place, as `data/labels/folds.csv` says, folded again where fewer are wanted."""
-    listed = read_folds()
-    return np.array([listed[bank.name, str(cell)] % folds for cell in bank.group], np.int64)
-
-
-def alone_inputs(bank: Bank) -> npt.NDArray[np.float32]:
-    """Network inputs (n, bin, channel) of every pixel of a bank."""
-    values = reflectance_of(bank.read(np.arange(bank.fine.shape[2])))
-    binned = bin_quickly(values, bank.clear, bank.days, bank.axis)
-    return np.ascontiguousarray(add_visible(binned, bank.visible).transpose(2, 0, 1))
-
-
-def read_banks(teaching: Teaching, counties: Sequence[Path]) -> list[Bank]:
-    """Everything the recipe learns from."""
-    banks = []
-    for name in teaching.labels:
-        series = read_packaged(name)
-        banks.append(series_bank(series, teaching.axis.of(series.harvest_year)))
-    folder = packaged_configs().parent / "data" / "training"
-    for name in teaching.squares:
-        square = read_square(folder / f"{name}.npz")
-        banks.append(square_bank(square, teaching.axis.of(square.harvest_year)))
-    return banks + [county_bank(path, teaching.axis.of) for path in counties]
-
-
-# --- what was held back -------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class HeldBack:
-    """Fields told by networks that never saw their place."""
-
-    name: npt.NDArray[np.str_]
-    logp_a: npt.NDArray[np.float32]
-    logp_b: npt.NDArray[np.float32]
-    crop_a: npt.NDArray[np.int16]
-    crop_b: npt.NDArray[np.int16]
-    group: npt.NDArray[np.str_]
-    row: npt.NDArray[np.int64]
-    """Place of each in its own source."""
-
-
-def _gather(held: Sequence[list[Any]]) -> HeldBack:
-    rows = [row for part in held for row in part]
-    return HeldBack(
-        np.concatenate([np.full(len(bank.crop_a), bank.name) for bank, *_ in rows]),
-        np.concatenate([a for _, a, _, _ in rows]),
-        np.concatenate([b for _, _, b, _ in rows]),
-        np.concatenate([bank.crop_a for bank, *_ in rows]),
-        np.concatenate([bank.crop_b for bank, *_ in rows]),
-        np.concatenate([bank.group for bank, *_ in rows]),
-        np.concatenate([bank.field - 1 for bank, *_ in rows]),
-    )
-
-
-def _calibrate(told: HeldBack, slot: str) -> SlotHead:
-    """Temperature and conformal threshold of a head, from fields that were held back."""
-    logits, label = (told.logp_a, told.crop_a) if slot == "A" else (told.logp_b, told.crop_b)
-    known = label >= 0
-    logits, label = logits[known], label[known].astype(np.int64)
-    temperature = round(fit_temperature(logits, label), 4)
-    inside = calibrated_probability(logits, temperature)[np.arange(len(label)), label]
-    threshold = float(np.floor(conformal_threshold(inside, ALPHA) * 1e4) / 1e4)
-    cell = ConformalCell(from_looks=0, threshold=threshold, n=len(label))
-    return SlotHead(classes=HEADS[slot], temperature=temperature, alpha=ALPHA, cells=(cell,))
-
-
-def cross_validation(teaching: Teaching, told: HeldBack) -> dict[str, Any]:
-    """Accuracy of the year's main crop on places that were held back, by source."""
-    logp = main_crop_logp(told.logp_a, told.logp_b)
     out: dict[str, Any] = {}
-    for name in teaching.labels:
-        series = read_packaged(name)
-        known = np.array([slug in CROP_CLASSES for slug in series.slug])
-        mine = told.name == name
-        label = main_labels(told.crop_a[mine], told.crop_b[mine])
-        assert known.sum() == (label >= 0).sum()
-        kept = np.flatnonzero(mine)[label >= 0]
-        out[name] = score_labels(label[label >= 0], logp[kept].argmax(axis=1), told.group[kept], CROP_CLASSES)
-        task = TASKS[series.task]
-        groups = list(task.groups)
-        place = {group: k for k, group in enumerate(groups)}
-        true = np.array([place.get(group, -1) for group in series.group[told.row[mine]]], np.int64)
-        scored = np.flatnonzero(mine)[true >= 0]
-        found = group_probability(logp[scored], CROP_CLASSES, task).argmax(axis=1)
-        by_group = scores(true[true >= 0], found, groups, told.group[scored])
-        out[name]["groups"] = {key: by_group[key] for key in ("n", "oa", "macro_f1", "ci95", "majority_oa")}
+    if settling:
+        margins = [margin for one in settling for margin in measure_county(nets, banks[one])["normal_margins"]]
+        bias = choose_normal_bias(margins)
+        add_normal_bias(nets, bias)
+        out = {"normal_bias": round(bias, 4), "settled_on": [one.name for one in settling]}
+    calibration = Calibration({str(slot): head.calibration for slot, head in sorted(heads.items())}, {})
+    for name, near in (("same_climate", True), ("unseen_climate", False)):
+        some = [one for one in banks if (one.config in taught) == near and one not in settling]
+        counts = {one: measure_county(nets, banks[one]) for one in some}
+        usual = [count for one, count in counts.items() if one.mishaps <= 1]
+        more = [count for one, count in counts.items() if one.mishaps > 1]
+        if usual:
+            out[name] = figures(usual, calibration)
+        if more:
+            out[f"{name}_stricken"] = figures(more, calibration)
     return out
-
-
-def main_labels(crop_a: npt.NDArray[np.int16], crop_b: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
-    """Index into `CROP_CLASSES` of the declared crop, from what it teaches the heads; -1 = not taught."""
-    out = np.full(len(crop_a), -1, np.int64)
-    for slot, crops in (("A", crop_a), ("B", crop_b)):
-        for number, name in enumerate(HEADS[slot]):
-            if name in CROP_CLASSES:
-                out[crops == number] = CROP_CLASSES.index(name)
-    return out
-
-
-def _source(bank: Bank) -> Source:
-    origin, licence = SIMULATED if bank.simulated else SOURCES.get(bank.name, ("given by the user", "its owner's"))
-    known = bank.taught
-    return Source(
-        name=bank.name,
-        origin=origin,
-        licence=licence,
-        fields=len(np.unique(bank.field[known])),
-        pixels=int(known.sum()),
-    )

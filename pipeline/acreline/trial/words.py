@@ -22,6 +22,7 @@ def report_table(metrics: dict[str, Any]) -> Iterator[str]:
     if metrics["oa"] is not None:
         yield _row("model", metrics)
     yield _row("random forest", forest)
+    yield _row("boosting", metrics["gradient_boosting"])
     yield f"{'majority':<14}  {metrics['majority_oa']:8.3f}  always {metrics['majority']}"
     names = sorted(forest["per_class"], key=lambda name: -forest["per_class"][name]["n"])
     for name in names:

@@ -94,7 +94,12 @@ function legendRows() {
     return counted(OUTCOMES, data.totals.outcomes, true).map(([code]) => [OUTCOME_COLOURS[code], word("outcome", code)]);
   }
   const shown = new Set(data.parcels.filter((parcel) => parcel.status !== "rejected").map((parcel) => parcel[state.mode]));
-  const rows = data.classes[state.mode].filter((row) => row.code > 0 && (state.mode === "health" || shown.has(row.slug) || data.rasters.length)).map((row) => [row.colour, row[state.lang]]);
+  const painted = new Set(data.rasters.filter((raster) => raster.layer === state.mode).flatMap((raster) => raster.codes));
+  const names = new Map(); // one key for each colour: classes that the region does not grow share theirs
+  for (const row of data.classes[state.mode]) {
+    if (row.code > 0 && (shown.has(row.slug) || painted.has(row.code))) names.set(row.colour, [...(names.get(row.colour) || []), row[state.lang]]);
+  }
+  const rows = [...names].map(([colour, some]) => [colour, some.join(ui("and"))]);
   if ([...shown].some((slug) => !slug || !classOf(state.mode, slug) || slug === "unknown")) rows.push([GREY, ui("unknown")]);
   return rows;
 }

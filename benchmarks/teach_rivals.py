@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Teach the neural baselines, and one network of the model's shape, for the same minutes on the same land.
+
+    python benchmarks/teach_rivals.py --minutes 40 --out runs/rivals [--names utae lraspp acrenet]
+
+Each is taught by itself on one core for the steps that fit the minutes, drawing of batches included, by a probe on this
+machine just before. What is saved is read by `benchmarks/model.py --rivals DIR`. `acrenet` is one member of the model's
+recipe, for a comparison at equal time; its checkpoint is `DIR/acrenet.safetensors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save_file
+
+from acreline.model import load_model
+from acreline.model.learning import Lesson, learn
+from acreline.trial.counties import draw_counties
+from acreline.trial.rivals import RIVALS
+from acreline.trial.rivals.learn import build_rival, learn_rival, rival_recipe, save_rival
+from acreline.trial.rivals.speed import probe, steps_in
+from acreline.trial.teaching import check_teaching, one_by_one, read_banks
+
+NETWORKS = ("acrenet", *(name for name, rival in RIVALS.items() if rival.build is not None))
+
+
+def main() -> None:
+    """Probe, teach and save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--out", type=Path, default=Path("runs/rivals"))
+    parser.add_argument("--names", nargs="*", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--model", default="acrenet-s", help="its recipe says what is taught from")
+    parser.add_argument(
+        "--taught", type=Path, default=Path("runs/bench-model/work"), help="drawn counties are kept here"
+    )
+    asked = parser.parse_args()
+    teaching = check_teaching(load_model(asked.model).card.recipe)
+    paths = draw_counties(one_by_one(teaching.counties), asked.taught, workers=2)
+    banks = read_banks(teaching, paths)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    for name in asked.names:
+        steps = steps_in(probe(name, teaching, banks), asked.minutes, feeders=False)
+        print(f"{name}: {steps} steps in {asked.minutes:g} minutes", flush=True)
+        started = time.perf_counter()
+        if name == "acrenet":
+            one = teaching.model_copy(update={"members": 1, "steps": steps})
+            nets = learn(one, banks, Lesson(1000 * teaching.seed))
+            save_file(
+                {key: value.contiguous() for key, value in nets.state_dict().items()}, asked.out / "acrenet.safetensors"
+            )
+            spent = time.perf_counter() - started
+            told = {
+                "name": name,
+                "steps": steps,
+                "step_seconds": round(spent / steps, 4),
+                "recipe": one.model_dump(mode="json"),
+            }
+            (asked.out / "acrenet.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        else:
+            recipe = rival_recipe(teaching)
+            net = build_rival(name, recipe, seed=teaching.seed)
+            save_rival(learn_rival(net, recipe, banks, seed=teaching.seed, steps=steps), asked.out)
+        print(f"{name}: taught in {np.round((time.perf_counter() - started) / 60, 1)} minutes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
