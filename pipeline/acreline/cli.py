@@ -234,7 +234,12 @@ def verify(run: RunFolder) -> None:
 
 @app.command("list")
 def list_kinds(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="crops, providers, rules, events, policies or models")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="crops, providers, rules, events, policies, models, regions or counties (to simulate)"
+        ),
+    ],
 ) -> None:
     """Show what is known of one kind, and what to type next."""
     from acreline.desk import list_kind

@@ -15,7 +15,9 @@ from acreline.records import Decision, Farm
 from acreline.tables import farm_from_json
 from acreline.units import m2_to_ha, m2_to_mu
 
-KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions")
+SIM_CROPS = "crops"
+"""Lies beside the counties of configs/simulate/ and is none."""
+KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties")
 
 
 def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = "en") -> Iterator[tuple[str, ...]]:
@@ -126,6 +128,12 @@ def list_kind(kind: str) -> list[str]:
         from acreline.events import list_detectors
 
         return [*list_detectors(), "next: name them under `events:` in a region file"]
+    if kind == "counties":
+        from acreline.simulate.settings import read_county
+
+        found = [name for name in list_configs("simulate") if name != SIM_CROPS]
+        lines = [f"{name:<16} {read_county(name).title}" for name in found]
+        return [*lines, "next: acreline simulate <name> --out DIR"]
     names = list_configs(kind)
     if kind == "crops":
         crops = [read_settings(Crop, find_config(kind, name)) for name in names]
