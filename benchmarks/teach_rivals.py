@@ -49,7 +49,7 @@ def main() -> None:
         print(f"{name}: {steps} steps in {asked.minutes:g} minutes", flush=True)
         started = time.perf_counter()
         if name == "acrenet":
-            one = teaching.model_copy(update={"members": 1, "steps": steps})
+            one = teaching.model_copy(update={"members": 1, "steps": steps, "health_steps": 0})
             nets = learn(one, banks, Lesson(1000 * teaching.seed))
             save_file(
                 {key: value.contiguous() for key, value in nets.state_dict().items()}, asked.out / "acrenet.safetensors"

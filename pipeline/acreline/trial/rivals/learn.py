@@ -222,7 +222,7 @@ def load_rival(folder: Path, name: str) -> LearntRival:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         found = hashlib.sha256(weights.read_bytes()).hexdigest()
-        recipe = Recipe(**told["recipe"])
+        recipe = Recipe(**{key: value for key, value in told["recipe"].items() if key in Recipe.model_fields})
         numbers = (int(told["seed"]), int(told["steps"]), float(told["step_seconds"]))
         machine = (str(told["device"]), int(told["threads"]))
         wanted = str(told["weights_sha256"])
