@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from model_rows import REAL, card_rows, missing_figures, simulated_rows, square_rows
+from model_rows import REAL, card_rows, missing_figures, simulated_rows, square_rows, stricken_rows
 from rows import write_rows
 
 from acreline.errors import AcrelineError
@@ -148,6 +148,7 @@ def main() -> None:
     told = four_tests(contenders, land, tell)
 
     rows, missing = simulated_rows(told), missing_figures(told)
+    rows += stricken_rows(MODEL, shipped.card.metrics)
     if not asked.without_real:
         metrics = {name: load_model(name).card.metrics for name in (MODEL, TOP_MODEL)}
         real, gaps = card_rows(metrics, baselines_beside(asked.presto))

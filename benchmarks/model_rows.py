@@ -70,7 +70,7 @@ def simulated_rows(told: Mapping[str, Any]) -> list[Row]:
         for key, pair in TARGETS.items():
             target = pair[test in FAR]
             value, n = mine[key]
-            if not target or value is None:
+            if not target or value is None or not n:
                 continue
             spread = ""
             if key in seeds:
@@ -98,8 +98,40 @@ def missing_figures(told: Mapping[str, Any]) -> list[str]:
         f"{HEADLINES[key]}: not to be had in the test {test!r}"
         for test, part in told["tests"].items()
         for key, pair in TARGETS.items()
-        if pair[test in FAR] and headline(part["contenders"][first])[key][0] is None
+        if pair[test in FAR] and _nothing(*headline(part["contenders"][first])[key])
     ]
+
+
+def _nothing(value: float | None, n: int) -> bool:
+    """Nothing to measure: land without a flood has no share of it."""
+    return value is None or not n
+
+
+def stricken_rows(model: str, metrics: Mapping[str, Any]) -> list[Row]:
+    """Rows of health on the card's counties with more mishaps than usual: usual land has too few of a kind."""
+    rows = []
+    for number, part in enumerate(("same_climate_stricken", "unseen_climate_stricken")):
+        told = metrics.get("simulated", {}).get(part)
+        if told is None:
+            continue
+        health = told["health"]
+        found = (
+            ("health_f1", health["macro_f1_events"], health["n_events"]),
+            ("flood_iou", health["flood_iou"], health["flood_pixels"]),
+            ("false_alarms", health["false_alarms"], health["n_normal"]),
+        )
+        setting = (
+            f"{model}, {part.replace('_', ' ')}: {', '.join(told['counties'])}; on simulated data; the card's figure"
+        )
+        rows += [
+            make_row(
+                HEADLINES[key], setting, value, "share", n=n, target=TARGETS[key][number], baseline=USUAL[key],
+                command=COMMAND,
+            )
+            for key, value, n in found
+            if not _nothing(value, n)
+        ]  # fmt: skip
+    return rows
 
 
 def _beside(key: str, told: Mapping[str, Any], others: Sequence[str], first: str) -> str:

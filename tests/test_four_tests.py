@@ -211,3 +211,22 @@ def test_the_year_moves_the_weather_and_the_sky_but_not_the_land() -> None:
     assert [one.time.date() for one in passes["moved"]] == [one.time.date() for one in passes["usual"]]
     skies = [plan_sky(passes[name], sky, 1) for name in ("moved", "usual")]
     assert [one.cover for one in skies[0]] == [one.cover for one in skies[1]]
+
+
+def test_health_on_stricken_counties_has_rows_where_there_is_something_to_find(rows_of: ModuleType) -> None:
+    health = {
+        "macro_f1_events": 0.2,
+        "n_events": 9,
+        "flood_iou": 0.0,
+        "flood_pixels": 0,
+        "false_alarms": 0.04,
+        "n_normal": 25,
+    }
+    told = {"simulated": {"unseen_climate_stricken": {"counties": ["loess-1-mishaps5"], "health": health}}}
+    rows = rows_of.stricken_rows("made", told)
+    assert [(row["value"], row["n"], row["target"], row["met"]) for row in rows] == [
+        (0.2, 9, ">= 0.55", False),
+        (0.04, 25, "<= 0.08", True),
+    ]
+    assert all("on simulated data" in row["setting"] for row in rows)
+    assert rows_of.stricken_rows("made", {}) == []
