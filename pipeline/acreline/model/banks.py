@@ -11,7 +11,7 @@ import numpy.typing as npt
 from acreline.cubes import clear_from_scl
 from acreline.layers import BANDS_20M, DN_OFFSET, DN_SCALE, TimeAxis
 from acreline.model.classes import slot_targets
-from acreline.model.inputs import gather_bands
+from acreline.model.inputs import add_visible, bin_quickly, gather_bands
 from acreline.model.labels import Square
 
 UNTAUGHT = -1
@@ -149,6 +149,12 @@ def reflectance_of(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
     """A cube's numbers -> reflectance clipped to 0 ... 1, as the network is taught; no data becomes 0."""
     share: npt.NDArray[np.float32] = (values.astype(np.float32) - np.float32(DN_OFFSET)) * np.float32(DN_SCALE)
     return share.clip(0, 1)
+
+
+def inputs_of(bank: Bank, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """What a network is given of some pixels of a bank, as they are: (bin, channel, pixel), as `inputs.CHANNELS`."""
+    binned = bin_quickly(reflectance_of(bank.read(pixels)), bank.clear[:, pixels], bank.days, bank.axis)
+    return add_visible(binned, bank.visible)
 
 
 def times_to_days(times: npt.NDArray[np.datetime64], axis: TimeAxis) -> npt.NDArray[np.float64]:

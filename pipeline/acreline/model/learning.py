@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from acreline.model.learning_health import teach_health
 from acreline.model.losses import HEAD_WEIGHTS, HEALTH_WEIGHTS, fed_losses
 from acreline.model.members import AcreNets
 from acreline.model.skies import Changes
+from acreline.model.threads import torch_threads
 from acreline.model.watching import Curve, predict_alone
 
 __all__ = ["HEAD_WEIGHTS", "HEALTH_WEIGHTS", "Device", "Lesson", "Recipe", "learn", "predict_alone"]
@@ -133,7 +133,7 @@ def learn(recipe: Recipe, banks: Sequence[Bank], lesson: Lesson, *, start: AcreN
     """
     if not any(bank.taught.any() for bank in banks):
         raise ConfigError("training: no pixel of any source has a label", hint="name labels, squares or counties")
-    with _one_thread(), torch.random.fork_rng():
+    with torch_threads(), torch.random.fork_rng():
         members = []
         for k in range(recipe.members):
             begun = None if start is None else start.members[k % len(start.members)]
@@ -252,13 +252,3 @@ def _keep(parts: dict[str, Any], curve: Curve, keep: Path, recipe: Recipe, step:
     part = keep.with_suffix(".part")
     torch.save(state, part)
     part.replace(keep)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -12,9 +12,8 @@ import torch
 
 from acreline.layers import CELL_PX, HEALTH_CLASSES
 from acreline.model.acrenet import AcreNet
-from acreline.model.banks import Bank, reflectance_of
+from acreline.model.banks import Bank, inputs_of
 from acreline.model.forward import AROUND_PX
-from acreline.model.inputs import add_visible, bin_quickly
 from acreline.model.learning import Recipe
 from acreline.model.members import USUAL_STEP_PX, AcreNets
 from acreline.model.novelty import pixel_energy
@@ -48,8 +47,8 @@ def paint_bank(nets: AcreNets, bank: Bank) -> Painted:
         for top in range(0, rows, STRIP_ROWS):
             count = min(STRIP_ROWS, rows - top)
             pixels = np.arange(top * cols, (top + count) * cols)
-            binned = bin_quickly(reflectance_of(bank.read(pixels)), bank.clear[:, pixels], bank.days, bank.axis)
-            x = torch.from_numpy(add_visible(binned, bank.visible).reshape(binned.shape[0], -1, count, cols))
+            binned = inputs_of(bank, pixels)
+            x = torch.from_numpy(binned.reshape(*binned.shape[:2], count, cols))
             parts.append(nets.embed(x[None]))
             seen.append(x.half())
         y, x = torch.cat(parts, dim=2), torch.cat(seen, dim=2)

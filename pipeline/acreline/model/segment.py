@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 
 import numpy as np
@@ -28,6 +27,7 @@ from acreline.layers import (
 from acreline.model.card import Model
 from acreline.model.forward import Surroundings, fold_norms
 from acreline.model.novelty import pixel_energy
+from acreline.model.threads import torch_threads
 from acreline.model.windows import clear_looks
 from acreline.thermal import weather_temperatures
 
@@ -71,7 +71,7 @@ def segment_cube(
         layers[name] = np.zeros((len(SLOTS), *shape), np.uint8)
     for name, dtype in _FLAT.items():
         layers[name] = np.zeros(shape, dtype)
-    with torch.inference_mode(), _one_thread():
+    with torch.inference_mode(), torch_threads():
         net = fold_norms(model.net)
         land = Surroundings(cube, net, axis)
         for row, col in _cells(block):
@@ -236,14 +236,3 @@ def harvest_year(cube: Cube, model: Model) -> int:
 def _uniform(classes: int) -> int:
     """Log-probability x 1024 of a class when nothing is known."""
     return int(np.rint(-np.log(classes) * LOGP_SCALE))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums inside the network have one order only on one thread; blocks run side by side in processes instead."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

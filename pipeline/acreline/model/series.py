@@ -17,6 +17,7 @@ from acreline.layers import BANDS, TimeAxis
 from acreline.model.card import Model, SeasonAxis
 from acreline.model.classes import CROP_SLOTS, HEADS, main_crop_logp
 from acreline.model.inputs import CHANNELS, STAND_INS, VISIBLE, as_input, gather_bands
+from acreline.model.threads import torch_threads
 from acreline.thermal import Temperatures
 
 Level = Literal["L2A", "L1C"]
@@ -196,20 +197,15 @@ def classify_slots(
     flat, back = np.unique(x.reshape(-1, x.shape[2]).T, axis=0, return_inverse=True)
     rows = torch.from_numpy(np.ascontiguousarray(flat).reshape(-1, *x.shape[:2]))
     parts: dict[str, list[torch.Tensor]] = {"A": [], "B": []}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums have one order only on one thread
-    try:
-        with torch.inference_mode():
-            for start in range(0, len(rows), PART):
-                some = rows[start : start + PART].permute(1, 2, 0)[None, :, :, None]  # (n, k, c) -> (1, k, c, 1, n)
-                heads = model.net.auxiliary(model.net.embed(some))
-                for slot, logits in (("A", heads.crop_a), ("B", heads.crop_b)):
-                    cooled = logits[0, :, 0].T.double() / model.card.heads[slot].temperature  # type: ignore[index]
-                    parts[slot].append(torch.log_softmax(cooled, dim=1))
-                if progress is not None:
-                    progress(min(start + PART, len(rows)), len(rows))
-    finally:
-        torch.set_num_threads(threads)
+    with torch.inference_mode(), torch_threads():
+        for start in range(0, len(rows), PART):
+            some = rows[start : start + PART].permute(1, 2, 0)[None, :, :, None]  # (n, k, c) -> (1, k, c, 1, n)
+            heads = model.net.auxiliary(model.net.embed(some))
+            for slot, logits in (("A", heads.crop_a), ("B", heads.crop_b)):
+                cooled = logits[0, :, 0].T.double() / model.card.heads[slot].temperature  # type: ignore[index]
+                parts[slot].append(torch.log_softmax(cooled, dim=1))
+            if progress is not None:
+                progress(min(start + PART, len(rows)), len(rows))
     return {slot: torch.cat(part).numpy()[back.ravel()] for slot, part in parts.items()}
 
 
@@ -222,20 +218,15 @@ def _classify_picture(model: Model, series: LabelledSeries, picture: Picture) ->
     axis = model.card.axis.of(series.harvest_year, series.temperatures[0] if series.temperatures else None)
     x = as_input(values, clear, series.times, axis, visible)  # (k, c, y, x)
     rows, cols = x.shape[2:]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums have one order only on one thread
-    try:
-        with torch.inference_mode():
-            y = model.net.embed(torch.from_numpy(np.ascontiguousarray(x))[None])
-            y = torch.nn.functional.pad(y, (0, -cols % 4, 0, -rows % 4), mode="replicate")  # whole levels
-            heads = model.net.decode(y)
-            out = {}
-            for slot, logits in (("A", heads.crop_a), ("B", heads.crop_b)):
-                flat = logits[0, :, :rows, :cols].reshape(logits.shape[1], -1).T.double()
-                cooled = flat / model.card.heads[slot].temperature  # type: ignore[index]
-                out[slot] = torch.log_softmax(cooled, dim=1).numpy()[picture.at]
-    finally:
-        torch.set_num_threads(threads)
+    with torch.inference_mode(), torch_threads():
+        y = model.net.embed(torch.from_numpy(np.ascontiguousarray(x))[None])
+        y = torch.nn.functional.pad(y, (0, -cols % 4, 0, -rows % 4), mode="replicate")  # whole levels
+        heads = model.net.decode(y)
+        out = {}
+        for slot, logits in (("A", heads.crop_a), ("B", heads.crop_b)):
+            flat = logits[0, :, :rows, :cols].reshape(logits.shape[1], -1).T.double()
+            cooled = flat / model.card.heads[slot].temperature  # type: ignore[index]
+            out[slot] = torch.log_softmax(cooled, dim=1).numpy()[picture.at]
     return out
 
 

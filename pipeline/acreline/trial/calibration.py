@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from acreline.layers import LOGP_SCALE, MIN_FULL_PX
-from acreline.model.banks import Bank, reflectance_of
+from acreline.model.banks import Bank, inputs_of
 from acreline.model.calibrate import (
     LOOK_STEPS,
     SlotFields,
@@ -21,7 +21,6 @@ from acreline.model.calibrate import (
     fit_novelty,
 )
 from acreline.model.heads import Novelty, SlotHead
-from acreline.model.inputs import add_visible, bin_quickly
 from acreline.model.members import AcreNets
 from acreline.model.novelty import pixel_energy
 from acreline.model.segment import LOGP_MIN
@@ -171,8 +170,7 @@ def energy_scale(nets: AcreNets, counties: Sequence[Bank]) -> tuple[float, float
 
 def _inputs(bank: Bank, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Network inputs (n, bin, channel) of some pixels."""
-    binned = bin_quickly(reflectance_of(bank.read(pixels)), bank.clear[:, pixels], bank.days, bank.axis)
-    return np.ascontiguousarray(add_visible(binned, bank.visible).transpose(2, 0, 1))
+    return np.ascontiguousarray(inputs_of(bank, pixels).transpose(2, 0, 1))
 
 
 def _tell_alone(

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from acreline.errors import InputError
 from acreline.trial.charts import line
 from acreline.trial.curves_drawn import INKS
-from acreline.trial.page import style_hash
+from acreline.trial.page import render_page
 
-_HERE = Path(__file__).parent / "templates"
 HEADS = {
     "crop_a": ("crop of slot A", "第一季作物", INKS[0]),
     "crop_b": ("crop of slot B", "第二季作物", INKS[1]),
@@ -75,25 +74,14 @@ def render_curves(name: str, training: Mapping[str, Any], recipe: Mapping[str, A
     Raises:
         ValueError: there is no row.
     """
-    import jinja2
-
     members = [rows for rows in training["curves"] if rows]
     if not members:
         raise ValueError("no row")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = "".join((_HERE / file).read_text(encoding="utf-8") for file in ("report.css", "curves.css"))
-    policy = f"default-src 'none'; style-src {style_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
     losses, scores = (_by_head(members, prefix) for prefix in ("", "f1_"))
-    return environment.get_template("curves.html.j2").render(
-        policy=policy,
-        style=style,
+    return render_page(
+        "curves.html.j2",
+        "report.css",
+        "curves.css",
         name=name,
         training=training,
         recipe=recipe,

@@ -40,8 +40,14 @@ SIMULATED_LIMIT = (
 )
 
 
-def render_report(metrics: dict[str, Any]) -> str:
-    """The text of `index.html`. Same figures, same bytes; what cannot be known has no drawing, but a reason."""
+def render_page(template: str, *styles: str, **values: Any) -> str:
+    """One page that may load nothing: a template of this room with its style sheets inside.
+
+    Args:
+        template: its file.
+        styles: files of style sheets, one after the other.
+        values: what the template is given beside `policy` and `style`.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -52,11 +58,17 @@ def render_report(metrics: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style = (_HERE / "report.css").read_text(encoding="utf-8")
+    style = "".join((_HERE / name).read_text(encoding="utf-8") for name in styles)
+    policy = f"default-src 'none'; style-src {style_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    return environment.get_template(template).render(policy=policy, style=style, **values)
+
+
+def render_report(metrics: dict[str, Any]) -> str:
+    """The text of `index.html`. Same figures, same bytes; what cannot be known has no drawing, but a reason."""
     spoken = metrics["oa"] is not None
-    return environment.get_template("report.html.j2").render(
-        policy=f"default-src 'none'; style-src {style_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'",
-        style=style,
+    return render_page(
+        "report.html.j2",
+        "report.css",
         m=metrics,
         forest=metrics["random_forest"],
         boosting=metrics["gradient_boosting"],

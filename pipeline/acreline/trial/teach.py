@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.errors import ConfigError
-from acreline.model.banks import Bank, reflectance_of
-from acreline.model.inputs import add_visible, bin_quickly
+from acreline.model.banks import Bank, inputs_of
 from acreline.model.learning import Lesson, learn
 from acreline.model.painting import net_state
 from acreline.model.watching import Row, predict_alone
@@ -232,6 +231,4 @@ def fold_of(bank: Bank, folds: int) -> npt.NDArray[np.int64]:
 
 def alone_inputs(bank: Bank) -> npt.NDArray[np.float32]:
     """Network inputs (n, bin, channel) of every pixel of a bank."""
-    values = reflectance_of(bank.read(np.arange(bank.fine.shape[2])))
-    binned = bin_quickly(values, bank.clear, bank.days, bank.axis)
-    return np.ascontiguousarray(add_visible(binned, bank.visible).transpose(2, 0, 1))
+    return np.ascontiguousarray(inputs_of(bank, np.arange(bank.clear.shape[1])).transpose(2, 0, 1))

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from acreline.layers import HEALTH_CLASSES
 from acreline.trial import curves_drawn
 from acreline.trial.charts import heat_map
 from acreline.trial.four_tests import HEADLINES, headline
-from acreline.trial.page import SIMULATED_LIMIT, group_name, style_hash
-
-_HERE = Path(__file__).parent / "templates"
+from acreline.trial.page import SIMULATED_LIMIT, group_name, render_page
 
 
 def render_tests(told: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -24,21 +21,10 @@ def render_tests(told: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] = ()
         told: what `four_tests.four_tests` returns.
         rows: figures with their targets, baselines and whether they were met, as benchmarks write them.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "four_tests.css"))
-    policy = f"default-src 'none'; style-src {style_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
-    return environment.get_template("four_tests.html.j2").render(
-        policy=policy,
-        style=style,
+    return render_page(
+        "four_tests.html.j2",
+        "report.css",
+        "four_tests.css",
         contenders=told["contenders"],
         model=told["contenders"][0]["name"] if told["contenders"] else "",
         tests=[_test(name, part) for name, part in told["tests"].items()],

@@ -26,6 +26,7 @@ from acreline.model.losses import crop_losses, fare_losses
 from acreline.model.outputs import Crops, Fares, Heads
 from acreline.model.painting import Painted
 from acreline.model.targets import Targets
+from acreline.model.threads import torch_threads
 from acreline.trial.rivals import find_rival
 from acreline.trial.rivals.nets import RivalNet, paint_windows
 
@@ -123,16 +124,11 @@ def learn_rival(
     if not drawer.picture_chance.any():
         names = ", ".join(bank.name for bank in banks) or "none"
         raise InputError(f"no bank is a picture with labels: {names}", hint="give simulated counties")
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng():
-            normalise(net, drawer, seed)
-            started = time.perf_counter()
-            out = _learn(net.to(device), recipe, drawer, seed, steps, feeders, progress)
-            spent = time.perf_counter() - started
-    finally:
-        torch.set_num_threads(before)
+    with torch_threads(threads), torch.random.fork_rng():
+        normalise(net, drawer, seed)
+        started = time.perf_counter()
+        out = _learn(net.to(device), recipe, drawer, seed, steps, feeders, progress)
+        spent = time.perf_counter() - started
     return LearntRival(out, recipe, seed, steps, spent / steps, device, threads)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.errors import ConfigError, InputError
-from acreline.model.banks import Bank, reflectance_of
+from acreline.model.banks import Bank, inputs_of
 from acreline.model.classes import HEADS
-from acreline.model.inputs import add_visible, bin_quickly
 from acreline.model.painting import Painted
 
 STRIP_PX = 20_000
@@ -54,8 +53,7 @@ def picture_of(bank: Bank) -> tuple[int, int]:
 
 def binned(bank: Bank, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """What the network would be given of these pixels: (bin, channel, pixel), channels as `inputs.CHANNELS`."""
-    values = bin_quickly(reflectance_of(bank.read(pixels)), bank.clear[:, pixels], bank.days, bank.axis)
-    return add_visible(values, bank.visible)
+    return inputs_of(bank, pixels)
 
 
 def strips(count: int) -> Iterator[npt.NDArray[np.int64]]:

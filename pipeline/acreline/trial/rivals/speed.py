@@ -20,6 +20,7 @@ from acreline.model.inputs import CHANNELS
 from acreline.model.learning import Recipe
 from acreline.model.losses import fed_losses
 from acreline.model.members import AcreNets
+from acreline.model.threads import torch_threads
 from acreline.trial.rivals.learn import build_rival, normalise, rival_losses, rival_recipe
 
 WARM_UP = 1
@@ -59,13 +60,8 @@ def probe(
     Raises:
         ConfigError: no such rival, or it is no network.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return _probe(name, recipe, banks, threads, steps, window_px)
-    finally:
-        torch.set_num_threads(before)
+    with torch_threads(threads), torch.random.fork_rng(devices=[]):
+        return _probe(name, recipe, banks, threads, steps, window_px)
 
 
 def steps_in(speed: Speed, minutes: float, *, feeders: bool) -> int:
