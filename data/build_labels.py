@@ -9,6 +9,7 @@ else is left out is columns that no model of ours reads (radar, rain, relief).
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from acreline.model.series import LabelledSeries
+from acreline.trial.field_rows import clear_series, read_field_rows
+from acreline.trial.field_yields import SURVEY
 from acreline.trial.forest import cross_validated
 from acreline.trial.packaged import pack_series
 from acreline.trial.tables import PARCEL_CODES, POINT_CODES, read_parcel_table, read_point_table
@@ -45,6 +48,22 @@ def write_folds(series: list[LabelledSeries]) -> None:
             writer.writerows((one.name, cell, fold) for cell, fold in fold_of_cell(one.cell).items())
 
 
+def write_survey(folder: Path, out: Path) -> int:
+    """Rows of the fields whose yield was measured: clear looks, crop by the combine's log, yield; how many fields."""
+    rows = read_field_rows(folder)
+    shapes = json.loads((folder / "fields.geojson").read_text(encoding="utf-8"))["features"]
+    logged = {shape["properties"]["Name"]: shape["properties"]["harvester_product"] for shape in shapes}
+    crop = {name: "winter_cereal" if word == "WEIZEN" else "winter_barley" for name, word in logged.items()}
+    table = clear_series(rows).drop(columns=["clear_share", "B01", "B09"]).round(dict.fromkeys(rows.bands, 4))
+    table["date"] = table["date"].dt.strftime("%Y-%m-%d")
+    table["crop"] = table["id"].map(crop)
+    table["yield_t_per_ha"] = table["id"].map(rows.fields["yield_t_per_ha"]).round(3)
+    first = ["id", "date", "crop", "yield_t_per_ha"]
+    columns = [*first, *(name for name in table.columns if name not in first)]
+    table[columns].to_csv(out, index=False, lineterminator="\n")
+    return int(table["id"].nunique())
+
+
 def main(shared: Path) -> None:
     """Write every file of data/labels/ but its README."""
     OUT.mkdir(exist_ok=True)
@@ -57,6 +76,7 @@ def main(shared: Path) -> None:
     pack_series(parcels, OUT / "bavaria-2018.npz", PARCEL_CODES)
     pack_series(points, OUT / "france-2023.npz", POINT_CODES)
     write_folds([parcels, points])
+    print(SURVEY, write_survey(data / "imagery" / "bavaria-yield-2018", OUT / SURVEY), "fields")
     for one in (parcels, points):
         file = OUT / f"{one.name}.npz"
         groups = dict(zip(*(part.tolist() for part in np.unique(one.group, return_counts=True)), strict=True))

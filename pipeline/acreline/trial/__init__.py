@@ -8,17 +8,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from acreline.trial.demo import evaluate_on_demo, train_packaged
     from acreline.trial.evaluate import evaluate_data
+    from acreline.trial.field_yields import evaluate_yield, yield_lines
+    from acreline.trial.leaf_area import evaluate_health, health_lines
     from acreline.trial.training import train_model
     from acreline.trial.words import report_table
 
-__all__ = ["evaluate_data", "evaluate_on_demo", "report_table", "train_model", "train_packaged"]
+__all__ = [
+    "evaluate_data",
+    "evaluate_health",
+    "evaluate_on_demo",
+    "evaluate_yield",
+    "health_lines",
+    "report_table",
+    "train_model",
+    "train_packaged",
+    "yield_lines",
+]
 
 _ROOMS = {
     "evaluate_data": "evaluate",
+    "evaluate_health": "leaf_area",
     "evaluate_on_demo": "demo",
+    "evaluate_yield": "field_yields",
+    "health_lines": "leaf_area",
     "report_table": "words",
     "train_model": "training",
     "train_packaged": "demo",
+    "yield_lines": "field_yields",
 }
 """Each is opened when it is asked for: reading labels needs no training, and the other way round."""
 

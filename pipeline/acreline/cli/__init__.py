@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: parse, call one library function, print, choose the exit code."""
+
+from __future__ import annotations
+
+from acreline.cli import region, trials
+from acreline.cli.app import app, main
+
+__all__ = ["app", "main", "region", "trials"]

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands of a region and its runs: from a parcel file to limits, and what officers ask of them."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from acreline.cli.app import AsOf, Lang, Out, RegionFile, RunFolder, Scheduled, Scheduler, Workers, app, day_of
+from acreline.errors import EXIT_INCOMPLETE
+from acreline.terminal import executor, stop_on_term
+
+if TYPE_CHECKING:
+    from acreline.config import Region
+    from acreline.run import RunResult
+
+
+@app.command()
+def demo(context: typer.Context, out: Out = None) -> None:
+    """Run the packaged real demo region from scenes to limits and open the door to the report."""
+    from acreline.config import packaged_configs
+
+    _run(context, packaged_configs() / "regions" / "flanders-2018.yaml", out=out)
+
+
+@app.command()
+def init(
+    parcels: Annotated[Path, typer.Argument(metavar="PARCELS", help="your parcel file")],
+    datum: Annotated[str, typer.Option("--datum", help="wgs84, cgcs2000, gcj02 or bd09: ask who drew the parcels")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="region file to write")] = Path("region.yaml"),
+    provider: Annotated[str, typer.Option("--provider", help="see acreline list providers")] = "earth-search",
+    layer: Annotated[str | None, typer.Option("--layer", help="layer of a GeoPackage with several")] = None,
+    season_start: Annotated[str | None, typer.Option("--season-start", metavar="DATE")] = None,
+    season_end: Annotated[str | None, typer.Option("--season-end", metavar="DATE")] = None,
+) -> None:
+    """Write a commented region file for your own parcels."""
+    from acreline.init import write_region_file
+
+    start, end = day_of(season_start, "--season-start"), day_of(season_end, "--season-end")
+    path = write_region_file(
+        parcels, out=out, datum=datum, provider=provider, layer=layer, season_start=start, season_end=end
+    )
+    typer.echo(f"{path}: written; next: read it, then acreline check {path}")
+
+
+@app.command()
+def check(region: RegionFile) -> None:
+    """Compile everything a region names before one byte is read."""
+    from acreline.config import read_region
+    from acreline.plan import plan_run
+
+    plan = plan_run(read_region(region))
+    typer.echo(
+        f"{plan.region.name}: season {plan.region.season.start} to {plan.region.season.end}, as of {plan.as_of}, "
+        f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
+        f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
+    )
+
+
+@app.command()
+def search(region: RegionFile, as_of: AsOf = None) -> None:
+    """List the scenes of a region, the completeness of the search, and what was set aside and why."""
+    from acreline.config import read_provider, read_region
+    from acreline.parcels import read_parcels
+    from acreline.search import search_scenes
+
+    settings = read_region(region)
+    day = day_of(as_of) or settings.as_of or min(settings.season.end, datetime.now(UTC).date())
+    parcels = read_parcels(settings.parcels)
+    scenes = search_scenes(parcels, settings.season, read_provider(settings), as_of=day)
+    for scene in scenes.items:
+        cloud = "cloud not stated" if scene.cloud_percent is None else f"cloud {scene.cloud_percent:5.1f} %"
+        typer.echo(f"{scene.time:%Y-%m-%d %H:%M}  {scene.tile}  {cloud}  offset {scene.dn_offset:4d}  {scene.scene_id}")
+    for aside in scenes.set_aside:
+        typer.echo(f"set aside  {aside.scene_id}: {aside.reason}: {aside.detail}")
+    typer.echo("  ".join(f"{name} {value}" for name, value in scenes.completeness.items()))
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    region: RegionFile,
+    as_of: AsOf = None,
+    out: Out = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    scheduled: Scheduled = False,
+) -> None:
+    """Take a region from scenes to limits; resumes by itself, publishes only what is new."""
+    _run(context, region, as_of=as_of, out=out, workers=workers, scheduler=scheduler, scheduled=scheduled)
+
+
+def _run(
+    context: typer.Context,
+    path: Path,
+    *,
+    as_of: str | None = None,
+    out: Path | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    scheduled: bool = False,
+) -> None:
+    import structlog
+
+    from acreline.config import read_region
+    from acreline.logs import configure_logs, progress_bar
+    from acreline.store import Store
+
+    plain, verbose = scheduled or not sys.stderr.isatty(), context.obj["verbose"]
+    configure_logs(plain=plain, verbose=verbose)
+    region = read_region(path)
+    day = day_of(as_of)
+    store = Store(out or Path("runs") / region.name)
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    run_id = uuid.uuid4().hex[:12]
+    with store.locked(run_id, started):
+        file = store.root / "log" / f"{started[:10]}_{run_id}.jsonl"
+        configure_logs(plain=plain, verbose=verbose, file=file)
+        structlog.contextvars.bind_contextvars(region=region.name, run=run_id)
+        from acreline.run import run_region
+
+        with executor(workers, scheduler) as pool, progress_bar(shown=not plain) as told, stop_on_term(told) as step:
+            result = run_region(region, store, as_of=day, executor=pool, progress=step)
+    _tell(result, region, table=not scheduled)
+    if result.failed_blocks:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@app.command()
+def credit(
+    run: RunFolder,
+    policy: Annotated[str, typer.Option("--policy", help="policy name, or path of a policy file")],
+) -> None:
+    """Decide again from the measured farms of a run, under another policy; the run itself is not changed."""
+    from acreline.desk import decide_again, decision_rows
+    from acreline.store import open_publication
+
+    before, after = decide_again(open_publication(run), policy)
+    for old, new in zip(decision_rows(before), decision_rows(after), strict=True):
+        typer.echo(f"{old['farm_id']:<12} {old['words']:<36} -> {new['words']}")
+
+
+@app.command()
+def explain(
+    run: RunFolder,
+    farm: Annotated[str, typer.Argument(metavar="FARM", help="farm id")],
+    lang: Lang = "en",
+) -> None:
+    """Tell the trail of one decision in words."""
+    from acreline.desk import explain_farm
+    from acreline.store import open_publication
+
+    for line in explain_farm(open_publication(run), farm, lang):
+        typer.echo(line)
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Say where the map page of a run and the pages of its farms are, and check that they are there."""
+    from acreline.desk import report_pages
+    from acreline.store import open_publication
+
+    for line in report_pages(open_publication(run)):
+        typer.echo(line)
+
+
+@app.command()
+def verify(run: RunFolder) -> None:
+    """Find files of a publication that were edited, added or removed since it was published."""
+    from acreline.errors import StoreError
+    from acreline.store import open_publication, read_manifest, verify_publication
+
+    publication = open_publication(run)
+    faults = verify_publication(publication)
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise StoreError(f"{publication}: {len(faults)} files are not as published", hint="run the region again")
+    typer.echo(f"{read_manifest(publication)['publication_id']}: every file is as it was published")
+
+
+@app.command("list")
+def list_kinds(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="crops, providers, rules, events, policies, models, regions or counties (to simulate)"
+        ),
+    ],
+) -> None:
+    """Show what is known of one kind, and what to type next."""
+    from acreline.desk import list_kind
+
+    for line in list_kind(kind):
+        typer.echo(line)
+
+
+def _tell(result: RunResult, region: Region, *, table: bool) -> None:
+    from acreline.desk import farm_rows
+    from acreline.store import read_manifest
+
+    if table:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+
+        console = Console(width=None if sys.stdout.isatty() else 150)
+        columns = ("farm", "parcels", "mu", "ha", "crop", "health", "limit", "outcome", "first reason")
+        grid = Table(title=f"{region.name}", title_justify="left")
+        for name in columns:
+            grid.add_column(name, justify="right" if name in ("parcels", "mu", "ha", "limit") else "left")
+        for row in farm_rows(result.farms, result.decisions):
+            grid.add_row(*(escape(word) for word in row))
+        console.print(grid)
+    counts = read_manifest(result.publication)["counts"]
+    for name in ("parcels", "farms", "scenes"):
+        typer.echo(f"{name}: " + ", ".join(f"{value} {key}" for key, value in counts[name].items() if value))
+    typer.echo(
+        f"blocks: {len(result.made_blocks)} made, {len(result.kept_blocks)} kept, {len(result.failed_blocks)} failed"
+    )
+    for block, why in sorted(result.failed_blocks.items()):
+        typer.echo(f"block {block} was not measured: {why}")
+    typer.echo("published" if result.published else "no news: the publication that is there stays")
+    typer.echo(f"map page: {result.publication / 'report' / 'index.html'}")

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Light that a canopy catches in a season, and what it makes of it: the index that yields are told by (science 4.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+PAR_SHARE = 0.48
+"""Share of solar radiation that plants can use."""
+SOLAR_CONSTANT = 0.0820
+"""MJ per m2 and minute."""
+CLOUDED = 0.5
+"""What reaches the ground of the light above the air, where no weather tells it: it enters all fields alike."""
+USUAL_CHLOROPHYLL = 0.45
+"""Chlorophyll of a usual leaf, g per m2 of leaf (45 ug per cm2)."""
+CHLOROPHYLL_COUNTS = (0.6, 1.05)
+"""Least and most that the chlorophyll of leaves changes what they make of light."""
+FIXED_HARVEST = 0.5
+"""Share of the harvest index that does not depend on light after flowering."""
+HARVEST_COUNTS = (0.75, 1.1)
+
+
+def light_above(latitude_deg: float, day_of_year: npt.NDArray[np.integer]) -> Floats:
+    """Radiation on a level plane above the air, MJ per m2 and day (Allen et al. 1998, FAO 56, equations 21 to 25)."""
+    turn = 2 * np.pi / 365 * np.asarray(day_of_year, np.float64)
+    latitude = np.deg2rad(latitude_deg)
+    decline = 0.409 * np.sin(turn - 1.39)
+    sunset = np.arccos(np.clip(-np.tan(latitude) * np.tan(decline), -1, 1))
+    beam = sunset * np.sin(latitude) * np.sin(decline) + np.cos(latitude) * np.cos(decline) * np.sin(sunset)
+    distance = 1 + 0.033 * np.cos(turn)
+    return np.asarray(24 * 60 / np.pi * SOLAR_CONSTANT * distance * beam, np.float64)
+
+
+def usable_light(radiation_mj_per_m2: npt.NDArray[np.floating]) -> Floats:
+    """Light that plants can use, MJ per m2 and day, of the sun's radiation at the ground."""
+    return PAR_SHARE * np.asarray(radiation_mj_per_m2, np.float64)
+
+
+def growth_index(lai: Floats, fapar: Floats, chlorophyll_g_per_m2: Floats, light: Floats, flowering: int) -> Floats:
+    """What fields of one crop made of the season's light, comparable among them alone; (field,).
+
+    Light that green leaves caught, times how green they were for their area, times how much of the harvest was filled
+    after flowering, against the middle field.
+
+    Args:
+        lai: green leaf area, (field, day).
+        fapar: share of the usable light that it absorbs, (field, day).
+        chlorophyll_g_per_m2: (field, day).
+        light: usable light, MJ per m2, (day,).
+        flowering: the day, by place, on which grain begins to fill.
+    """
+    usual = np.maximum(USUAL_CHLOROPHYLL * lai, 0.02)
+    greenness = np.clip(chlorophyll_g_per_m2 / usual, *CHLOROPHYLL_COUNTS)
+    made = (light * fapar * greenness).sum(axis=1)
+    filled = (light * fapar)[:, flowering:].sum(axis=1)
+    middle = float(np.median(filled))
+    share = filled / middle if middle > 0 else np.ones_like(filled)
+    return np.asarray(made * np.clip(FIXED_HARVEST + (1 - FIXED_HARVEST) * share, *HARVEST_COUNTS), np.float64)
