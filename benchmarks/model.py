@@ -23,6 +23,7 @@ from rows import write_rows
 
 from acreline.errors import AcrelineError
 from acreline.model import Model, load_model
+from acreline.model.members import AcreNets
 from acreline.model.painting import paint_bank
 from acreline.trial import measure
 from acreline.trial.as_of import Load
@@ -35,6 +36,7 @@ from acreline.trial.packaged import read_packaged
 from acreline.trial.read import read_labelled
 from acreline.trial.rivals import RIVALS, find_rival
 from acreline.trial.tasks import TASKS
+from acreline.trial.teaching import check_teaching, one_by_one, read_banks
 from acreline.trial.tests_page import render_tests
 
 MODEL, TOP_MODEL = "acrenet-s", "acrenet-toa"
@@ -68,10 +70,25 @@ def models_of(seeds: Sequence[Path]) -> tuple[Model, list[Contender]]:
     return shipped, found
 
 
+def equal_time(saved: Path | None, shipped: Model) -> list[Contender]:
+    """One network of the model's shape that was taught for as long as the neural baselines, of `teach_rivals.py`."""
+    if saved is None or not (saved / "acrenet.json").is_file():
+        return []
+    from safetensors.torch import load_file
+
+    told = json.loads((saved / "acrenet.json").read_text(encoding="utf-8"))
+    net = check_teaching(told["recipe"]).build()
+    net.load_state_dict({key.removeprefix("members.0."): value for key, value in
+                         load_file(saved / "acrenet.safetensors").items()})  # fmt: skip
+    nets = AcreNets([net]).eval().requires_grad_(False)
+    name = f"{MODEL}, one network, {told['minutes']:g} minutes"
+    words = f"land alone, {told['steps']} steps of {told['step_seconds']:.2f} s on one core"
+    return [Contender(name, partial(paint_bank, nets), shipped.card.axis, None, None, words,
+                      sum(value.numel() for value in net.parameters()))]  # fmt: skip
+
+
 def rivals_of(shipped: Model, saved: Path | None, taught: Path, workers: int) -> list[Contender]:
     """Baselines: those without a network are taught here, networks are read where they were saved."""
-    from acreline.trial.teaching import check_teaching, one_by_one, read_banks
-
     teaching = check_teaching(shipped.card.recipe)
     out = []
     banks: Any = None
@@ -136,6 +153,7 @@ def main() -> None:
 
     shipped, contenders = models_of(asked.seeds)
     if not asked.without_rivals:
+        contenders += equal_time(asked.rivals, shipped)
         contenders += rivals_of(shipped, asked.rivals, asked.taught or asked.work, asked.workers)
     wanted = held_out_land(
         shipped.card.recipe, parcels=asked.parcels, zones=asked.zones, counties=asked.counties, mishaps=asked.mishaps

@@ -49,14 +49,15 @@ def main() -> None:
         print(f"{name}: {steps} steps in {asked.minutes:g} minutes", flush=True)
         started = time.perf_counter()
         if name == "acrenet":
-            one = teaching.model_copy(update={"members": 1, "steps": steps, "health_steps": 0})
-            nets = learn(one, banks, Lesson(1000 * teaching.seed))
+            one = teaching.land_recipe.model_copy(update={"steps": steps})
+            nets = learn(one, [bank for bank in banks if bank.shape is not None], Lesson(1000 * teaching.seed))
             save_file(
                 {key: value.contiguous() for key, value in nets.state_dict().items()}, asked.out / "acrenet.safetensors"
             )
             spent = time.perf_counter() - started
             told = {
                 "name": name,
+                "minutes": round(spent / 60, 1),
                 "steps": steps,
                 "step_seconds": round(spent / steps, 4),
                 "recipe": one.model_dump(mode="json"),

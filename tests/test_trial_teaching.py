@@ -27,7 +27,7 @@ from acreline.trial import teach, teaching
 from acreline.trial.counties import NAMED, health_history
 from acreline.trial.packaged import read_packaged
 from acreline.trial.teach import Ground, progress_words, teach_all
-from acreline.trial.teaching import Teaching, check_sources, check_teaching, one_by_one, untaught_classes
+from acreline.trial.teaching import Points, Teaching, check_sources, check_teaching, one_by_one, untaught_classes
 from tests.made_bank import toy_bank
 
 KINDS = list(HEALTH_CLASSES)
@@ -114,20 +114,38 @@ def test_classes_that_no_source_teaches_are_named() -> None:
 
 # --- how far it is ------------------------------------------------------------------------------------------------
 def jobs() -> list[teach._Job]:
-    ground = Ground(Teaching(steps=100, fold_steps=40), (), Path())
-    return [teach._Job(ground, 0, 0, 0), teach._Job(ground, None, 0, 0), teach._Job(ground, None, 1, 0)]
+    ground = Ground(Teaching(steps=100, points=Points(steps=40), folds=2, members=2), (), Path())
+    first, then = teach.jobs_of(ground)
+    return [*first, *then]
+
+
+def test_land_comes_first_and_points_join_for_members_and_folds() -> None:
+    told = [(job.words, job.steps) for job in jobs()]
+    assert told == [
+        ("member 1, land", 100), ("member 2, land", 100), ("member 1", 40), ("member 2", 40),
+        ("fold 1", 80), ("fold 2", 80),
+    ]  # fmt: skip
+    alone = Ground(Teaching(points=Points(steps=40), folds=2, members=1, squares=()), (), Path())
+    first, then = teach.jobs_of(alone)  # no land at all
+    assert (first, [job.words for job in then]) == ([], ["member 1", "fold 1", "fold 2"])
 
 
 def test_progress_is_told_in_words() -> None:
-    assert progress_words(jobs(), {}) == (0, 240, "teaching")
+    assert progress_words(jobs(), {}) == (0, 440, "teaching")
     told = {
-        "member 1": (30, {"crop_a": 1.25, "health": 0.5, "f1_crop_a": 0.614, "f1_health": 0.3}),
-        "member 2": (10, {"crop_a": 2.0}),
+        "member 1, land": (30, {"crop_a": 1.25, "health": 0.5, "f1_crop_a": 0.614, "f1_health": 0.3}),
+        "member 2, land": (10, {"crop_a": 2.0}),
     }
-    words = "member 1 step 30: loss 1.75, macro-F1 crop_a 0.61 health 0.30; member 2 step 10: loss 2.00"
-    assert progress_words(jobs(), told) == (40, 240, words)
-    done = {"fold 1": (40, {}), "member 1": (100, {}), "member 2": (100, {"crop_a": 1.0})}
-    assert progress_words(jobs(), done) == (240, 240, "teaching")
+    words = "member 1, land step 30: loss 1.75, macro-F1 crop_a 0.61 health 0.30; member 2, land step 10: loss 2.00"
+    assert progress_words(jobs(), told) == (40, 440, words)
+    done = {job.words: (job.steps, {"crop_a": 1.0}) for job in jobs()}
+    assert progress_words(jobs(), done) == (440, 440, "teaching")
+
+
+def test_a_fold_goes_on_from_all_members_and_a_member_from_its_own() -> None:
+    land = [teach.Member({"weight": np.array([k])}, []) for k in range(2)]
+    begun = {job.words: [int(state["weight"][0]) for state in teach._after(job, land).begun] for job in jobs()[2:]}
+    assert begun == {"member 1": [0], "member 2": [1], "fold 1": [0, 1], "fold 2": [0, 1]}
 
 
 def test_an_error_in_another_process_comes_with_its_hint() -> None:
@@ -166,8 +184,8 @@ def test_a_training_ends_where_another_one_failed(tmp_path: Path) -> None:
             super().__setitem__(teach.STOP, (0, {}))
 
     with pytest.raises(KeyboardInterrupt):  # at its twentieth, of a million
-        teach._work(teach._Job(Ground(check_teaching(SMALL), (), tmp_path), None, 0, 0), Board())
-    assert told["member 1"][0] == 10
+        teach._work(teach._Job(Ground(check_teaching(SMALL), (), tmp_path), "land", 0), Board())
+    assert told["member 1, land"][0] == 10
 
 
 def test_a_process_that_vanished_is_said_in_words() -> None:

@@ -30,8 +30,9 @@ from acreline.trial.teaching import check_teaching
 from acreline.trial.training import train_model
 
 TINY = {
-    "steps": 2, "members": 1, "bins": 8, "stem": 8, "width": 8, "levels": (8, 8, 8), "fold_steps": 5,
-    "fold_singles": 8, "folds": 2, "shares": {"singles": 8, "mosaics": 1, "crops": 1, "real": 0.5},
+    "steps": 2, "members": 1, "bins": 8, "stem": 8, "width": 8, "levels": (8, 8, 8), "folds": 2,
+    "points": {"steps": 5, "shares": {"singles": 8, "mosaics": 1, "crops": 1, "real": 0.5}},
+    "shares": {"singles": 8, "mosaics": 0, "crops": 1, "real": 0.5},
 }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def test_training_draws_teaches_calibrates_and_writes_a_checkpoint_that_opens(tm
     model = load_model(path.name, path.parent)
     card = model.card
     assert card.recipe["seed"] == 9
-    assert (card.recipe["steps"], card.recipe["fold_steps"]) == (2, 2)  # the folds' 5 steps are no more than these
+    assert (card.recipe["steps"], card.recipe["points"]["steps"]) == (2, 2)  # not the points' own 5
     training = card.metrics["training"]
     assert training["get_it_again"] == "acreline train made --seed 9 --steps 2"
     scores = card.metrics["cross_validation"]["france-2023"]
@@ -89,9 +90,9 @@ def test_training_draws_teaches_calibrates_and_writes_a_checkpoint_that_opens(tm
     assert card.heads["A"].cells[0].fields["real"] > 200
     counties = [(done, total) for done, total, words in told if words.startswith("loess-12-")]
     assert counties == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert [(done, total) for done, total, words in told if words == "teaching"][-1] == (6, 6)
+    assert [(done, total) for done, total, words in told if words == "teaching"][-1] == (8, 8)
 
-    assert [[row["step"] for row in rows] for rows in training["curves"]] == [[1, 2]]
+    assert [[row["step"] for row in rows] for rows in training["curves"]] == [[1, 2, 3, 4]]  # land, then points
     assert {*Heads._fields, "f1_crop_a", "f1_crop_b", "f1_health", "step"} == set(training["curves"][0][0])
     assert training["watched_on"] == "loess-12-2-mishaps5, on simulated data, never learned from"
     page = curves_beside(path).read_text(encoding="utf-8")

@@ -115,16 +115,38 @@ def _is_current(path: Path, one: Wanted) -> bool:
 
 def county_arrays(one: Wanted) -> dict[str, npt.NDArray[Any]]:
     """Everything a bank needs of one county, as plain arrays."""
-    from acreline.simulate.clouds import draw_clouds, put_clouds
     from acreline.simulate.county import make_county
+
+    settings = one.settings
+    county = make_county(settings, parcels=one.parcels, seed=one.seed, weather_seed=one.year)
+    events, event_day, vigour, vigour_day = health_history(county)
+    return {
+        "config": np.array(one.config),
+        "harvest_year": np.array(county.season_end.year),
+        **watch_county(county, settings),
+        **truth_layers(county),
+        "event": events,
+        "event_day": event_day,
+        "vigour": vigour,
+        "vigour_day": vigour_day,
+        "season": np.array([str(county.season_start), str(county.season_end)]),
+        "tmean_c": county.weather["tmean_c"].to_numpy(np.float32),
+    }
+
+
+def watch_county(county: County, settings: CountySettings) -> dict[str, npt.NDArray[Any]]:
+    """What is seen of a county on every pass.
+
+    Returns:
+        times (time,); dn10 uint16 (time, 4, y, x) and dn20 (time, 6, y, x), 0 = not seen; scl uint8 (time, y, x) on the
+        20 m grid.
+    """
+    from acreline.simulate.clouds import draw_clouds, put_clouds
     from acreline.simulate.passes import plan_passes, seen_part
     from acreline.simulate.scl import classify
     from acreline.simulate.sensor import sense
     from acreline.simulate.sky import plan_sky, read_sky
-    from acreline.simulate.truth import truth_rasters
 
-    settings = one.settings
-    county = make_county(settings, parcels=one.parcels, seed=one.seed, weather_seed=one.year)
     sky = read_sky(settings.sky, settings.file)
     passes = plan_passes(county.window, county.season_start, county.season_end, sky, county.year_seed)
     fine, coarse, scl = [], [], []
@@ -136,26 +158,17 @@ def county_arrays(one: Wanted) -> dict[str, npt.NDArray[Any]]:
         scl.append(np.asarray(classify(clear, seen, clouds, state, valid, county.seed), np.uint8))
         fine.append(_encode(seen.fine, _grid(valid, seen.fine.shape[-2:])))
         coarse.append(_encode(seen.coarse, _grid(valid, seen.coarse.shape[-2:])))
-    rasters = truth_rasters(county)
     times = np.array([overpass.time.replace(tzinfo=None) for overpass in passes], dtype="datetime64[s]")
-    events, event_day, vigour, vigour_day = health_history(county)
-    return {
-        "config": np.array(one.config),
-        "harvest_year": np.array(county.season_end.year),
-        "times": times,
-        "dn10": np.stack(fine),
-        "dn20": np.stack(coarse),
-        "scl": np.stack(scl),
-        "crop_a": np.asarray(rasters["crop_a"], np.uint8),
-        "crop_b": np.asarray(rasters["crop_b"], np.uint8),
-        "parcel": np.asarray(rasters["parcel"], np.int32),
-        "event": events,
-        "event_day": event_day,
-        "vigour": vigour,
-        "vigour_day": vigour_day,
-        "season": np.array([str(county.season_start), str(county.season_end)]),
-        "tmean_c": county.weather["tmean_c"].to_numpy(np.float32),
-    }
+    return {"times": times, "dn10": np.stack(fine), "dn20": np.stack(coarse), "scl": np.stack(scl)}
+
+
+def truth_layers(county: County) -> dict[str, npt.NDArray[Any]]:
+    """crop_a and crop_b uint8 (y, x), codes of the simulator's classes; parcel int32 (y, x), -1 = in no farm file."""
+    from acreline.simulate.truth import truth_rasters
+
+    rasters = truth_rasters(county)
+    kinds = {"crop_a": np.uint8, "crop_b": np.uint8, "parcel": np.int32}
+    return {name: np.asarray(rasters[name], kind) for name, kind in kinds.items()}
 
 
 def _grid(valid: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:

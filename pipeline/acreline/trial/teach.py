@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of a training: members of the model, and networks of the folds that tell what they were not shown."""
+"""The processes of a training: members of the model, and networks of the folds that tell what they were not shown.
+
+Land first: counties and squares, of which every pixel is known. Labelled points are few, and a network that meets them
+for thousands of steps knows them by heart: they join for the last steps alone. The folds go on from the same networks
+for the same steps without the points of their places, so what they tell is what the model itself may promise.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +26,7 @@ import numpy.typing as npt
 from acreline.errors import ConfigError
 from acreline.model.banks import Bank, inputs_of
 from acreline.model.learning import Lesson, learn
-from acreline.model.painting import net_state
+from acreline.model.painting import net_state, nets_of
 from acreline.model.watching import Row, predict_alone
 from acreline.trial.calibration import Fields, point_fields
 from acreline.trial.counties import county_bank
@@ -52,7 +57,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class Fold:
-    """What a network says of places that it was not shown."""
+    """What the networks of a fold say of places that they were not shown."""
 
     rows: list[tuple[Bank, npt.NDArray[np.float32], npt.NDArray[np.float32]]]
     fields: list[Fields]
@@ -67,25 +72,35 @@ class Member:
     curve: list[Row]
 
 
+State = dict[str, npt.NDArray[Any]]
+
+
 @dataclass(frozen=True)
 class _Job:
+    """What one process does: the land part of a member, or the points part of a member or of a fold."""
+
     ground: Ground
-    fold: int | None
-    member: int
-    feeders: int
+    part: Literal["land", "points"]
+    number: int
+    """Of the member or of the fold."""
+    fold: bool = False
+    feeders: int = 0
+    begun: tuple[State, ...] = ()
+    """Networks to go on from; empty: from nothing."""
 
     @property
     def words(self) -> str:
-        return f"member {self.member + 1}" if self.fold is None else f"fold {self.fold + 1}"
+        name = f"{'fold' if self.fold else 'member'} {self.number + 1}"
+        return f"{name}, land" if self.part == "land" else name
 
     @property
     def steps(self) -> int:
         teaching = self.ground.teaching
-        return (
-            teaching.steps + teaching.health_steps
-            if self.fold is None
-            else teaching.fold_steps + teaching.fold_health_steps
-        )
+        if self.part == "land":
+            return teaching.steps
+        if self.fold:
+            return teaching.members * (teaching.points.steps + teaching.fold_health_steps)
+        return teaching.points.steps + teaching.health_steps
 
 
 def teach_all(ground: Ground, workers: int, tell: Progress) -> tuple[list[Fold], list[Member]]:
@@ -104,8 +119,7 @@ def teach_all(ground: Ground, workers: int, tell: Progress) -> tuple[list[Fold],
     # On a GPU the network is quick and the drawing slow: the cores that are free draw ahead.
     spare = (os.cpu_count() or 1) // processes - 1
     feeders = max(1, spare) if teaching.chosen_device().type == "cuda" else 0
-    jobs = [_Job(ground, fold, 0, feeders) for fold in range(teaching.folds)]
-    jobs += [_Job(ground, None, member, feeders) for member in range(teaching.members)]
+    first, then = jobs_of(ground, feeders)
     context = get_context("spawn")
     with (
         memory_told(),
@@ -113,17 +127,46 @@ def teach_all(ground: Ground, workers: int, tell: Progress) -> tuple[list[Fold],
         ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c) as pool,
     ):
         told = manager.dict()
-        # The long ones first, so that no core waits at the end; the order of results is that of the jobs.
-        order = sorted(range(len(jobs)), key=lambda k: jobs[k].fold is not None)
-        waiting = {k: pool.submit(_work, jobs[k], told) for k in order}
+
+        def work(jobs: Sequence[_Job]) -> list[Any]:
+            waiting = [pool.submit(_work, job, told) for job in jobs]
+            _wait(waiting, lambda: tell(*progress_words([*first, *then], dict(told))))
+            return [one.result() for one in waiting]
+
         try:
-            _wait([waiting[k] for k in order], lambda: tell(*progress_words(jobs, dict(told))))
+            land: list[Member] = work(first)
+            done = work([_after(job, land) for job in then])
         except BaseException:
             told[STOP] = (0, {})  # those that are at work end within a few steps
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    done: list[Any] = [waiting[k].result() for k in range(len(jobs))]
-    return done[: teaching.folds], done[teaching.folds :]
+    members = done[: teaching.members]
+    curves = [one.curve for one in land] or [[] for _ in members]
+    joined = [
+        Member(member.state, [*curve, *_later(member.curve, teaching.steps if land else 0)])
+        for member, curve in zip(members, curves, strict=True)
+    ]
+    return done[teaching.members :], joined
+
+
+def jobs_of(ground: Ground, feeders: int = 0) -> tuple[list[_Job], list[_Job]]:
+    """What is done first, and what then; the long ones stand first, so that no core waits at the end."""
+    teaching = ground.teaching
+    members, folds = range(teaching.members), range(teaching.folds)
+    first = [_Job(ground, "land", k, feeders=feeders) for k in members] if teaching.land else []
+    then = [_Job(ground, "points", k, feeders=feeders) for k in members]
+    return first, then + [_Job(ground, "points", k, fold=True, feeders=feeders) for k in folds]
+
+
+def _after(job: _Job, land: Sequence[Member]) -> _Job:
+    """The job goes on from what was taught of land: a member from its own network, a fold from all."""
+    mine = land if job.fold else land[job.number : job.number + 1]
+    return replace(job, begun=tuple(member.state for member in mine))
+
+
+def _later(curve: list[Row], steps: int) -> list[Row]:
+    """The rows of a curve that goes on after so many steps."""
+    return [{**row, "step": row["step"] + steps} for row in curve]
 
 
 def _wait(waiting: Sequence[Future[Any]], tell: Callable[[], None]) -> None:
@@ -181,45 +224,49 @@ def _banks(recipe: str, counties: tuple[Path, ...]) -> tuple[Bank, ...]:
 
 
 def _work(job: _Job, told: Any) -> Fold | Member:
-    """Teach one member, or one network without a part of the places and let it tell what it was not shown."""
+    """Teach one member, or the networks of one fold, and let these tell what they were not shown."""
     ground, teaching = job.ground, job.ground.teaching
     if STOP in told:
         raise KeyboardInterrupt
     banks = list(_banks(teaching.model_dump_json(), ground.counties))
     latest: Row = {}
+    before = [0, 0]  # steps of the networks that are done, and of the one at work
 
     def tell(step: int, _: int, numbers: Row) -> None:
         if STOP in told:
             raise KeyboardInterrupt
+        if step < before[1]:
+            before[0] += before[1]
+        before[1] = step
         latest.update(numbers)
-        told[job.words] = (step, dict(latest))
+        told[job.words] = (before[0] + step, dict(latest))
 
-    if job.fold is None:
-        one = teaching.model_copy(update={"members": 1})
+    start = nets_of(teaching, list(job.begun)) if job.begun else None
+    points = [bank for bank in banks if bank.shape is None]
+    land = [bank for bank in banks if bank.shape is not None]
+    if not job.fold:
         watch = None if ground.watch is None else county_bank(ground.watch, teaching.axis.of)
         curve: list[Row] = []
         lesson = Lesson(
-            1000 * teaching.seed + job.member, tell, TELL_EVERY_STEPS, watch=watch, feeders=job.feeders, curve=curve,
-            keep=ground.work / f"{teaching.level}-{job.member}.state",
+            1000 * teaching.seed + job.number, tell, TELL_EVERY_STEPS, watch=watch, feeders=job.feeders, curve=curve,
+            keep=ground.work / f"{teaching.level}-{job.number}-{job.part}.state",
         )  # fmt: skip
-        return Member(net_state(learn(one, banks, lesson)), curve)
-    real = [bank for bank in banks if not bank.simulated and bank.shape is None]
-    rest = [bank for bank in banks if bank.simulated or bank.shape is not None]
-    parts = [(bank, fold_of(bank, teaching.folds) == job.fold) for bank in real]
-    light = {
-        "members": 1, "steps": teaching.fold_steps, "health_steps": teaching.fold_health_steps,
-        "shares": {**teaching.shares, "singles": teaching.fold_singles, "mosaics": 0, "crops": 0},
-    }  # fmt: skip
-    shown = [bank.keep(~out) for bank, out in parts]
-    lesson = Lesson(500_000 + 100 * teaching.seed + job.fold, tell, TELL_EVERY_STEPS, feeders=job.feeders)
-    nets = learn(teaching.model_copy(update=light), [*shown, *rest], lesson)
+        if job.part == "land":
+            return Member(net_state(learn(teaching.land_recipe, land, lesson)), curve)
+        return Member(net_state(learn(teaching.points_recipe, [*points, *land], lesson, start=start)), curve)
+    parts = [(bank, fold_of(bank, teaching.folds) == job.number) for bank in points]
+    recipe = teaching.points_recipe.model_copy(
+        update={"members": teaching.members, "health_steps": teaching.fold_health_steps}
+    )
+    lesson = Lesson(500_000 + 100 * teaching.seed + job.number, tell, TELL_EVERY_STEPS, feeders=job.feeders)
+    nets = learn(recipe, [*(bank.keep(~out) for bank, out in parts), *land], lesson, start=start)
     held = [bank.keep(out) for bank, out in parts if out.any()]
     tellable = [bank for bank in held if bank.taught.any()] if teaching.health_taught else []
     counties = [bank for bank in banks if bank.simulated]
     return Fold(
         [(bank, said[0], said[1]) for bank in held for said in [predict_alone(nets, alone_inputs(bank))]],
-        [point_fields(nets, bank, np.random.default_rng(job.fold), counties) for bank in held],
-        [tell_drawings(nets, bank, job.fold) for bank in tellable],
+        [point_fields(nets, bank, np.random.default_rng(job.number), counties) for bank in held],
+        [tell_drawings(nets, bank, job.number) for bank in tellable],
     )
 
 

@@ -49,6 +49,18 @@ class Counties(Settings):
     mishaps: float = Field(1, gt=0, description="times the usual number of floods, hail storms and so on")
 
 
+class Points(Settings):
+    """The last steps, for which labelled points join the land: they are few, and soon known by heart."""
+
+    steps: int = Field(300, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    dropout: float = Field(0.5, ge=0, lt=1)
+    mixup: float = Field(1.0, ge=0)
+    shares: dict[str, float] = Field(
+        {"singles": 128, "mosaics": 1, "crops": 1, "real": 0.5}, description="fields of `drawing.Shares`"
+    )
+
+
 class Teaching(Recipe):
     """The `recipe:` of a model's YAML file: how it is taught, and what from."""
 
@@ -62,15 +74,29 @@ class Teaching(Recipe):
     calibrate_on: tuple[Counties, ...] = Field((), description="counties that set what the card promises")
     held_out: tuple[Counties, ...] = Field((), description="counties that are only measured on, never learned from")
     folds: int = Field(5, ge=2, description="parts of the labelled places, each held back once to calibrate on")
-    fold_steps: int = Field(400, ge=1)
+    points: Points = Field(Points(), description="how labelled points are taught, to members and folds alike")
     fold_health_steps: int = Field(0, ge=0, description="steps of a fold's network in which health alone is taught")
-    fold_singles: int = Field(128, ge=2)
     remarks: tuple[str, ...] = ()
 
     @property
     def axis(self) -> SeasonAxis:
         """The season's bins."""
         return SeasonAxis(bins=self.bins, kind=self.axis_kind)
+
+    @property
+    def land(self) -> bool:
+        """Whether there is land to be taught before the points."""
+        return bool(self.squares or self.counties)
+
+    @property
+    def land_recipe(self) -> Teaching:
+        """How one network is taught of land."""
+        return self.model_copy(update={"members": 1, "health_steps": 0})
+
+    @property
+    def points_recipe(self) -> Teaching:
+        """How one network is taught once points have joined."""
+        return self.model_copy(update={"members": 1, **dict(self.points)})
 
     @property
     def health_taught(self) -> bool:

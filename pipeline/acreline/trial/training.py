@@ -49,7 +49,7 @@ def train_model(
     workers: int = 2,
     device: str | None = None,
     steps: int | None = None,
-    version: str = "0.3.0",
+    version: str = "0.4.0",
     created: date | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -63,7 +63,7 @@ def train_model(
         seed: wins over the recipe's.
         workers: processes; the weights do not depend on it.
         device: auto, cpu or cuda; wins over the recipe's.
-        steps: of each member; wins over the recipe's. The folds' networks are taught for no longer than that.
+        steps: of land, of each member; wins over the recipe's. Points and health are taught for no longer than that.
         version: of the model.
         created: date on the card; default today (UTC).
         progress: called with (done, in all, words).
@@ -81,7 +81,7 @@ def train_model(
     if steps is not None:
         teaching = teaching.model_copy(
             update={
-                "fold_steps": min(teaching.fold_steps, steps),
+                "points": teaching.points.model_copy(update={"steps": min(teaching.points.steps, steps)}),
                 "health_steps": min(teaching.health_steps, steps),
                 "fold_health_steps": min(teaching.fold_health_steps, steps),
             }
