@@ -21,8 +21,10 @@ import numpy as np
 from model_rows import REAL, card_rows, missing_figures, simulated_rows, square_rows, stricken_rows
 from rows import write_rows
 
+from acreline.config import find_config, read_settings
 from acreline.errors import AcrelineError
 from acreline.model import Model, load_model
+from acreline.model.card import ModelSettings
 from acreline.model.members import AcreNets
 from acreline.model.painting import paint_bank
 from acreline.trial import measure
@@ -89,7 +91,7 @@ def equal_time(saved: Path | None, shipped: Model) -> list[Contender]:
 
 def rivals_of(shipped: Model, saved: Path | None, taught: Path, workers: int) -> list[Contender]:
     """Baselines: those without a network are taught here, networks are read where they were saved."""
-    teaching = check_teaching(shipped.card.recipe)
+    teaching = check_teaching(read_settings(ModelSettings, find_config("models", MODEL)).recipe)
     out = []
     banks: Any = None
     for name, rival in RIVALS.items():

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
-from acreline.model import load_model
+from acreline.config import find_config, read_settings
+from acreline.model.card import ModelSettings
 from acreline.model.learning import Lesson, learn
 from acreline.trial.counties import draw_counties
 from acreline.trial.rivals import RIVALS
@@ -40,7 +41,7 @@ def main() -> None:
         "--taught", type=Path, default=Path("runs/bench-model/work"), help="drawn counties are kept here"
     )
     asked = parser.parse_args()
-    teaching = check_teaching(load_model(asked.model).card.recipe)
+    teaching = check_teaching(read_settings(ModelSettings, find_config("models", asked.model)).recipe)
     paths = draw_counties(one_by_one(teaching.counties), asked.taught, workers=2)
     banks = read_banks(teaching, paths)
     asked.out.mkdir(parents=True, exist_ok=True)

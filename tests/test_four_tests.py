@@ -127,11 +127,16 @@ def test_every_figure_with_a_target_has_a_row(told: dict[str, Any], rows_of: Mod
 
 def test_rows_of_cards_and_what_cards_lack(rows_of: ModuleType) -> None:
     groups = {"n": 50, "oa": 0.96, "macro_f1": 0.9, "majority_oa": 0.4}
-    cards = {"acrenet-toa": {"cross_validation": {"bavaria-2018": {"groups": groups}}}}
+    sets = {"real": {"promised": 0.9, "measured": 0.91, "fields": 419, "mean_set_size": 3.4}, "simulated": {}}
+    held = {"coverage": {"A": sets}}
+    cards = {"acrenet-toa": {"cross_validation": {"bavaria-2018": {"groups": groups}}, "calibration": held}}
     rows, missing = rows_of.card_rows(cards, {"A": "random forest accuracy 0.900"})
-    assert [(row["quantity"], row["met"]) for row in rows] == [("accuracy", True), ("macro-F1", False)]
+    assert [(row["quantity"], row["met"]) for row in rows] == [
+        ("accuracy", True), ("macro-F1", False), ("coverage of crop sets, slot A", True)
+    ]  # fmt: skip
+    assert (rows[2]["n"], rows[2]["baseline"]) == (419, "promised 0.90; 3.4 crops a set")
     assert rows[0]["baseline"] == "commonest group 0.400; random forest accuracy 0.900"
-    assert len(missing) == 8
+    assert len(missing) == 6
     assert missing[0].startswith("task A, accuracy of the most certain 80 %: the card of acrenet-toa has no")
 
 

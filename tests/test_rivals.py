@@ -264,7 +264,7 @@ def test_a_network_learns_a_county_better_than_chance_and_comes_back_from_its_fi
 def test_a_rival_taught_by_a_whole_teaching_recipe_comes_back(tmp_path) -> None:
     from acreline.trial.teaching import Teaching
 
-    mine = rival_recipe(Teaching(bins=8, fold_steps=3, remarks=("of no use to a rival",)))
+    mine = rival_recipe(Teaching(bins=8, folds=3, remarks=("of no use to a rival",)))
     save_rival(learn_rival(build_rival("utae", mine, seed=0), mine, [toy_bank(1)], seed=1, steps=1), tmp_path)
     assert load_rival(tmp_path, "utae").recipe.shares == mine.shares
 
