@@ -74,13 +74,14 @@ def figures_text() -> str:
     metrics = load_model(MODEL).card.metrics
     folds, top = metrics["cross_validation"], load_model(TOP_MODEL).card.metrics["cross_validation"]
     lines = [
-        "Real land, told in five folds by place by networks that never saw the place (`acrenet-s` 0.3.0: single ones,",
-        "taught for 400 steps; `acrenet-toa`: as many as ship, taught as they were); each sample stands alone:",
+        "Real land, told in five folds by networks that never saw the place; each sample stands alone:",
         "",
         "| labels | n | classes | accuracy (95 %) | macro-F1 | majority |",
         "| --- | --- | --- | --- | --- | --- |",
         *(fold_row(name, row) for name, row in folds.items()),
         *(fold_row(f"{name} (`{TOP_MODEL}`)", row) for name, row in top.items()),
+        "",
+        *(f"{name}: {fold_words(load_model(name).card.recipe)}." for name in (MODEL, TOP_MODEL)),
         "",
         "What stands in each of two season slots, and how it fares, is known from simulated counties alone. **On",
         "simulated data**, counties that were not learned from:",
@@ -100,6 +101,13 @@ def figures_text() -> str:
             f" {drawn['majority']:.3f}).",
         ]
     return "\n".join(lines)
+
+
+def fold_words(recipe: dict[str, Any]) -> str:
+    """What told the folds, by the recipe that taught the checkpoint."""
+    if "points" in recipe:
+        return f"{recipe['members']} networks a fold, as many as ship, taught of its other places as they were"
+    return f"one network a fold, taught for {recipe['fold_steps']} steps, lighter than those that ship"
 
 
 def fold_row(name: str, row: dict[str, Any]) -> str:

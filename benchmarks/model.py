@@ -21,10 +21,8 @@ import numpy as np
 from model_rows import REAL, card_rows, missing_figures, simulated_rows, square_rows, stricken_rows
 from rows import write_rows
 
-from acreline.config import find_config, read_settings
 from acreline.errors import AcrelineError
 from acreline.model import Model, load_model
-from acreline.model.card import ModelSettings
 from acreline.model.members import AcreNets
 from acreline.model.painting import paint_bank
 from acreline.trial import measure
@@ -38,7 +36,7 @@ from acreline.trial.packaged import read_packaged
 from acreline.trial.read import read_labelled
 from acreline.trial.rivals import RIVALS, find_rival
 from acreline.trial.tasks import TASKS
-from acreline.trial.teaching import check_teaching, one_by_one, read_banks
+from acreline.trial.teaching import check_teaching, one_by_one, packaged_teaching, read_banks
 from acreline.trial.tests_page import render_tests
 
 MODEL, TOP_MODEL = "acrenet-s", "acrenet-toa"
@@ -91,7 +89,7 @@ def equal_time(saved: Path | None, shipped: Model) -> list[Contender]:
 
 def rivals_of(shipped: Model, saved: Path | None, taught: Path, workers: int) -> list[Contender]:
     """Baselines: those without a network are taught here, networks are read where they were saved."""
-    teaching = check_teaching(read_settings(ModelSettings, find_config("models", MODEL)).recipe)
+    teaching = packaged_teaching(MODEL)
     out = []
     banks: Any = None
     for name, rival in RIVALS.items():

@@ -18,14 +18,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
-from acreline.config import find_config, read_settings
-from acreline.model.card import ModelSettings
 from acreline.model.learning import Lesson, learn
 from acreline.trial.counties import draw_counties
 from acreline.trial.rivals import RIVALS
 from acreline.trial.rivals.learn import build_rival, learn_rival, rival_recipe, save_rival
 from acreline.trial.rivals.speed import probe, steps_in
-from acreline.trial.teaching import check_teaching, one_by_one, read_banks
+from acreline.trial.teaching import one_by_one, packaged_teaching, read_banks
 
 NETWORKS = ("acrenet", *(name for name, rival in RIVALS.items() if rival.build is not None))
 
@@ -41,7 +39,7 @@ def main() -> None:
         "--taught", type=Path, default=Path("runs/bench-model/work"), help="drawn counties are kept here"
     )
     asked = parser.parse_args()
-    teaching = check_teaching(read_settings(ModelSettings, find_config("models", asked.model)).recipe)
+    teaching = packaged_teaching(asked.model)
     paths = draw_counties(one_by_one(teaching.counties), asked.taught, workers=2)
     banks = read_banks(teaching, paths)
     asked.out.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +10,15 @@ import pytest
 
 from acreline.errors import ConfigError, InputError
 from acreline.inversion import INPUT_BANDS, invert_canopy, lai_interval, read_network
-from acreline.light import growth_index, light_above, usable_light
-
-
-def build_script() -> object:
-    path = Path(__file__).parents[1] / "data" / "build_inversion.py"
-    spec = importlib.util.spec_from_file_location("build_inversion", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from acreline.light import growth_index, sun_above, usable_light
+from tests.scripts import load_script
 
 
 def test_canopies_that_it_was_not_fitted_to_are_read_back() -> None:
-    script = build_script()
-    canopies = script.draw_canopies(4000, 7)  # type: ignore[attr-defined]
-    true = script.targets(canopies)  # type: ignore[attr-defined]
-    found = invert_canopy(script.look(canopies, 8), INPUT_BANDS)  # type: ignore[attr-defined]
+    script = load_script("build_inversion")
+    canopies = script.draw_canopies(4000, 7)
+    true = script.targets(canopies)
+    found = invert_canopy(script.look(canopies, 8), INPUT_BANDS)
     for k, told in enumerate((found.lai, found.fapar, found.chlorophyll_g_per_m2)):
         assert np.corrcoef(told, true[:, k])[0, 1] > 0.9
     low, high = lai_interval(found.lai)
@@ -36,9 +26,9 @@ def test_canopies_that_it_was_not_fitted_to_are_read_back() -> None:
 
 
 def test_light_of_leaves_by_hand() -> None:
-    script = build_script()
+    script = load_script("build_inversion")
     one = {"lai": 2.0, "cbrown": 0.5, "ala": 57.3, "sun_zenith_deg": 30.0, "cab": 45.0}
-    green, light, chlorophyll = script.targets({key: np.array([value]) for key, value in one.items()})[0]  # type: ignore[attr-defined]
+    green, light, chlorophyll = script.targets({key: np.array([value]) for key, value in one.items()})[0]
     assert green == 1.0
     assert chlorophyll == pytest.approx(0.45)
     assert light == pytest.approx(0.94 * (1 - np.exp(-0.577)), abs=0.02)  # spherical leaves: K about 0.5 / cos 30
@@ -74,8 +64,8 @@ def test_coefficients_that_cannot_be_read(tmp_path: Path, content: bytes | None)
 
 # --- light --------------------------------------------------------------------------------------------------------
 def test_light_above_the_air_as_in_fao_56() -> None:
-    assert light_above(-20, np.array([246])) == pytest.approx([32.2], abs=0.1)  # FAO 56, example 8
-    assert light_above(80, np.array([1])) == pytest.approx([0], abs=1e-9)  # polar night
+    assert sun_above(-20, np.array([246])) == pytest.approx([32.2], abs=0.1)  # FAO 56, example 8
+    assert sun_above(80, np.array([1])) == pytest.approx([0], abs=1e-9)  # polar night
     assert usable_light(np.array([10.0])) == pytest.approx([4.8])
 
 

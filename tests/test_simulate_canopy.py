@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -25,6 +23,7 @@ from acreline.simulate.canopy import (
 )
 from acreline.simulate.covers import CLEAR_WATER, TURBID_WATER
 from tests.made_ground import make_overpass, make_state
+from tests.scripts import load_script
 
 AT = {band: k for k, band in enumerate(BANDS)}
 
@@ -54,23 +53,13 @@ def test_the_emulator_answers_as_the_model_does() -> None:
     why = "the canopy model itself is not installed: pip install 'acreline[canopy]'"
     pytest.importorskip("xleaf", reason=why)
     pytest.importorskip("pyrsr", reason=why)
-    build = load_build_script()
+    build = load_script("build_canopy")
     responses = build.read_responses()
     samples = build.draw_samples(200, seed=99)
     truth = build.run_model(samples, responses, build.draw_soils(responses))
     for satellite in (0, 1):
         error = emulate(packaged_emulator(), samples, satellite) - truth[:, satellite].T
         assert (np.sqrt((error**2).mean(axis=1)) < 0.002).all()  # each band
-
-
-def load_build_script() -> ModuleType:
-    path = Path(__file__).parents[1] / "data" / "build_canopy.py"
-    spec = importlib.util.spec_from_file_location("build_canopy", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_coefficients_are_small_and_say_whence_they_come() -> None:

@@ -14,6 +14,7 @@ from acreline.config import Crop
 from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids, smooth_curves
 from acreline.doors import check_growth
 from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather
+from acreline.light import usable_light
 from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ Floats = npt.NDArray[np.float64]
 FAPAR_SLOPE, FAPAR_SOIL = 1.1638, 0.1426
 """fAPAR = 1.1638 NDVI - 0.1426 (Myneni and Williams 1994, Remote Sensing of Environment 49, 200-211)."""
 FAPAR_MAX = 0.95
-PAR_SHARE = 0.48
-"""Share of solar radiation that plants can use (science 4.1)."""
 MIN_FIELDS = 3
 ERROR_PARTS = {"fapar": 0.08, "radiation_use": 0.10, "harvest_index": 0.08, "moisture_and_loss": 0.03}
 """Relative error budget of one field (science 4.1); with the gap part below 0.05 it makes 0.16."""
@@ -153,7 +152,7 @@ def _daily_light(weather: Weather | None, first_day: int, last_day: int) -> tupl
     on_days = radiation.groupby(level=0).mean().reindex(days)
     if on_days.notna().mean() < MIN_WEATHER_SHARE:
         return np.ones(len(days)), False
-    return PAR_SHARE * on_days.interpolate(limit_direction="both").to_numpy(dtype="float64"), True
+    return usable_light(on_days.interpolate(limit_direction="both").to_numpy(dtype="float64")), True
 
 
 def _add_light(

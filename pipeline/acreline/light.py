@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,15 +25,15 @@ FIXED_HARVEST = 0.5
 HARVEST_COUNTS = (0.75, 1.1)
 
 
-def light_above(latitude_deg: float, day_of_year: npt.NDArray[np.integer]) -> Floats:
-    """Radiation on a level plane above the air, MJ per m2 and day (Allen et al. 1998, FAO 56, equations 21 to 25)."""
-    turn = 2 * np.pi / 365 * np.asarray(day_of_year, np.float64)
-    latitude = np.deg2rad(latitude_deg)
-    decline = 0.409 * np.sin(turn - 1.39)
-    sunset = np.arccos(np.clip(-np.tan(latitude) * np.tan(decline), -1, 1))
-    beam = sunset * np.sin(latitude) * np.sin(decline) + np.cos(latitude) * np.cos(decline) * np.sin(sunset)
-    distance = 1 + 0.033 * np.cos(turn)
-    return np.asarray(24 * 60 / np.pi * SOLAR_CONSTANT * distance * beam, np.float64)
+def sun_above(latitude_deg: float, day_of_year: npt.NDArray[np.integer]) -> Floats:
+    """Sun at the top of the atmosphere, MJ m-2 d-1 (FAO Irrigation and Drainage Paper 56, eq. 21 to 25)."""
+    day = np.asarray(day_of_year)
+    phi = math.radians(latitude_deg)
+    declination = 0.409 * np.sin(2 * np.pi * day / 365 - 1.39)
+    nearness = 1 + 0.033 * np.cos(2 * np.pi * day / 365)
+    sunset = np.arccos(np.clip(-math.tan(phi) * np.tan(declination), -1, 1))
+    lit = sunset * math.sin(phi) * np.sin(declination) + math.cos(phi) * np.cos(declination) * np.sin(sunset)
+    return np.asarray(24 * 60 / np.pi * SOLAR_CONSTANT * nearness * lit, dtype=np.float64)
 
 
 def usable_light(radiation_mj_per_m2: npt.NDArray[np.floating]) -> Floats:

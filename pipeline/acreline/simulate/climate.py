@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from acreline.light import sun_above
 from acreline.simulate.fields import chance
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def draw_weather(settings: CountySettings, seed: int) -> pd.DataFrame:
             "tmean_c": tmean,
             "tmax_c": tmean + 0.5 * spread,
             "rain_mm": rain,
-            "radiation_mj": sun_above(place.lat, dates) * through,
+            "radiation_mj": sun_above(place.lat, dates.day_of_year.to_numpy()) * through,
             "snow": _snow_cover(tmean, rain),
         }
     )
@@ -83,17 +84,6 @@ def mean_degrees(climate: Climate, dates: pd.DatetimeIndex, base_c: float) -> Da
 def degrees_above(tmean_c: Days, base_c: float) -> Days:
     """Degree days of each day: max(0, min(T, 35) - base)."""
     return np.maximum(0.0, np.minimum(tmean_c, HEAT_CAP_C) - base_c)
-
-
-def sun_above(lat: float, dates: pd.DatetimeIndex) -> Days:
-    """Sun at the top of the atmosphere, MJ m-2 d-1 (FAO Irrigation and Drainage Paper 56, eq. 21 to 25)."""
-    day = dates.day_of_year.to_numpy()
-    phi = math.radians(lat)
-    declination = 0.409 * np.sin(2 * np.pi * day / 365 - 1.39)
-    nearness = 1 + 0.033 * np.cos(2 * np.pi * day / 365)
-    sunset = np.arccos(np.clip(-math.tan(phi) * np.tan(declination), -1, 1))
-    lit = sunset * math.sin(phi) * np.sin(declination) + math.cos(phi) * np.cos(declination) * np.sin(sunset)
-    return np.asarray(24 * 60 / np.pi * 0.0820 * nearness * lit, dtype=np.float64)
 
 
 def surface_wetness(weather: pd.DataFrame) -> npt.NDArray[np.float32]:

@@ -79,7 +79,7 @@ def _health_counts(painted: Painted, bank: Bank, normal_bias: float) -> dict[str
         [np.bincount(at, bank.event[mine] == k, len(numbers)) / size for k in range(len(HEALTH_CLASSES))], 1
     )
     struck = np.where(share[:, 1:].max(axis=1) > STRUCK, share[:, 1:].argmax(axis=1) + 1, 0)
-    first, second = (_commonest(at, crops[mine], len(numbers)) for crops in (bank.crop_a, bank.crop_b))
+    first, second = (commonest(at, crops[mine], len(numbers)) for crops in (bank.crop_a, bank.crop_b))
     planted = (first != HEADS["A"].index("none")) | (second != HEADS["B"].index("none"))
     planted &= first != HEADS["A"].index("non_agri")
     judged = (size >= MIN_FULL_PX) & planted & ((share[:, 0] > SOUND) | (struck > 0))
@@ -91,7 +91,7 @@ def _health_counts(painted: Painted, bank: Bank, normal_bias: float) -> dict[str
     }
 
 
-def _commonest(at: npt.NDArray[np.int64], crop: npt.NDArray[np.int16], count: int) -> npt.NDArray[np.int64]:
+def commonest(at: npt.NDArray[np.int64], crop: npt.NDArray[np.int16], count: int) -> npt.NDArray[np.int64]:
     """The commonest crop of each field."""
     kinds = int(crop.max(initial=0)) + 1
     table = np.bincount(at * kinds + np.maximum(crop, 0), minlength=count * kinds).reshape(count, kinds)

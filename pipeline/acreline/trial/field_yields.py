@@ -14,7 +14,7 @@ import numpy.typing as npt
 from acreline.config import Crop, find_config, list_configs, read_settings
 from acreline.errors import InputError
 from acreline.inversion import invert_canopy
-from acreline.light import CLOUDED, growth_index, light_above, usable_light
+from acreline.light import CLOUDED, growth_index, sun_above, usable_light
 from acreline.trial.field_rows import FieldRows, clear_series, read_field_rows
 from acreline.trial.leaf_area import PREDICTIONS, write_report
 from acreline.trial.packaged import labels_folder
@@ -186,7 +186,7 @@ def _season(mine: pd.DataFrame, rows: FieldRows, theirs: pd.DataFrame, survey: F
             known.append(facts[str(name)][1])
             last.append(kept["date"].max().strftime("%Y-%m-%d"))
     stacked = np.array(curves, np.float64).reshape(-1, 3, len(grid))
-    light = usable_light(CLOUDED * light_above(LATITUDE_DEG, pd.DatetimeIndex(grid).day_of_year.to_numpy()))
+    light = usable_light(CLOUDED * sun_above(LATITUDE_DEG, pd.DatetimeIndex(grid).day_of_year.to_numpy()))
     return _Season(ids, np.array(crops), np.array(known), stacked[:, 0], stacked[:, 1], stacked[:, 2], light, last)
 
 

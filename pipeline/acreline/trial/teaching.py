@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from acreline.config import Settings, packaged_configs
+from acreline.config import Settings, find_config, packaged_configs, read_settings
 from acreline.errors import ConfigError, InputError
 from acreline.layers import HEALTH_CLASSES
 from acreline.model.banks import Bank, square_bank
-from acreline.model.card import Level, SeasonAxis, Source
+from acreline.model.card import Level, ModelSettings, SeasonAxis, Source
 from acreline.model.classes import CROP_CLASSES, HEADS
 from acreline.model.damage import DRAWN
 from acreline.model.labels import read_square
@@ -54,10 +54,10 @@ class Points(Settings):
 
     steps: int = Field(300, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
     mixup: float = Field(1.0, ge=0)
     shares: dict[str, float] = Field(
-        {"singles": 128, "mosaics": 1, "crops": 1, "real": 0.5}, description="fields of `drawing.Shares`"
+        {"singles": 256, "mosaics": 1, "crops": 2, "real": 0.25}, description="fields of `drawing.Shares`"
     )
 
 
@@ -124,6 +124,15 @@ def check_teaching(recipe: dict[str, Any]) -> Teaching:
             f"recipe: {where}: {first['msg']}; found {first['input']!r}",
             hint=f"known keys: {', '.join(Teaching.model_fields)}",
         ) from error
+
+
+def packaged_teaching(name: str) -> Teaching:
+    """The recipe of a packaged model's YAML file: how it is taught today, whatever taught the checkpoint that ships.
+
+    Raises:
+        ConfigError: no such model, or its recipe is wrong.
+    """
+    return check_teaching(read_settings(ModelSettings, find_config("models", name)).recipe)
 
 
 def check_sources(teaching: Teaching) -> None:
