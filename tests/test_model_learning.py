@@ -104,6 +104,23 @@ def test_networks_that_were_taught_before_are_gone_on_from() -> None:
     assert torch.equal(first.members[0].mean, again.members[0].mean)
 
 
+def test_weights_are_moved_back_towards_those_begun_with() -> None:
+    first = learn(TINY, [toy_bank()], Lesson(1))
+    taught = learn(TINY, [toy_bank()], Lesson(2), start=first)
+    blended = learn(TINY.model_copy(update={"blend": 0.25}), [toy_bank()], Lesson(2), start=first)
+    begun, all_, some = (nets.state_dict() for nets in (first, taught, blended))
+    moved = [key for key, value in begun.items() if value.is_floating_point() and not torch.equal(value, all_[key])]
+    assert len(moved) > 10
+    for key in moved:
+        assert torch.allclose(some[key], 0.75 * begun[key] + 0.25 * all_[key], atol=1e-6)
+
+
+def test_what_begins_from_nothing_is_not_moved_back() -> None:
+    whole, some = (learn(TINY.model_copy(update={"blend": share}), [toy_bank()], Lesson(1)) for share in (1.0, 0.25))
+    state = whole.state_dict()
+    assert all(torch.equal(part, state[key]) for key, part in some.state_dict().items())
+
+
 def test_going_on_between_two_rows_gives_the_same_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "SAVE_EVERY", 3)
     monkeypatch.setattr(watching, "ROWS", 2)

@@ -58,6 +58,7 @@ class Recipe(Settings):
     health_steps: int = Field(0, ge=0, description="steps after the others, in which the health branch alone is taught")
     health_singles: int = Field(768, ge=8, description="fields of one of those steps")
     ema: float = Field(0.99, ge=0, lt=1)
+    blend: float = Field(1.0, gt=0, le=1, description="share of what was taught where a network goes on from another")
     mixup: float = Field(0.0, ge=0, description="shape of the share by which single fields are mixed; 0: not")
     changes: dict[str, float] = Field(default_factory=dict, description="fields of `skies.Changes`")
     shares: dict[str, float] = Field(default_factory=dict, description="fields of `drawing.Shares`")
@@ -125,7 +126,8 @@ def learn(recipe: Recipe, banks: Sequence[Bank], lesson: Lesson, *, start: AcreN
         start: networks to go on from, with their normalisation; None: from nothing.
 
     Returns:
-        the members on the CPU, each averaged over its last steps (EMA), in evaluation mode.
+        the members on the CPU, each averaged over its last steps (EMA) and, by the recipe's `blend`, with the network
+        it went on from, in evaluation mode.
 
     Raises:
         ConfigError: nothing is labelled, a GPU is asked for and there is none, memory does not suffice, the networks to
@@ -198,6 +200,8 @@ def _learn(recipe: Recipe, banks: Sequence[Bank], lesson: Lesson, member: int, s
         lesson.curve.extend(curve.rows)
     out = averaged.module
     assert isinstance(out, AcreNet)
+    if start is not None:
+        _blend(out, start, recipe.blend)
     if recipe.health_steps:
         tell = None if lesson.progress is None else partial(_tell_health, lesson, recipe)
         out = teach_health(out, recipe, banks, seed=seed, feeders=lesson.feeders, tell=tell)
@@ -228,6 +232,18 @@ def _go_on(net: AcreNet, start: AcreNet) -> None:
             f"training: the networks to go on from have another shape: {str(error).splitlines()[-1].strip()}",
             hint="give the recipe their bins, stem, width and levels, which their card tells",
         ) from error
+
+
+def _blend(net: AcreNet, start: AcreNet, share: float) -> None:
+    """Move the weights back towards those begun with: what was learned anew stays, little of the old is forgotten.
+
+    Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models (CVPR), where `share` is alpha.
+    """
+    before = start.state_dict()
+    with torch.no_grad():
+        for name, now in net.state_dict().items():
+            if now.is_floating_point():
+                now.lerp_(before[name].to(now), 1 - share)
 
 
 # --- a training that is stopped and goes on -----------------------------------------------------------------------

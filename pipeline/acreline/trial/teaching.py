@@ -56,6 +56,7 @@ class Points(Settings):
     learning_rate: float = Field(1e-3, gt=0)
     dropout: float = Field(0.3, ge=0, lt=1)
     mixup: float = Field(1.0, ge=0)
+    blend: float = Field(0.7, gt=0, le=1, description="share of them where their weights are averaged with the land's")
     shares: dict[str, float] = Field(
         {"singles": 256, "mosaics": 1, "crops": 2, "real": 0.25}, description="fields of `drawing.Shares`"
     )
