@@ -83,7 +83,7 @@ def clear_looks(looks: Looks, until: pd.Timestamp | None = None) -> pd.DataFrame
 
     Returns:
         rows sorted by parcel, time and pass: parcel_id, parcel (row in `parcel_ids(looks)`), pass_id, time, day (days
-        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndmi, blue, nir, swir (reflectance), water (share of
+        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndmi, blue, nir, swir, swir2 (reflectance), water (share of
         clear pixels), bare (share with NDVI below 0.1), clear_share.
     """
     import pandas as pd
@@ -113,7 +113,7 @@ def clear_looks(looks: Looks, until: pd.Timestamp | None = None) -> pd.DataFrame
         table[name] = passes[f"sum_{name}"].to_numpy() / n_clear / 10_000
     spread = passes["ssq_ndmi"].to_numpy() / n_clear / 1e8 - table["ndmi"].to_numpy() ** 2
     table["sd_ndmi"] = np.sqrt(np.maximum(spread, 0.0))
-    for name, band in (("blue", "B02"), ("nir", "B08"), ("swir", "B11")):
+    for name, band in (("blue", "B02"), ("nir", "B08"), ("swir", "B11"), ("swir2", "B12")):
         table[name] = passes[f"sum_{band}"].to_numpy() / n_clear / 10_000
     table["water"] = passes["n_water"].to_numpy() / n_clear
     low_bins = [f"hist_{k:02d}" for k in range(HISTOGRAM_BINS * 3 // 12)]  # NDVI -0.2 .. 0.1

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from acreline.config import SeasonSettings
 from acreline.curves import Curves, growing_window, smooth_curves, turn_day
 from acreline.layers import UNKNOWN
+from acreline.seasons.harvest import looks_around_cut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,10 @@ def date_seasons(
         dates (days since 1970-01-01, NaN where not known), doubts, peak, stage, number of seasons and deciding passes
         (rows of `table`, -1 for none) of each stand.
     """
-    names = ("emergence", "peak", "harvest", "emergence_doubt", "peak_doubt", "harvest_doubt", "peak_ndvi")
+    names = (
+        "emergence", "peak", "harvest", "emergence_doubt", "peak_doubt", "harvest_doubt", "peak_ndvi", "ground",
+        "ground_until",
+    )  # fmt: skip
     rows = len(parcel)
     dated: dict[str, npt.NDArray[Any]] = {name: np.full(rows, np.nan) for name in names}
     dated["open"], dated["no_curve"] = np.zeros(rows, dtype=bool), np.ones(rows, dtype=bool)
@@ -77,7 +81,21 @@ def date_seasons(
         for name, values in _date_chunk(own, days, slots[mine], second, turn).items():
             dated[name][mine] = values
     dated["seasons"] = np.where((slots == "AB") & ~dated["no_curve"], 1, dated["seasons"])
+    _wait_for_bare_ground(dated, table, parcel)
     return dated
+
+
+def _wait_for_bare_ground(
+    dated: dict[str, npt.NDArray[Any]], table: pd.DataFrame, parcel: npt.NDArray[np.int64]
+) -> None:
+    """Where bare ground was seen after the green was gone, the harvest lies just before it."""
+    days = table["day"].to_numpy()
+    before, after = looks_around_cut(table, parcel, dated.pop("ground"), dated.pop("ground_until"))
+    seen = np.flatnonzero(after >= 0)
+    earlier, later = days[before[seen]], days[after[seen]]
+    dated["harvest"][seen] = np.floor((earlier + later) / 2)
+    dated["harvest_doubt"][seen] = np.maximum((later - earlier) / 2, 1.0)
+    dated["passes"][seen, 2], dated["passes"][seen, 3] = before[seen], after[seen]
 
 
 def _date_chunk(
@@ -155,6 +173,8 @@ def _date_chunk(
         "emergence_doubt": np.where(emerged, around_start.doubt, np.nan),
         "harvest": np.where(cut, around_cut.middle, np.nan),
         "harvest_doubt": np.where(cut, around_cut.doubt, np.nan),
+        "ground": np.where(cut, down.argmax(axis=1) + origin, np.nan),
+        "ground_until": np.where(slots == "A", after, length - 1) + float(origin),
         "open": open_end,
         "no_curve": ~has_curve,
         "seasons": seasons,

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run said of simulated land beside its truth: acreage, totals by crop, dates, events, harvests.
+
+Every function takes tables and gives errors, one entry per farm, crop, stand, event or parcel, so that several counties
+can be laid together before a figure is made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+M2_PER_HA = 10_000
+MAIN_SHARE = 0.05
+"""A main crop has at least this share of the county's sown land."""
+NAMED = 0.3
+"""A mishap is looked for from this severity on (science notes, 5.4: severity 0.3 to 1)."""
+STRUCK_SHARE = 0.3
+"""And where it struck at least this share of the parcel: what brushed a rim is neither struck nor sound."""
+NEAR_DAYS = 30
+"""An event is found where one of its kind is said within this many days of it."""
+Floats = npt.NDArray[np.float64]
+
+
+def true_planted(truth: pd.DataFrame) -> pd.Series[float]:
+    """Planted land of each parcel in m2, once however many crops it bears."""
+    by_slot = truth.groupby(["parcel_id", "slot"])["planted_m2"].sum().unstack("slot", fill_value=0.0)
+    whole = by_slot.get("AB", 0.0)
+    halves = [by_slot[slot] for slot in ("A", "B") if slot in by_slot]
+    land: pd.Series[float] = (pd.concat(halves, axis=1).max(axis=1) if halves else 0.0) + whole
+    return land
+
+
+def farm_acreage(truth: pd.DataFrame, farms: pd.DataFrame, parcels: pd.DataFrame) -> dict[str, Floats]:
+    """Relative error of each measured farm over 1 ha, and whether its interval holds the truth.
+
+    Returns:
+        `error` (said / true - 1), `drawn` (the same of the drawn polygons, the baseline), `inside` (0 or 1).
+    """
+    owner = truth.drop_duplicates("parcel_id").set_index("parcel_id")["farm_id"]
+    planted = true_planted(truth)
+    true = planted.groupby(owner.reindex(planted.index).to_numpy()).sum()
+    drawn = parcels.groupby("farm_id")["metrics:area"].sum()
+    told = farms[farms["planted_mu"].notna()].set_index("farm_id")
+    land = true.reindex(told.index)
+    big = (land > M2_PER_HA).to_numpy()
+    told, land = told[big], land[big]
+    m2 = {name: told[f"planted_mu{name}"].to_numpy(float) * (M2_PER_HA / 15) for name in ("", "_low", "_high")}
+    value = land.to_numpy(float)
+    return {
+        "error": m2[""] / value - 1,
+        "drawn": drawn.reindex(told.index).to_numpy(float) / value - 1,
+        "inside": ((m2["_low"] <= value) & (value <= m2["_high"])).astype(float),
+    }
+
+
+def crop_totals(truth: pd.DataFrame, stands: pd.DataFrame, seen: Sequence[str]) -> pd.DataFrame:
+    """True and told sown land by class and slot, m2, over the parcels that were judged.
+
+    Args:
+        truth: `truth/parcels`.
+        stands: what the run said.
+        seen: parcels that the run judged; the others are in neither total.
+    """
+    mine = truth[truth["parcel_id"].isin(seen)]
+    true = mine.groupby(["slot", "class"])["planted_m2"].sum().rename("true_m2")
+    said = stands[stands["parcel_id"].isin(seen)]
+    told = said.groupby(["slot", "crop"])["area_m2_mid"].sum().rename("told_m2")
+    told.index = told.index.set_names(["slot", "class"])
+    both = pd.concat([true, told], axis=1).fillna(0.0).reset_index()
+    both["share"] = both["true_m2"] / max(both["true_m2"].sum(), 1.0)
+    return both
+
+
+def main_bias(totals: pd.DataFrame) -> pd.DataFrame:
+    """Relative bias of the main crops' totals."""
+    main = totals[(totals["share"] >= MAIN_SHARE) & (totals["class"] != "none")].copy()
+    main["bias"] = main["told_m2"] / main["true_m2"] - 1
+    return main
+
+
+def matched(truth: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Stands that the run named as what they are; parcels that bear two crops at a time are left out."""
+    alone = truth[~truth.duplicated(["parcel_id", "slot"], keep=False)]
+    return told.merge(alone, left_on=["parcel_id", "slot", "crop"], right_on=["parcel_id", "slot", "class"],
+                      suffixes=("", "_true"))  # fmt: skip
+
+
+def date_errors(truth: pd.DataFrame, seasons: pd.DataFrame) -> dict[str, Floats]:
+    """Days by which emergence and harvest are off (told - true), of stands whose crop was named right."""
+    both = matched(truth, seasons)
+    out = {}
+    for name, true in (("emergence", "emerged"), ("harvest", "harvested")):
+        known = both[both[name].notna() & both[true].notna()]
+        days = known[name].dt.tz_localize(None) - known[true]
+        out[name] = days.dt.total_seconds().to_numpy(float) / 86_400
+        doubt = known[f"{name}_doubt_days"].to_numpy(float)
+        out[f"{name}_inside"] = (np.abs(out[name]) <= np.maximum(doubt, 1)).astype(float)
+        out[f"{name}_told"] = np.array([float(len(known)), float(both[true].notna().sum())])
+    return out
+
+
+def event_counts(
+    struck: pd.DataFrame, said: pd.DataFrame, judged: Sequence[str], kinds: Sequence[str]
+) -> dict[str, Any]:
+    """Found, missed and false events by kind, their dates and damage, and alarms on parcels that nothing struck.
+
+    Args:
+        struck: `truth/events`.
+        said: the run's events, those outside growth left out.
+        judged: parcels that the run judged.
+        kinds: of event.
+    """
+    struck = struck[struck["parcel_id"].isin(judged)]
+    said = said[said["parcel_id"].isin(judged)].copy()
+    said["day"] = said["start"].dt.tz_localize(None)
+    named = struck[(struck["severity"] >= NAMED) & (struck["share"] >= STRUCK_SHARE)]
+    counts, days, damage = {}, [], []
+    for kind in kinds:
+        true = named[named["event"] == kind].drop_duplicates(["parcel_id", "start"])
+        any_of_it = set(struck.loc[struck["event"] == kind, "parcel_id"])
+        told = said[said["event"] == kind]
+        pairs = true.merge(told, on="parcel_id", suffixes=("", "_told"))
+        near = (pairs["day"] >= pairs["start"] - pd.Timedelta(days=NEAR_DAYS)) & (
+            pairs["day"] <= pairs["end"].fillna(pairs["start"]) + pd.Timedelta(days=NEAR_DAYS)
+        )
+        pairs = pairs[near]
+        first = pairs.sort_values("day").drop_duplicates(["parcel_id", "start"])
+        days += ((first["day"] - first["start"]).dt.total_seconds() / 86_400).tolist()
+        damage += (first["severity_told"] * first["share_told"] - first["damage"]).tolist()
+        # An event on a parcel that was struck, if weakly or elsewhere on it, is no false one.
+        false = told.loc[~told["parcel_id"].isin(any_of_it), "parcel_id"].nunique()
+        found = len(first)
+        counts[kind] = {"found": found, "missed": len(true) - found, "false": int(false)}
+    sound = set(judged) - set(struck["parcel_id"])
+    alarmed = set(said["parcel_id"]) & sound
+    return {"kinds": counts, "days": days, "damage": damage, "sound": len(sound), "alarmed": len(alarmed)}
+
+
+def add_counts(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Event counts of several counties as one."""
+    out: dict[str, Any] = {"kinds": {}, "days": [], "damage": [], "sound": 0, "alarmed": 0}
+    for part in parts:
+        for kind, counts in part["kinds"].items():
+            mine = out["kinds"].setdefault(kind, {"found": 0, "missed": 0, "false": 0})
+            for name, count in counts.items():
+                mine[name] += count
+        for name in ("days", "damage", "sound", "alarmed"):
+            out[name] = out[name] + part[name]
+    return out
+
+
+def event_f1(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
+    """F1 of each kind that happened at all."""
+    out = {}
+    for kind, one in counts.items():
+        if one["found"] + one["missed"]:
+            out[kind] = 2 * one["found"] / (2 * one["found"] + one["missed"] + one["false"])
+    return out
+
+
+def harvests(yields: pd.DataFrame, stands: pd.DataFrame, grain: Sequence[str]) -> pd.DataFrame:
+    """Told and true harvest in kg/ha of stands of grain that the run named as what they are."""
+    alone = yields[~yields.duplicated(["parcel_id", "slot"], keep=False)]
+    both = stands.merge(alone, on=["parcel_id", "slot"], suffixes=("", "_true"))
+    both = both[both["crop"].isin(grain) & (both["class"] == both["crop"]) & both["yield_kg_per_ha_mid"].notna()]
+    return pd.DataFrame(
+        {
+            "crop": both["crop"],
+            **{end: both[f"yield_kg_per_ha_{end}"].to_numpy(float) for end in ("low", "mid", "high")},
+            "true": both["yield_kg_per_ha"].to_numpy(float),
+        }
+    )
+
+
+def nrmse(table: pd.DataFrame, column: str = "mid") -> float:
+    """Root mean square of the error over the crop's mean harvest, over all stands."""
+    mean = table.groupby("crop")["true"].transform("mean")
+    return float(np.sqrt((((table[column] - table["true"]) / mean) ** 2).mean()))
