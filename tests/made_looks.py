@@ -59,6 +59,10 @@ def made_calibration(temperature: float = 1.0, threshold: float = 0.2, energy: f
 
 CALIBRATION = made_calibration()
 PIXELS = 100
+SOIL_AND_CANOPY = {
+    "B03": (0.10, 0.05), "B05": (0.18, 0.08), "B06": (0.22, 0.28), "B07": (0.25, 0.38), "B8A": (0.28, 0.42),
+}  # fmt: skip
+"""Reflectance of bands that no look is told of, at NDVI 0.18 and 0.85."""
 
 Curve = Callable[[date], float]
 
@@ -168,7 +172,9 @@ def _look(parcel: str, day: date, look: Mapping[str, float]) -> dict[str, Any]:
     row["time"] += pd.Timedelta(hours=10, minutes=50)
     row |= {"n_seen": int(look["seen"]), "n_clear": clear, "n_water": round(clear * look["water"])}
     row["n_bare"] = clear if look["ndvi"] < 0.25 else 0
+    leaves = min(max((look["ndvi"] - 0.18) / 0.67, 0.0), 1.0)
     bands = dict.fromkeys(BANDS, 0.1)
+    bands |= {band: soil + (canopy - soil) * leaves for band, (soil, canopy) in SOIL_AND_CANOPY.items()}
     bands |= {"B02": look["blue"], "B08": look["nir"], "B11": look["swir"]}
     bands["B04"] = look["nir"] * (1 - look["ndvi"]) / (1 + look["ndvi"])
     for band, value in bands.items():

@@ -35,7 +35,7 @@ def test_the_curve_ends_with_the_looks_and_never_overshoots() -> None:
     looks = made_looks({"a": MAIZE, "b": MAIZE}, {"a": days, "b": every(5)})
     table = clear_looks(looks)
     (curves,) = smooth_curves(table, 2)
-    row = curves.ndvi[0]
+    row = curves.value[0]
     seen = table.loc[table["parcel"] == 0, "ndvi"]
     assert np.nanmax(row) <= seen.max()
     assert np.nanmin(row) >= seen.min()
@@ -53,7 +53,7 @@ def test_two_looks_of_one_day_count_as_one_day() -> None:
 
     both = type(looks)(pd.concat([looks.passes, twice], ignore_index=True), looks.evidence, looks.land)
     (one,), (two,) = smooth_curves(clear_looks(looks), 1), smooth_curves(clear_looks(both), 1)
-    np.testing.assert_allclose(one.ndvi, two.ndvi, atol=0.03)
+    np.testing.assert_allclose(one.value, two.value, atol=0.03)
     assert len(clear_looks(both)) == 2 * len(clear_looks(looks))
 
 

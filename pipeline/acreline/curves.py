@@ -49,13 +49,13 @@ GROWING_DAYS = {"A": (-300, 0), "B": (-30, 75), "AB": (-110, 75)}
 
 @dataclass(frozen=True)
 class Curves:
-    """Daily NDVI of some parcels, (parcel, day)."""
+    """Daily NDVI (or what else was smoothed) of some parcels, (parcel, day)."""
 
     parcels: slice
     """Which of the parcel ids these rows are."""
     first_day: int
     """Days since 1970-01-01 of column 0."""
-    ndvi: npt.NDArray[np.float64]
+    value: npt.NDArray[np.float64]
     """Smoothed; NaN before the first and after the last look, and everywhere for a parcel with too few looks."""
     raw: Floats
     """As seen, NaN on days without a look."""
@@ -74,17 +74,18 @@ def parcel_ids(looks: Looks) -> pd.Index[Any]:
     return ids
 
 
-def clear_looks(looks: Looks, until: pd.Timestamp | None = None) -> pd.DataFrame:
+def clear_looks(looks: Looks, until: pd.Timestamp | None = None, bands: Sequence[str] = ()) -> pd.DataFrame:
     """The looks that may speak: at least half of the parcel's full pixels clear, and not a single-date dip.
 
     Args:
         looks: all looks.
         until: looks after this moment are left out.
+        bands: whose mean reflectance is wanted under their own names as well.
 
     Returns:
         rows sorted by parcel, time and pass: parcel_id, parcel (row in `parcel_ids(looks)`), pass_id, time, day (days
-        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndmi, blue, nir, swir, swir2 (reflectance), water (share of
-        clear pixels), bare (share with NDVI below 0.1), clear_share.
+        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndmi, blue, nir, swir, swir2 and `bands`
+        (reflectance), water (share of clear pixels), bare (share with NDVI below 0.1), clear_share.
     """
     import pandas as pd
 
@@ -113,7 +114,8 @@ def clear_looks(looks: Looks, until: pd.Timestamp | None = None) -> pd.DataFrame
         table[name] = passes[f"sum_{name}"].to_numpy() / n_clear / 10_000
     spread = passes["ssq_ndmi"].to_numpy() / n_clear / 1e8 - table["ndmi"].to_numpy() ** 2
     table["sd_ndmi"] = np.sqrt(np.maximum(spread, 0.0))
-    for name, band in (("blue", "B02"), ("nir", "B08"), ("swir", "B11"), ("swir2", "B12")):
+    for name, band in (("blue", "B02"), ("nir", "B08"), ("swir", "B11"), ("swir2", "B12"),
+                       *zip(bands, bands, strict=True)):  # fmt: skip
         table[name] = passes[f"sum_{band}"].to_numpy() / n_clear / 10_000
     table["water"] = passes["n_water"].to_numpy() / n_clear
     low_bins = [f"hist_{k:02d}" for k in range(HISTOGRAM_BINS * 3 // 12)]  # NDVI -0.2 .. 0.1
@@ -237,13 +239,14 @@ def rain_before(weather: Weather | None, starts: pd.Series[Any], days: int) -> n
     return daily.rolling(days).sum().reindex(days_of(starts)).to_numpy(dtype="float64")
 
 
-def smooth_curves(table: pd.DataFrame, n_parcels: int, chunk: int = CHUNK) -> Iterator[Curves]:
-    """One NDVI value a day for each parcel: its clear looks smoothed (Whittaker; Eilers 2003, second differences).
+def smooth_curves(table: pd.DataFrame, n_parcels: int, chunk: int = CHUNK, *, column: str = "ndvi") -> Iterator[Curves]:
+    """One value a day for each parcel: its clear looks smoothed (Whittaker; Eilers 2003, second differences).
 
     Args:
         table: what `clear_looks` gives.
         n_parcels: number of parcels its `parcel` column counts through.
         chunk: parcels a step.
+        column: what is smoothed.
 
     Yields:
         curves of `chunk` parcels at a time, in order; nothing for an empty table.
@@ -252,7 +255,7 @@ def smooth_curves(table: pd.DataFrame, n_parcels: int, chunk: int = CHUNK) -> It
         return
     parcel, day = table["parcel"].to_numpy(), table["day"].to_numpy()
     first_day, last_day = int(day.min()), int(day.max())
-    value, weight = table["ndvi"].to_numpy(), table["clear_share"].to_numpy()
+    value, weight = table[column].to_numpy(), table["clear_share"].to_numpy()
     edges = np.searchsorted(parcel, np.arange(n_parcels + 1))
     for start in range(0, n_parcels, chunk):
         stop = min(start + chunk, n_parcels)

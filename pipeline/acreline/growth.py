@@ -13,8 +13,9 @@ import numpy.typing as npt
 from acreline.config import Crop
 from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids, smooth_curves
 from acreline.doors import check_growth
+from acreline.inversion import INPUT_BANDS, invert_canopy
 from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather
-from acreline.light import usable_light
+from acreline.light import harvest_part, light_worth, usable_light
 from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-FAPAR_SLOPE, FAPAR_SOIL = 1.1638, 0.1426
-"""fAPAR = 1.1638 NDVI - 0.1426 (Myneni and Williams 1994, Remote Sensing of Environment 49, 200-211)."""
-FAPAR_MAX = 0.95
 MIN_FIELDS = 3
 ERROR_PARTS = {"fapar": 0.08, "radiation_use": 0.10, "harvest_index": 0.08, "moisture_and_loss": 0.03}
 """Relative error budget of one field (science 4.1); with the gap part below 0.05 it makes 0.16."""
@@ -36,9 +34,11 @@ MIN_WEATHER_SHARE = 0.9
 
 
 def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], weather: Weather | None = None) -> Growth:
-    """Add up the light each field's canopy caught, and compare it with the same crop in the region.
+    """Add up what each field's canopy made of the light, and compare it with the same crop in the region.
 
-    The daily fAPAR of the smoothed NDVI curve is added from emergence to harvest. Where a field's own date is not known
+    Leaf area, light caught and chlorophyll are read from each look's reflectance (`inversion`); the share of the light
+    that they turn to use is smoothed and added from emergence to harvest, and changed by how much of it fell after the
+    crop's middle peak, when grain is filled (science 4.1). Where a field's own date is not known
     its crop's median date holds, without one the date at which the other crop of the same land ends or begins, else the
     region's first or last look. Outside a field's own looks its first or last value holds.
 
@@ -56,26 +56,31 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     import pandas as pd
 
     ids = parcel_ids(looks)
-    table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
+    table = clear_looks(looks, end_of_day(seasons["last_clear"].max()), bands=INPUT_BANDS)
+    canopy = invert_canopy(table[list(INPUT_BANDS)].to_numpy(dtype="float32"), INPUT_BANDS)
+    table["worth"] = light_worth(canopy.lai, canopy.fapar, canopy.chlorophyll_g_per_m2)
     place = ids.get_indexer(pd.Index(seasons["parcel_id"].astype("string")))
     running = has_code(seasons, "peak_not_reached")
     start, stop = _bounds(seasons, running)
+    flowering = _flowering(seasons, running)
     first_day = int(table["day"].min()) if len(table) else 0
     light, lit = _daily_light(weather, first_day, int(table["day"].max()) if len(table) else 0)
-    raw, gap = np.full(len(seasons), np.nan), np.full(len(seasons), np.nan)
+    raw, filled, gap = (np.full(len(seasons), np.nan) for _ in range(3))
     days = table["day"].to_numpy()
-    for curves in smooth_curves(table, len(ids)):
+    for curves in smooth_curves(table, len(ids), column="worth"):
         rows = np.flatnonzero((place >= curves.parcels.start) & (place < curves.parcels.stop))
         at = place[rows] - curves.parcels.start  # a parcel of two stands has its curve added up twice, each in its time
-        raw[rows], gap[rows] = _add_light(
-            curves.ndvi[at],
+        raw[rows], filled[rows], gap[rows] = _add_light(
+            curves.value[at],
             curves.before[at],
             curves.after[at],
             days,
             start[rows] - first_day,
             stop[rows] - first_day,
+            flowering[rows] - first_day,
             light,
         )
+    raw *= harvest_part(np.nan_to_num(filled), _middle(seasons, filled))
 
     cover = looks.land.set_index(looks.land["parcel_id"].astype("string"))["cover"]
     area = cover.reindex(pd.Index(seasons["parcel_id"].astype("string"))).fillna(0).to_numpy(dtype="float64")
@@ -128,6 +133,29 @@ def _bounds(seasons: Seasons, running: npt.NDArray[np.bool_]) -> tuple[Floats, F
     return start, stop
 
 
+def _flowering(seasons: Seasons, running: npt.NDArray[np.bool_]) -> Floats:
+    """Day on which each stand begins to fill grain: the middle peak of its crop and slot; NaN: not known."""
+    import pandas as pd
+
+    peak = np.full(len(seasons), np.nan)
+    there = seasons["peak"].notna().to_numpy() & ~running
+    peak[there] = days_of(seasons["peak"][there])
+    middle: Floats = pd.Series(peak).groupby(_groups(seasons)).transform("median").to_numpy(dtype="float64")
+    return np.where(running, np.nan, np.floor(middle))
+
+
+def _middle(seasons: Seasons, filled: Floats) -> Floats:
+    """Light after flowering of the middle stand of each crop and slot; 0 where it is not told."""
+    import pandas as pd
+
+    middle: Floats = pd.Series(filled).groupby(_groups(seasons)).transform("median").to_numpy(dtype="float64")
+    return np.where(np.isnan(filled), 0.0, np.nan_to_num(middle))
+
+
+def _groups(seasons: Seasons) -> npt.NDArray[np.object_]:
+    return (seasons["crop"] + "|" + seasons["slot"]).to_numpy(dtype=object)
+
+
 def _dates(seasons: Seasons, name: str, still_open: npt.NDArray[np.bool_]) -> Floats:
     """A date of each row in days since 1970-01-01, its crop's median where its own is not known; NaN without either."""
     import pandas as pd
@@ -135,8 +163,7 @@ def _dates(seasons: Seasons, name: str, still_open: npt.NDArray[np.bool_]) -> Fl
     values = np.full(len(seasons), np.nan)
     there = seasons[name].notna().to_numpy()
     values[there] = days_of(seasons[name][there])
-    group = (seasons["crop"] + "|" + seasons["slot"]).to_numpy(dtype=object)
-    median: Floats = np.floor(pd.Series(values).groupby(group).transform("median").to_numpy(dtype="float64"))
+    median: Floats = np.floor(pd.Series(values).groupby(_groups(seasons)).transform("median").to_numpy(dtype="float64"))
     return np.where(there | still_open, values, median)
 
 
@@ -156,30 +183,32 @@ def _daily_light(weather: Weather | None, first_day: int, last_day: int) -> tupl
 
 
 def _add_light(
-    ndvi: Floats,
+    worth: Floats,
     before: npt.NDArray[np.int64],
     after: npt.NDArray[np.int64],
     look_days: npt.NDArray[np.int64],
     start: Floats,
     stop: Floats,
+    flowering: Floats,
     light: Floats,
-) -> tuple[Floats, Floats]:
-    """Light caught from start to stop, and the longest gap between looks (or to the window's ends) in days."""
-    n, length = ndvi.shape
+) -> tuple[Floats, Floats, Floats]:
+    """Light put to use from start to stop and from flowering on; the longest gap between looks or to the ends, days."""
+    n, length = worth.shape
     day, here = np.arange(length), np.arange(n)
-    seen = ~np.isnan(ndvi)
+    seen = ~np.isnan(worth)
     some = seen.any(axis=1)
     first, last = seen.argmax(axis=1), length - 1 - seen[:, ::-1].argmax(axis=1)
-    held = ndvi[here[:, None], np.clip(day, first[:, None], last[:, None])]
+    held = worth[here[:, None], np.clip(day, first[:, None], last[:, None])]
     begin, end = np.where(np.isnan(start), 0, start), np.where(np.isnan(stop), length - 1, stop)
     inside = (day >= begin[:, None]) & (day <= end[:, None])
-    fapar = np.clip(FAPAR_SLOPE * held - FAPAR_SOIL, 0.0, FAPAR_MAX)
-    raw = np.where(some, (fapar * inside * light).sum(axis=1), np.nan)  # daily steps
+    used = np.maximum(held, 0.0) * inside * light  # daily steps
+    raw = np.where(some, used.sum(axis=1), np.nan)
+    late = np.where(some & ~np.isnan(flowering), (used * (day >= flowering[:, None])).sum(axis=1), np.nan)
     offset = look_days.min() if len(look_days) else 0
     earlier = np.where(before >= 0, look_days[before] - offset, 0)
     later = np.where(after >= 0, look_days[after] - offset, length - 1)
     gap = np.where(inside, later - earlier, 0).max(axis=1).astype("float64")
-    return raw, np.where(some, gap, np.nan)
+    return raw, late, np.where(some, gap, np.nan)
 
 
 def _compare(
@@ -188,8 +217,7 @@ def _compare(
     """Raw index over the area-weighted mean of the same crop and slot; NaN, and few, below three fields."""
     import pandas as pd
 
-    group = (seasons["crop"] + "|" + seasons["slot"]).to_numpy(dtype=object)
-    fields = pd.DataFrame({"group": group, "raw": raw, "area": area})[comparable]
+    fields = pd.DataFrame({"group": _groups(seasons), "raw": raw, "area": area})[comparable]
     fields["weighted"] = fields["raw"] * fields["area"]
     by_group = fields.groupby("group")
     size = by_group["raw"].transform("size").to_numpy()

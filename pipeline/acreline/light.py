@@ -41,6 +41,24 @@ def usable_light(radiation_mj_per_m2: npt.NDArray[np.floating]) -> Floats:
     return PAR_SHARE * np.asarray(radiation_mj_per_m2, np.float64)
 
 
+def light_worth(lai: Floats, fapar: Floats, chlorophyll_g_per_m2: Floats) -> Floats:
+    """What leaves make of the light above them, as a share of what the greenest canopy makes; any shape.
+
+    Args:
+        lai: green leaf area.
+        fapar: share of the usable light that it absorbs.
+        chlorophyll_g_per_m2: of all leaves over the ground.
+    """
+    usual = np.maximum(USUAL_CHLOROPHYLL * lai, 0.02)
+    return np.asarray(fapar * np.clip(chlorophyll_g_per_m2 / usual, *CHLOROPHYLL_COUNTS), np.float64)
+
+
+def harvest_part(filled: Floats, middle: Floats | float) -> Floats:
+    """How far a field's harvest index lies from the usual, by its light after flowering against the middle field's."""
+    share = np.divide(filled, middle, out=np.ones_like(filled), where=np.asarray(middle) > 0)
+    return np.clip(FIXED_HARVEST + (1 - FIXED_HARVEST) * share, *HARVEST_COUNTS)
+
+
 def growth_index(lai: Floats, fapar: Floats, chlorophyll_g_per_m2: Floats, light: Floats, flowering: int) -> Floats:
     """What fields of one crop made of the season's light, comparable among them alone; (field,).
 
@@ -54,10 +72,6 @@ def growth_index(lai: Floats, fapar: Floats, chlorophyll_g_per_m2: Floats, light
         light: usable light, MJ per m2, (day,).
         flowering: the day, by place, on which grain begins to fill.
     """
-    usual = np.maximum(USUAL_CHLOROPHYLL * lai, 0.02)
-    greenness = np.clip(chlorophyll_g_per_m2 / usual, *CHLOROPHYLL_COUNTS)
-    made = (light * fapar * greenness).sum(axis=1)
+    made = (light * light_worth(lai, fapar, chlorophyll_g_per_m2)).sum(axis=1)
     filled = (light * fapar)[:, flowering:].sum(axis=1)
-    middle = float(np.median(filled))
-    share = filled / middle if middle > 0 else np.ones_like(filled)
-    return np.asarray(made * np.clip(FIXED_HARVEST + (1 - FIXED_HARVEST) * share, *HARVEST_COUNTS), np.float64)
+    return np.asarray(made * harvest_part(filled, float(np.median(filled))), np.float64)

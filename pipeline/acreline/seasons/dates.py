@@ -76,7 +76,7 @@ def date_seasons(
         at = parcel[mine] - curves.parcels.start
         second = np.concatenate([[False], at[1:] == at[:-1]])
         own = replace(
-            curves, ndvi=curves.ndvi[at], raw=curves.raw[at], before=curves.before[at], after=curves.after[at]
+            curves, value=curves.value[at], raw=curves.raw[at], before=curves.before[at], after=curves.after[at]
         )
         for name, values in _date_chunk(own, days, slots[mine], second, turn).items():
             dated[name][mine] = values
@@ -101,7 +101,7 @@ def _wait_for_bare_ground(
 def _date_chunk(
     curves: Curves, look_days: npt.NDArray[np.int64], slots: npt.NDArray[Any], second: Mask, turn: int | None
 ) -> dict[str, npt.NDArray[Any]]:
-    ndvi = curves.ndvi
+    ndvi = curves.value
     n, length = ndvi.shape
     day = np.arange(length)
     here = np.arange(n)
