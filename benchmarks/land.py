@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from land_rows import rows_of, speed_row, surveyed_rows
-from land_scores import crop_totals, date_errors, event_counts, farm_acreage, harvests
 from rows import write_rows
 
 import acreline.model
@@ -36,6 +35,7 @@ from acreline.layers import HEALTH_CLASSES
 from acreline.simulate.make import read_county, simulate_county
 from acreline.store import Store
 from acreline.tables import stands_table
+from acreline.trial.beside_truth import crop_totals, date_errors, event_counts, farm_acreage, harvests
 from acreline.yields import estimate_yields
 
 SAME, UNSEEN = ("sim-county", "yangtze"), ("loess",)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from land_scores import add_counts, event_f1, main_bias, nrmse
 from rows import Row, make_row
+
+from acreline.trial.beside_truth import add_counts, event_f1, main_bias, nrmse
 
 if TYPE_CHECKING:
     from land import County

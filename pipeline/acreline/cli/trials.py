@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands of the network and its trial land: train, evaluate, simulate."""
+"""Commands of the network and its trial land: train, evaluate, simulate, curve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from acreline.cli.app import app
+from acreline.cli.app import RegionFile, app
 from acreline.errors import ConfigError
 from acreline.terminal import stop_on_term
 
@@ -120,6 +120,32 @@ def simulate(
     with progress_bar(shown=sys.stderr.isatty()) as told, stop_on_term(told) as step:
         done = simulate_county(settings, out, parcels=parcels, seed=seed, workers=workers, force=force, progress=step)
     typer.echo("\n".join(done.lines()))
+
+
+@app.command()
+def curve(
+    region: RegionFile,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where runs, table and page go")],
+    truth: Annotated[
+        Path | None, typer.Option("--truth", metavar="DIR", help="truth/ of a simulated county, or tables like it")
+    ] = None,
+) -> None:
+    """Tell a region again as of the end of each month: accuracy, acreage, harvest and farms decided, by date.
+
+    Without --truth each date is held against the last one's own word.
+    """
+    from acreline.config import read_region
+    from acreline.logs import configure_logs, progress_bar
+    from acreline.trial import curve_lines, draw_curve
+
+    shown = sys.stderr.isatty()
+    configure_logs(plain=not shown)
+    settings = read_region(region)
+    with progress_bar(shown=shown, every_s=PLAIN_EVERY_S) as told, stop_on_term(told) as step:
+        drawn = draw_curve(settings, out, truth=truth, progress=step)
+    typer.echo("\n".join(curve_lines(drawn.rows)))
+    typer.echo(f"table: {drawn.table}")
+    typer.echo(f"page: {drawn.page}")
 
 
 def _evaluate_fields(task: Task, data: Path, out: Path) -> list[str]:

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from acreline.trial.evaluate import evaluate_data
     from acreline.trial.field_yields import evaluate_yield, yield_lines
     from acreline.trial.leaf_area import evaluate_health, health_lines
+    from acreline.trial.season_curve import curve_lines, draw_curve
     from acreline.trial.training import train_model
     from acreline.trial.words import report_table
 
 __all__ = [
+    "curve_lines",
+    "draw_curve",
     "evaluate_data",
     "evaluate_health",
     "evaluate_on_demo",
@@ -26,6 +29,8 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "curve_lines": "season_curve",
+    "draw_curve": "season_curve",
     "evaluate_data": "evaluate",
     "evaluate_health": "leaf_area",
     "evaluate_on_demo": "demo",

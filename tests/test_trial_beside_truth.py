@@ -3,21 +3,11 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pandas as pd
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
-
-@pytest.fixture
-def scores(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("land_scores")
+from acreline.trial import beside_truth as scores
 
 
 def truth() -> pd.DataFrame:
@@ -33,11 +23,11 @@ def truth() -> pd.DataFrame:
     return table
 
 
-def test_two_crops_a_year_are_planted_once(scores: ModuleType) -> None:
+def test_two_crops_a_year_are_planted_once() -> None:
     assert scores.true_planted(truth()).to_dict() == {"p1": 9_000.0, "p2": 3_000.0, "p3": 900.0}
 
 
-def test_acreage_is_told_of_farms_over_a_hectare(scores: ModuleType) -> None:
+def test_acreage_is_told_of_farms_over_a_hectare() -> None:
     mu = 15 / 10_000
     farms = pd.DataFrame({
         "farm_id": ["f1", "f2"],
@@ -52,7 +42,7 @@ def test_acreage_is_told_of_farms_over_a_hectare(scores: ModuleType) -> None:
     assert told["inside"].tolist() == [1.0]
 
 
-def test_totals_leave_out_what_was_not_judged(scores: ModuleType) -> None:
+def test_totals_leave_out_what_was_not_judged() -> None:
     stands = pd.DataFrame({
         "parcel_id": ["p1", "p1", "p3"], "slot": ["A", "B", "B"], "crop": ["winter_cereal", "soybean", "maize"],
         "area_m2_mid": [9_900.0, 9_000.0, 900.0],
@@ -66,7 +56,7 @@ def test_totals_leave_out_what_was_not_judged(scores: ModuleType) -> None:
     assert bias["maize"] == -1
 
 
-def test_dates_are_of_stands_that_were_named_right(scores: ModuleType) -> None:
+def test_dates_are_of_stands_that_were_named_right() -> None:
     seasons = pd.DataFrame({
         "parcel_id": ["p1", "p1", "p3"], "slot": ["A", "B", "B"], "crop": ["winter_cereal", "soybean", "maize"],
         "emergence": pd.to_datetime(["2025-03-08", "2025-06-20", None], utc=True),
@@ -81,7 +71,7 @@ def test_dates_are_of_stands_that_were_named_right(scores: ModuleType) -> None:
     assert told["emergence_told"].tolist() == [1.0, 2.0]
 
 
-def test_events_are_found_missed_and_false(scores: ModuleType) -> None:
+def test_events_are_found_missed_and_false() -> None:
     day = pd.Timestamp("2025-07-10")
     struck = pd.DataFrame({
         "event": ["flood", "flood", "frost", "drought"], "parcel_id": ["a", "b", "c", "d"],
@@ -106,7 +96,7 @@ def test_events_are_found_missed_and_false(scores: ModuleType) -> None:
     assert (twice["sound"], len(twice["days"])) == (4, 2)
 
 
-def test_harvests_are_compared_within_their_crop(scores: ModuleType) -> None:
+def test_harvests_are_compared_within_their_crop() -> None:
     yields = pd.DataFrame({
         "parcel_id": ["a", "b", "c"], "slot": ["B"] * 3, "class": ["maize", "maize", "soybean"],
         "yield_kg_per_ha": [8_000.0, 6_000.0, 2_000.0],
