@@ -11,14 +11,15 @@ import pandas.testing
 import pytest
 
 from acreline.errors import ConfigError, InputError
-from acreline.events import check_detectors, detect_events, list_detectors
+from acreline.events import check_detectors, confounders, detect_events, list_detectors
 from acreline.events._runs import looks_with_seasons
 from acreline.events.flood import Settings as FloodSettings
 from acreline.health import score_health
 from acreline.layers import EVENT_COLUMNS, Events, Weather
 from acreline.seasons import describe_seasons
-from tests.made_looks import AS_OF, CALIBRATION, CEREAL, MAIZE, SEASON, bump, every, made_crops, made_looks
+from tests.made_looks import AS_OF, CALIBRATION, CEREAL, MAIZE, SEASON, Curve, bump, every, made_crops, made_looks
 
+KINDS = ["drought", "early_harvest", "flood", "frost", "late_failed", "lodging_hail", "pest_disease"]
 NAMES = [f"p{k}" for k in range(8)]
 SURE = {"maize": 0.97, "grassland": 0.01, "winter_cereal": 0.01, "potato": 0.01}
 STRUCK = date(2018, 7, 28)
@@ -51,9 +52,12 @@ def parched(parcel: str, day: date, look: dict[str, float]) -> None:
         look["ndmi"] -= 0.15
 
 
-def _weather(rain_mm: float) -> Weather:
+def _weather(rain_mm: float, cold: date | None = None) -> Weather:
     days = pd.date_range(SEASON.start, AS_OF, freq="D")
-    return Weather(pd.DataFrame({"date": days, "rain_mm": rain_mm, "radiation_mj_per_m2": 15.0}), "made")
+    table = pd.DataFrame({"date": days, "rain_mm": rain_mm, "radiation_mj_per_m2": 15.0, "tmin_c": 8.0})
+    if cold is not None:
+        table.loc[table["date"] == pd.Timestamp(cold), "tmin_c"] = -3.0
+    return Weather(table, "made")
 
 
 DOUBLE = {"A": {"winter_cereal": 0.97, "none": 0.03}, "B": {"maize": 0.97, "none": 0.03}}
@@ -91,7 +95,7 @@ def test_a_drought_of_the_second_crop_is_told_by_the_second_crop() -> None:
     seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
     table = detect_events(looks, seasons, score_health(looks, seasons), ["drought"])
     assert table[["parcel_id", "event"]].to_numpy().tolist() == [["p5", "drought"]]
-    assert table["code"].isna().all()
+    assert table["code"].tolist() == ["suspected"]
     assert table["start"].iloc[0].date() >= date(2018, 8, 20)
 
 
@@ -122,7 +126,7 @@ def test_a_flood_is_found_where_it_was_drawn() -> None:
     assert row["severity"] == pytest.approx((MAIZE(STRUCK) - 0.05) / MAIZE(STRUCK), abs=0.01)
     assert all(f"{day:%Y%m%d}" in row["evidence"] for day in looks)
     assert not row["confirmed"]
-    assert pd.isna(row["code"])
+    assert row["code"] == "suspected"
 
 
 def test_water_under_the_canopy_needs_a_fall_of_green() -> None:
@@ -222,11 +226,11 @@ def test_settings_can_be_given() -> None:
 
 
 def test_detectors_are_named() -> None:
-    assert list_detectors() == ["drought", "flood"]
+    assert list_detectors() == KINDS
     check_detectors(["flood"])
     with pytest.raises(ConfigError, match="'floods' is not known") as caught:
         _detect(None, ["floods"])
-    assert caught.value.hint == "did you mean 'flood'? known: drought, flood"
+    assert caught.value.hint == f"did you mean 'flood'? known: {', '.join(KINDS)}"
     with pytest.raises(ConfigError, match="stands twice"):
         check_detectors(["flood", "flood"])
 
@@ -240,3 +244,131 @@ def test_order_of_detectors_does_not_matter() -> None:
     pandas.testing.assert_frame_equal(one, other)
     assert one["parcel_id"].tolist() == ["p3", "p5"]
     assert len(_detect(both, [])) == 0
+
+
+# --- sudden, gradual, late and early ----------------------------------------------------------------------------------
+def beaten(parcel: str, day: date, look: dict[str, float]) -> None:
+    if parcel == "p4" and day >= STRUCK:
+        look["ndvi"] *= 0.65
+
+
+def test_hail_is_a_fall_that_stays() -> None:
+    table = _detect(beaten, KINDS, _weather(0.0))
+    assert table[["parcel_id", "event"]].to_numpy().tolist() == [["p4", "lodging_hail"]]
+    row = table.iloc[0]
+    assert 0 <= (row["start"].date() - STRUCK).days < 5  # the first look after it
+    assert row["severity"] == pytest.approx(0.35, abs=0.03)
+    assert row["share"] > 0.9
+    assert row["code"] == "suspected"
+
+
+def test_a_fall_that_is_gone_on_the_next_look_is_none() -> None:
+    def cloud(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p4" and _between(day, STRUCK, 5):
+            look["ndvi"] *= 0.75
+
+    assert len(_detect(cloud, ["lodging_hail"])) == 0
+
+
+def test_a_harvest_is_no_hail() -> None:
+    def cut(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p4" and day >= STRUCK:
+            look.update(ndvi=0.15, ndre=0.05, ndmi=-0.1)
+
+    assert len(_detect(cut, ["lodging_hail", "frost"], _weather(0.0, STRUCK))) == 0
+
+
+def test_a_fall_after_a_cold_night_is_frost() -> None:
+    cold = _weather(0.0, STRUCK - timedelta(days=2))
+    table = _detect(beaten, ["frost", "lodging_hail"], cold)
+    assert table["event"].tolist() == ["frost"]
+    assert len(_detect(beaten, ["frost"])) == 0  # without weather nobody can know
+
+
+def test_a_fall_of_all_has_no_neighbours_to_show_it() -> None:
+    def everywhere(parcel: str, day: date, look: dict[str, float]) -> None:
+        if day >= STRUCK:
+            look["ndvi"] *= 0.65
+
+    assert len(_detect(everywhere, ["lodging_hail", "frost"], _weather(0.0, STRUCK))) == 0
+
+
+def test_pigment_lost_little_by_little_is_told() -> None:
+    def eaten(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p2" and day >= date(2018, 7, 10):
+            look["ndre"] -= min((day - date(2018, 7, 10)).days * 0.004, 0.15)
+
+    table = _detect(eaten, KINDS)
+    assert table[["parcel_id", "event"]].to_numpy().tolist() == [["p2", "pest_disease"]]
+    row = table.iloc[0]
+    assert date(2018, 7, 15) <= row["start"].date() <= date(2018, 8, 5)
+    assert 0.2 < row["severity"] <= 1
+    assert row["share"] > 0.8
+
+
+def test_pigment_lost_with_the_water_is_a_drought() -> None:
+    def dry(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p2" and day >= date(2018, 7, 10):
+            loss = min((day - date(2018, 7, 10)).days * 0.004, 0.15)
+            look["ndre"] -= loss
+            look["ndmi"] -= 1.5 * loss
+
+    assert len(_detect(dry, ["pest_disease"])) == 0
+
+
+def _detect_curves(curves: dict[str, Curve], detectors: Sequence[str]) -> Events:
+    looks = made_looks(curves, every(5), dict.fromkeys(curves, SURE))
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    return detect_events(looks, seasons, score_health(looks, seasons), detectors)
+
+
+def test_a_late_stand_is_told_by_its_neighbours() -> None:
+    late = bump(date(2018, 7, 15), date(2018, 9, 20))
+    table = _detect_curves({**dict.fromkeys(NAMES, MAIZE), "late": late}, KINDS)
+    row = table[table["event"] == "late_failed"].iloc[0]
+    assert row["parcel_id"] == "late"
+    assert abs((row["start"].date() - date(2018, 7, 1)).days) <= 10
+    assert row["severity"] == pytest.approx(30 / 40, abs=0.15)
+    assert set(table["parcel_id"]) == {"late"}
+
+
+def test_a_failed_stand_never_had_its_leaves() -> None:
+    curves = {**dict.fromkeys(NAMES, MAIZE), "thin": bump(date(2018, 6, 15), date(2018, 9, 20), high=0.42)}
+    looks = made_looks(curves, every(5), dict.fromkeys(curves, SURE))
+    soil = looks.passes["parcel_id"] == "thin"
+    for band, value in (("B11", 3000), ("B12", 2500)):
+        looks.passes.loc[soil, f"sum_{band}"] = looks.passes.loc[soil, "n_clear"] * value
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = detect_events(looks, seasons, score_health(looks, seasons), ["late_failed"])
+    assert table["parcel_id"].tolist() == ["thin"]
+    assert 0.45 < table["severity"].iloc[0] < 1
+
+
+def test_an_early_harvest_is_told_by_its_neighbours() -> None:
+    soon = bump(date(2018, 6, 15), date(2018, 8, 15), days=3)
+    table = _detect_curves({**dict.fromkeys(NAMES, MAIZE), "soon": soon}, ["early_harvest"])
+    assert table["parcel_id"].tolist() == ["soon"]
+    assert abs((table["start"].iloc[0].date() - date(2018, 8, 15)).days) <= 8
+    assert table["severity"].iloc[0] == pytest.approx(36 / 60, abs=0.12)
+
+
+def test_few_neighbours_tell_nothing() -> None:
+    few = dict.fromkeys(NAMES[:4], MAIZE)
+    late = bump(date(2018, 7, 15), date(2018, 9, 20))
+    assert len(_detect_curves({**few, "late": late}, ["late_failed", "early_harvest", "lodging_hail"])) == 0
+
+
+def test_the_network_seconds_a_rule_or_leaves_it_suspected() -> None:
+    looks = made_looks(
+        dict.fromkeys(NAMES, MAIZE), every(5), dict.fromkeys(NAMES, SURE), {"p3": {"flood": 0.9, "normal": 0.1}},
+        change=flooded,
+    )  # fmt: skip
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = detect_events(looks, seasons, score_health(looks, seasons), ["flood"])
+    assert table["confirmed"].tolist() == [True]
+    assert table["code"].isna().all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_says_what_else_it_could_be(name: str) -> None:
+    assert confounders(name)

@@ -84,8 +84,8 @@ def clear_looks(looks: Looks, until: pd.Timestamp | None = None, bands: Sequence
 
     Returns:
         rows sorted by parcel, time and pass: parcel_id, parcel (row in `parcel_ids(looks)`), pass_id, time, day (days
-        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndmi, blue, nir, swir, swir2 and `bands`
-        (reflectance), water (share of clear pixels), bare (share with NDVI below 0.1), clear_share.
+        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndvi, sd_ndre, sd_ndmi, blue, nir, swir, swir2
+        and `bands` (reflectance), water (share of clear pixels), bare (share with NDVI below 0.1), clear_share.
     """
     import pandas as pd
 
@@ -112,8 +112,9 @@ def clear_looks(looks: Looks, until: pd.Timestamp | None = None, bands: Sequence
     table["time"] = pd.Series(table["time"]).astype(UTC_MS)
     for name in INDICES:
         table[name] = passes[f"sum_{name}"].to_numpy() / n_clear / 10_000
-    spread = passes["ssq_ndmi"].to_numpy() / n_clear / 1e8 - table["ndmi"].to_numpy() ** 2
-    table["sd_ndmi"] = np.sqrt(np.maximum(spread, 0.0))
+    for name in ("ndvi", "ndre", "ndmi"):
+        spread = passes[f"ssq_{name}"].to_numpy() / n_clear / 1e8 - table[name].to_numpy() ** 2
+        table[f"sd_{name}"] = np.sqrt(np.maximum(spread, 0.0))
     for name, band in (("blue", "B02"), ("nir", "B08"), ("swir", "B11"), ("swir2", "B12"),
                        *zip(bands, bands, strict=True)):  # fmt: skip
         table[name] = passes[f"sum_{band}"].to_numpy() / n_clear / 10_000

@@ -188,6 +188,10 @@ MEASURED: dict[str, Words] = {
         "Your crop came up late or failed; a person looks.",
         "本季您的作物出苗晚或绝收，由人工核查。",
     ),
+    "event_early_harvest": (
+        "Your crop was cut long before its neighbours; a person looks.",
+        "本季您的作物收割明显早于周边，由人工核查。",
+    ),
     "event_vigour_drop": (
         "Your crops lost their green suddenly; a person looks.",
         "您的作物长势突然下降，由人工核查。",

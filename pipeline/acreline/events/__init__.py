@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What struck a field, when, and how sure we are: one file per detector, found by its name.
 
-A detector is a module of this folder with a frozen settings model `Settings` and
-`detect(looks, seasons, health, weather, known, settings) -> DataFrame` with the columns of `EVENT_COLUMNS`.
+A detector is a module of this folder with a frozen settings model `Settings`, the names of what looks alike
+(`CONFOUNDERS`), and `detect(looks, seasons, health, weather, known, settings) -> DataFrame` with the columns of
+`EVENT_COLUMNS`.
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ def detect_events(
 
     Returns:
         one row per (parcel, event, start), sorted: start and end are the first and last look that show it; share of the
-        parcel and severity 0 to 1; `confirmed` where weather or a report agrees; `evidence` a JSON list of passes;
-        code outside_growth where nothing that grows was hit.
+        parcel and severity 0 to 1; `confirmed` where weather, a report or the network's own class of the field agrees;
+        `evidence` a JSON list of passes; code outside_growth where nothing that grows was hit, suspected where
+        nothing but the rule says so.
 
     Raises:
         ConfigError: a detector is not known.
@@ -92,7 +94,25 @@ def detect_events(
         tables.append(detector.detect(looks, seasons, health, weather, known, chosen))
     filled = [table for table in tables if len(table)] or tables[:1]
     found = pd.concat(filled, ignore_index=True)[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
+    found = _hear_network(found, health)
     return check_events(found.sort_values(["parcel_id", "event", "start"], kind="stable").reset_index(drop=True))
+
+
+def _hear_network(events: pd.DataFrame, health: Health) -> pd.DataFrame:
+    """Rules and network side by side: an event that both name is confirmed; what nobody seconds is suspected."""
+    said = health[["parcel_id", "health"]].drop_duplicates().rename(columns={"health": "event"})
+    said = said.astype({"parcel_id": "string", "event": "string"}).assign(seconded=True)
+    seconded = events[["parcel_id", "event"]].merge(said, on=["parcel_id", "event"], how="left")["seconded"]
+    events["confirmed"] |= seconded.notna().to_numpy()
+    alone = ~events["confirmed"].to_numpy(dtype=bool) & events["code"].isna().to_numpy()
+    events.loc[alone, "code"] = "suspected"
+    return events
+
+
+def confounders(name: str) -> tuple[str, ...]:
+    """What else an event of a kind could be."""
+    names: tuple[str, ...] = find_detector(name).CONFOUNDERS
+    return names
 
 
 def find_detector(name: str) -> ModuleType:

@@ -9,13 +9,16 @@ import numpy as np
 from pydantic import Field
 
 from acreline import config
-from acreline.curves import growing_window, rain_before, turn_day
+from acreline.curves import rain_before
+from acreline.events._beside import depart, growing, share_below
 from acreline.events._runs import looks_with_seasons, make_events, reported
-from acreline.layers import UNKNOWN, Health, Looks, Seasons, Weather
-from acreline.records import NO_CROP
+from acreline.layers import Health, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+CONFOUNDERS = ("senescence", "late_sowing")
 
 
 class Settings(config.Settings):
@@ -48,33 +51,11 @@ def detect(
     shortfall of NDMI over 0.3.
     """
     table = looks_with_seasons(looks, seasons)
-    crop = table["crop"].to_numpy(dtype=object)
-    key = [table["crop"], table["slot"], table["pass_id"]]
-    ndmi = table["ndmi"]
-    usual = ndmi.groupby(key).transform("median")
-    off = ndmi - usual
-    off -= off.groupby([table["parcel"], table["slot"]]).transform("median")
-    spread = np.maximum(1.4826 * off.abs().groupby(key).transform("median").to_numpy(), settings.min_spread)
-    others = ndmi.groupby(key).transform("size").to_numpy() - 1
-    day = table["day"].to_numpy(dtype="float64")
-    slots = table["slot"].to_numpy(dtype=object)
-    turn = turn_day(int(day.min()), int(day.max())) if len(day) else None
-    opens, closes = growing_window(slots, turn)
-    with np.errstate(invalid="ignore"):
-        growing = np.where(
-            slots == "AB",
-            (day >= opens) & (day <= closes),
-            ~(day < table["emergence"].to_numpy())
-            & (day <= table["peak"].to_numpy() + settings.after_peak_days)
-            & ~(day >= table["harvest"].to_numpy()),
-        )
-    dry = (off.to_numpy() / spread < settings.max_z) & (table["ndvi"].to_numpy() >= settings.min_ndvi)
-    flagged = dry & growing & (others >= settings.min_neighbours) & (crop != UNKNOWN) & (crop != NO_CROP)
-    line = ndmi.to_numpy() - off.to_numpy() + settings.max_z * spread
-    within = np.maximum(table["sd_ndmi"].to_numpy(), 1e-3)
-    below = np.clip((line - ndmi.to_numpy()) / within, -10, 10)
-    share = 1 / (1 + np.exp(-1.702 * below))  # the logistic curve stands in for the normal one
-    severity = -off.to_numpy() / settings.full_shortfall
+    beside = depart(table, "ndmi", settings.min_spread)
+    dry = (beside.off / beside.spread < settings.max_z) & (table["ndvi"].to_numpy() >= settings.min_ndvi)
+    flagged = dry & growing(table, settings.after_peak_days) & (beside.others >= settings.min_neighbours)
+    share = share_below(table, "ndmi", table["ndmi"].to_numpy() - beside.off + settings.max_z * beside.spread)
+    severity = -beside.off / settings.full_shortfall
     events = make_events(
         table,
         flagged,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+CONFOUNDERS = ("paddy_transplanting", "pond", "shadow")
+
+
 class Settings(config.Settings):
     """When a look counts as flooded (science 3.1, row flood; shares are ours)."""
 

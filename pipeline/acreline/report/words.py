@@ -80,6 +80,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "declared_crop_unknown": ("declared crop is no known word", "申报的作物名称无法识别"),
         "duplicate_id": ("parcel id stands twice", "地块编号重复"),
         "event_drought": ("drought seen", "观测到干旱"),
+        "event_early_harvest": ("cut long before its neighbours", "收割明显早于周边"),
         "event_flood": ("flood seen", "观测到水淹"),
         "event_frost": ("frost seen", "观测到霜冻"),
         "event_late_failed": ("stand late or failed", "出苗迟缓或失败"),

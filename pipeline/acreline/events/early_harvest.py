@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stands that were cut long before their neighbours: sold green, given up, or cleared after damage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from acreline import config
+from acreline.curves import dates_of, days_of
+from acreline.events._runs import reported
+from acreline.events._stands import stand_events, usual_of
+from acreline.layers import Health, Looks, Seasons, Weather
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONFOUNDERS = ("green_fodder", "other_variety", "lodging_hail")
+
+
+class Settings(config.Settings):
+    """When a harvest counts as early; order of magnitude."""
+
+    early_days: float = Field(20, gt=0, description="before the middle of the crop and slot")
+    early_z: float = Field(2.5, gt=0, description="and in spreads of the neighbours")
+    min_spread_days: float = Field(4.0, gt=0, description="dates alike to better than this are not ranked any finer")
+    full_early_days: float = Field(60, gt=0, description="that counts as severity 1")
+    max_doubt_days: float = Field(8, gt=0, description="a date less sure than this tells nothing")
+    min_neighbours: int = Field(5, ge=2, description="other harvests of the crop and slot")
+
+
+def detect(
+    looks: Looks,
+    seasons: Seasons,
+    health: Health,
+    weather: Weather | None,
+    known: pd.DataFrame | None,
+    settings: Settings,
+) -> pd.DataFrame:
+    """Find early harvests: 20 days and 2.5 spreads before the crop's middle field, where the date is sure to 8 days."""
+    own = seasons[seasons["slot"] != "AB"].reset_index(drop=True)
+    cut = np.full(len(own), np.nan)
+    there = own["harvest"].notna().to_numpy()
+    cut[there] = days_of(own["harvest"][there])
+    usual = usual_of(own, cut, settings.min_spread_days)
+    doubt = own["harvest_doubt_days"].to_numpy(dtype="float64", na_value=np.nan)
+    with np.errstate(invalid="ignore"):
+        before = usual.middle - cut
+        early = (before > settings.early_days) & (before / usual.spread > settings.early_z)
+        early &= (usual.others >= settings.min_neighbours) & (doubt <= settings.max_doubt_days)
+    day = dates_of(cut)
+    events = stand_events(own, early, "early_harvest", day, day, np.nan_to_num(before / settings.full_early_days))
+    events["confirmed"] = reported(events, known)
+    return events

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plants laid down by wind or beaten by hail: green that falls from one look to the next, without water or frost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from acreline.events import _sudden
+from acreline.events._runs import looks_with_seasons, make_events, reported
+from acreline.events.frost import frost_before
+from acreline.layers import Health, Looks, Seasons, Weather
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONFOUNDERS = ("mowing", "early_harvest", "frost", "pest_disease")
+
+
+class Settings(_sudden.Settings):
+    """When a fall counts as lodging or hail."""
+
+    max_tmin_c: float = Field(0.0, description="a night colder than this before the fall makes it frost")
+
+
+def detect(
+    looks: Looks,
+    seasons: Seasons,
+    health: Health,
+    weather: Weather | None,
+    known: pd.DataFrame | None,
+    settings: Settings,
+) -> pd.DataFrame:
+    """Find lodging and hail: NDVI falls by a fifth of its value within 15 days while the neighbours' does not.
+
+    The next look must still show half of the fall (a cloud's rim is gone by then), and the ground must not be bare:
+    that is a harvest. After a night of frost it is `frost` that is told. `severity` is the fall as a share of what
+    stood there, `share` the share of pixels that lie below the middle of before and after.
+    """
+    table = looks_with_seasons(looks, seasons)
+    struck, lost, share = _sudden.sudden_falls(table, settings)
+    struck &= ~frost_before(table, weather, settings.max_tmin_c, settings.longest_days)
+    events = make_events(table, struck, event="lodging_hail", min_looks=1, share=share, severity=lost)
+    events["confirmed"] = reported(events, known)
+    return events

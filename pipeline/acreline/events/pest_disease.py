@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pigment lost little by little while leaves keep their water: pests, disease or hunger; a person finds out which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from acreline import config
+from acreline.events._beside import depart, growing, share_below
+from acreline.events._runs import looks_with_seasons, make_events, reported
+from acreline.layers import Health, Looks, Seasons, Weather
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONFOUNDERS = ("nitrogen_shortage", "early_ripening", "drought")
+
+
+class Settings(config.Settings):
+    """When a loss of pigment counts (science 3.1, row pest / disease)."""
+
+    back_days: int = Field(20, ge=5, description="the loss is taken against the newest look at least so long ago")
+    longest_days: int = Field(40, ge=10, description="and at most so long ago")
+    max_slope: float = Field(-0.5, lt=0, description="spreads of NDRE lost in 10 days beside the neighbours")
+    max_water_loss: float = Field(1.0, ge=0, description="spreads of NDMI lost meanwhile: more is a drought")
+    max_z: float = Field(-1.5, lt=0, description="and NDRE lies below the neighbours' by this many spreads")
+    min_looks: int = Field(2, ge=1, description="such looks in a row")
+    min_neighbours: int = Field(5, ge=2, description="other fields of the crop on that pass")
+    min_spread: float = Field(0.02, gt=0, description="fields alike to better than this are not ranked any finer")
+    after_peak_days: int = Field(30, ge=0, description="later than this after its peak a field ripens")
+    full_shortfall: float = Field(0.25, gt=0, description="NDRE below the neighbours that counts as severity 1")
+
+
+def detect(
+    looks: Looks,
+    seasons: Seasons,
+    health: Health,
+    weather: Weather | None,
+    known: pd.DataFrame | None,
+    settings: Settings,
+) -> pd.DataFrame:
+    """Find a gradual loss of pigment: NDRE falls behind the neighbours' over 20 to 40 days, NDMI hardly does.
+
+    What took it is not told: insects, fungi and want of nitrogen look alike. `severity` is the shortfall of NDRE over
+    0.25, `share` the share of pixels below the line from which on a look counts.
+    """
+    table = looks_with_seasons(looks, seasons)
+    pigment, water = (depart(table, column, settings.min_spread) for column in ("ndre", "ndmi"))
+    earlier = _look_before(table, settings.back_days, settings.longest_days)
+    there = earlier >= 0
+    day = table["day"].to_numpy(dtype="float64")
+    days = np.where(there, day - day[earlier], np.nan)
+    with np.errstate(invalid="ignore"):
+        slope = (pigment.off - pigment.off[earlier]) / pigment.spread / days * 10
+        dried = -(water.off - water.off[earlier]) / water.spread
+        struck = (
+            there
+            & (slope <= settings.max_slope)
+            & (dried <= settings.max_water_loss)
+            & (pigment.off / pigment.spread <= settings.max_z)
+            & (pigment.others >= settings.min_neighbours)
+            & growing(table, settings.after_peak_days)
+        )
+    line = table["ndre"].to_numpy() - pigment.off + settings.max_z * pigment.spread
+    events = make_events(
+        table,
+        struck,
+        event="pest_disease",
+        min_looks=settings.min_looks,
+        share=share_below(table, "ndre", line),
+        severity=-pigment.off / settings.full_shortfall,
+    )
+    events["confirmed"] = reported(events, known)
+    return events
+
+
+def _look_before(table: pd.DataFrame, back_days: int, longest_days: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Row of the newest look of the same stand at least `back_days` ago and at most `longest_days`; -1 without one."""
+    if not len(table):
+        return np.zeros(0, dtype=np.int64)
+    parcel, day = table["parcel"].to_numpy(dtype="int64"), table["day"].to_numpy(dtype="int64")
+    slot = table["slot"].to_numpy(dtype=object)
+    first = int(day.min())
+    length = int(day.max()) - first + longest_days + 2
+    key = parcel * length + (day - first)
+    at = np.searchsorted(key, key - back_days, side="right") - 1
+    safe = np.maximum(at, 0)
+    good = (at >= 0) & (parcel[safe] == parcel) & (slot[safe] == slot) & (day - day[safe] <= longest_days)
+    return np.where(good, safe, -1)
