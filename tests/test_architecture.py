@@ -77,6 +77,7 @@ def test_every_room_has_a_place() -> None:
         "tables",
         "cli",
         "desk",
+        "area",
         "init",
         "trial",
         "simulate",

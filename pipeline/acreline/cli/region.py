@@ -160,6 +160,26 @@ def explain(
 
 
 @app.command()
+def area(
+    run: RunFolder,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="FILE", help="CSV of visited parcels: parcel_id, slot, crop")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="the table as CSV")] = None,
+) -> None:
+    """Add up the land of each crop: counted, expected, and corrected by a sample with its standard error."""
+    from acreline.area import area_lines, region_areas
+    from acreline.store import open_publication, read_manifest
+
+    publication = open_publication(run)
+    table = region_areas(publication, reference)
+    typer.echo("\n".join(area_lines(table, simulated=bool(read_manifest(publication).get("simulated")))))
+    if out is not None:
+        table.to_csv(out, index=False, lineterminator="\n")
+        typer.echo(f"table: {out}")
+
+
+@app.command()
 def report(run: RunFolder) -> None:
     """Say where the map page of a run and the pages of its farms are, and check that they are there."""
     from acreline.desk import report_pages

@@ -184,7 +184,7 @@ def _tables(publication: Path) -> dict[str, pd.DataFrame]:
 def _simulated(publication: Path) -> bool:
     from acreline.store import read_manifest
 
-    return "simulated" in str(read_manifest(publication).get("notices", "")).lower()
+    return bool(read_manifest(publication).get("simulated"))
 
 
 def _write(region: Region, rows: list[dict[str, Any]], out: Path, *, simulated: bool, truth: bool) -> SeasonCurve:
@@ -199,7 +199,7 @@ def _write(region: Region, rows: list[dict[str, Any]], out: Path, *, simulated: 
 def render_curve(name: str, rows: Sequence[Mapping[str, Any]], *, simulated: bool, truth: bool) -> str:
     """The page of a curve; same rows, same bytes."""
     place = {row["as_of"]: (k + 0.5) / len(rows) for k, row in enumerate(rows)}
-    ticks = [(x, day[5:] if k else day[2:]) for k, (day, x) in enumerate(place.items())]
+    ticks = [(x, day[5:]) for day, x in place.items()]
     if len(ticks) > 7:
         ticks = ticks[:: -(-len(ticks) // 7)]
 
@@ -209,7 +209,7 @@ def render_curve(name: str, rows: Sequence[Mapping[str, Any]], *, simulated: boo
         return lines(named, ticks, low=0.0)
 
     return render_page(
-        "season_curve.html.j2", "report.css", "curves.css", name=name, rows=rows, shares=drawn(SHARES),
+        "season_curve.html.j2", "report.css", "four_tests.css", name=name, rows=rows, shares=drawn(SHARES),
         errors=drawn(ERRORS), simulated=simulated, truth=truth,
     )  # fmt: skip
 
