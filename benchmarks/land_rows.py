@@ -70,10 +70,12 @@ def _totals(counties: Sequence[County], row: Any) -> list[Row]:
     main = pd.concat([main_bias(one.totals) for one in counties])
     if main.empty:
         return []
-    words = ", ".join(f"{one['class']} {one['slot']} {one['bias']:+.3f}" for _, one in main.iterrows())
-    return [
-        row("total of main crops, mean absolute bias", main["bias"].abs().mean(), "share", len(main), "bias", words)
-    ]
+    rows = []
+    for name, how in (("bias", "counted"), ("expected_bias", "expected by probability")):
+        words = ", ".join(f"{one['class']} {one['slot']} {one[name]:+.3f}" for _, one in main.iterrows())
+        bias = main[name].abs().mean()
+        rows.append(row(f"total of main crops, {how}, mean absolute bias", bias, "share", len(main), "bias", words))
+    return rows
 
 
 def _dates(counties: Sequence[County], row: Any) -> list[Row]:

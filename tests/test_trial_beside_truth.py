@@ -45,6 +45,7 @@ def test_acreage_is_told_of_farms_over_a_hectare() -> None:
 def test_totals_leave_out_what_was_not_judged() -> None:
     stands = pd.DataFrame({
         "parcel_id": ["p1", "p1", "p3"], "slot": ["A", "B", "B"], "crop": ["winter_cereal", "soybean", "maize"],
+        "crop_confidence": [1.0, 0.6, 1.0], "crop_set": ["winter_cereal", "soybean|maize", "maize"],
         "area_m2_mid": [9_900.0, 9_000.0, 900.0],
     })  # fmt: skip
     totals = scores.crop_totals(truth(), stands, ["p1"]).set_index(["slot", "class"])
@@ -54,6 +55,8 @@ def test_totals_leave_out_what_was_not_judged() -> None:
     bias = scores.main_bias(totals.reset_index()).set_index("class")["bias"]
     assert bias["winter_cereal"] == pytest.approx(0.1)
     assert bias["maize"] == -1
+    expected = scores.main_bias(totals.reset_index()).set_index("class")["expected_bias"]
+    assert expected["maize"] == pytest.approx(-0.6)
 
 
 def test_dates_are_of_stands_that_were_named_right() -> None:

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from acreline.area import expected_areas
+
 M2_PER_HA = 10_000
 MAIN_SHARE = 0.05
 """A main crop has at least this share of the county's sown land."""
@@ -59,7 +61,7 @@ def farm_acreage(truth: pd.DataFrame, farms: pd.DataFrame, parcels: pd.DataFrame
 
 
 def crop_totals(truth: pd.DataFrame, stands: pd.DataFrame, seen: Sequence[str]) -> pd.DataFrame:
-    """True and told sown land by class and slot, m2, over the parcels that were judged.
+    """True, told and expected sown land by class and slot, m2, over the parcels that were judged.
 
     Args:
         truth: `truth/parcels`.
@@ -71,15 +73,18 @@ def crop_totals(truth: pd.DataFrame, stands: pd.DataFrame, seen: Sequence[str]) 
     said = stands[stands["parcel_id"].isin(seen)]
     told = said.groupby(["slot", "crop"])["area_m2_mid"].sum().rename("told_m2")
     told.index = told.index.set_names(["slot", "class"])
-    both = pd.concat([true, told], axis=1).fillna(0.0).reset_index()
+    hoped = expected_areas(said.rename(columns={"area_m2_mid": "area_m2"}))["expected_m2"]
+    hoped.index = hoped.index.set_names(["slot", "class"])
+    both = pd.concat([true, told, hoped], axis=1).fillna(0.0).reset_index()
     both["share"] = both["true_m2"] / max(both["true_m2"].sum(), 1.0)
     return both
 
 
 def main_bias(totals: pd.DataFrame) -> pd.DataFrame:
-    """Relative bias of the main crops' totals."""
+    """Relative bias of the main crops' totals: of those counted, and of those expected by probability."""
     main = totals[(totals["share"] >= MAIN_SHARE) & (totals["class"] != "none")].copy()
     main["bias"] = main["told_m2"] / main["true_m2"] - 1
+    main["expected_bias"] = main["expected_m2"] / main["true_m2"] - 1
     return main
 
 
