@@ -78,6 +78,7 @@ def test_every_room_has_a_place() -> None:
         "cli",
         "desk",
         "area",
+        "exposure",
         "init",
         "trial",
         "simulate",
