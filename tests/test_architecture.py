@@ -15,7 +15,7 @@ GROUND = {"errors", "units", "records", "layers", "config", "hashing", "logs", "
 GROUND |= {"doors", "tiles", "fetch", "geotiff", "rasters", "cubes", "reflectance", "thermal", "promises"}
 GROUND |= {"inversion", "light"}
 STAGES = {"parcels", "search", "weather", "imagery", "model", "looks", "seasons", "health", "events", "growth", "farms"}
-STAGES |= {"yields", "credit", "report"}
+STAGES |= {"yields", "credit", "report", "regional"}
 ALONE = {  # library -> the rooms that own it
     "torch": {"model", "trial"},
     "torchvision": {"model", "trial"},
@@ -79,6 +79,7 @@ def test_every_room_has_a_place() -> None:
         "desk",
         "area",
         "exposure",
+        "normals",
         "init",
         "trial",
         "simulate",

@@ -212,7 +212,9 @@ def test_weather_agrees_or_not() -> None:
 )  # fmt: skip
 def test_a_report_confirms_its_own_kind_place_and_time(parcel: str | None, event: str, end: str, agrees: bool) -> None:
     known = pd.DataFrame({"parcel_id": [parcel], "event": [event], "start": ["2018-07-15"], "end": [end]})
-    assert _detect(flooded, ["flood"], known=known)["confirmed"].tolist() == [agrees]
+    table = _detect(flooded, ["flood"], known=known)
+    seen = table[table["code"].fillna("") != "reported_only"]
+    assert seen["confirmed"].tolist() == [agrees]
 
 
 def test_known_events_without_a_column_are_refused() -> None:
@@ -372,3 +374,15 @@ def test_the_network_seconds_a_rule_or_leaves_it_suspected() -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_says_what_else_it_could_be(name: str) -> None:
     assert confounders(name)
+
+
+def test_a_report_without_a_sign_is_told_as_a_report() -> None:
+    known = pd.DataFrame({
+        "parcel_id": ["p3", "p6", "nobody"], "event": ["flood"] * 3, "start": [pd.Timestamp("2018-07-27")] * 3,
+        "end": [pd.Timestamp("2018-08-05")] * 3, "share": [0.9, 0.4, 1.0],
+    })  # fmt: skip
+    table = _detect(flooded, ["flood"], known=known).set_index("parcel_id")
+    assert table.loc["p3", "confirmed"]
+    assert table.loc["p6", ["code", "share", "severity"]].tolist() == ["reported_only", 0.4, 0.0]
+    assert not table.loc["p6", "confirmed"]
+    assert len(table) == 2

@@ -42,13 +42,13 @@ def test_a_model_of_another_level_is_refused(repo: Path, tmp_path: Path) -> None
     assert "acrenet-s" in caught.value.hint
 
 
-@pytest.mark.parametrize("key", ["statistics", "normals", "known_events", "previous_run"])
+@pytest.mark.parametrize("key", ["previous_run"])
 def test_an_input_that_is_not_read_is_refused(repo: Path, tmp_path: Path, key: str) -> None:
     with pytest.raises(ConfigError, match=f"{key}: not read by this version"):
         plan(repo, tmp_path, **{key: "some.csv"})
 
 
-@pytest.mark.parametrize("key", ["applicants", "weather"])
+@pytest.mark.parametrize("key", ["applicants", "weather", "statistics", "normals", "known_events"])
 def test_a_missing_input_is_named_before_the_search(repo: Path, tmp_path: Path, key: str) -> None:
     with pytest.raises(InputError, match=f"{key}: .*nowhere.csv: no such file"):
         plan(repo, tmp_path, **{key: "nowhere.csv"})
@@ -88,6 +88,6 @@ def test_a_crop_in_another_slot_than_the_card_says_is_refused(repo: Path, tmp_pa
 
 def test_every_refusal_has_a_hint(repo: Path, tmp_path: Path) -> None:
     with pytest.raises(AcrelineError) as caught:
-        plan(repo, tmp_path, normals="x.csv")
-    assert caught.value.hint == "take 'normals' out of the region file"
+        plan(repo, tmp_path, previous_run="x")
+    assert caught.value.hint == "take 'previous_run' out of the region file"
     assert caught.value.exit_code == 2

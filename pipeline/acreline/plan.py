@@ -101,12 +101,12 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
 
 def _check_keys(region: Region) -> None:
     """An input that is named and not read would stand in the manifest as if it had spoken."""
-    for key in ("statistics", "normals", "known_events", "previous_run"):
+    for key in ("previous_run",):
         if getattr(region, key) is not None:
             raise ConfigError(
                 f"{key}: not read by this version of acreline", hint=f"take {key!r} out of the region file"
             )
-    for key in ("applicants", "weather"):
+    for key in ("applicants", "weather", "statistics", "normals", "known_events"):
         path = getattr(region, key)
         if path is not None and not path.is_file():
             raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")

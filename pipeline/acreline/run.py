@@ -12,10 +12,10 @@ from pathlib import Path
 import structlog
 
 from acreline.blocks import Progress, measure_blocks, note_lost_scenes
-from acreline.config import Region
+from acreline.config import Region, packaged_crops
 from acreline.credit import assess_credit
 from acreline.errors import NotPublishedError, SourceError
-from acreline.events import detect_events
+from acreline.events import detect_events, list_detectors
 from acreline.farms import gather_farms, judge_parcels, read_applicants
 from acreline.geo import place_parcels, split_blocks
 from acreline.growth import measure_growth
@@ -26,6 +26,7 @@ from acreline.parcels import read_parcels
 from acreline.plan import plan_run
 from acreline.publish import Facts, publish_run
 from acreline.records import Decision, Farm
+from acreline.regional import read_known_events, read_normals, read_statistics
 from acreline.search import search_scenes
 from acreline.seasons import describe_seasons, judged_only, without_guesses
 from acreline.store import Store
@@ -75,10 +76,13 @@ def run_region(
         AcrelineError: the run as a whole cannot go on; the old publication stays as it is.
     """
     plan = plan_run(region, as_of=as_of)
-    day, crops = plan.as_of, plan.crops
+    day, crops = plan.as_of, dict(plan.crops)
     parcels = read_parcels(region.parcels)
     applicants = read_applicants(region.applicants)
     weather = read_weather(region.weather, as_of=day)
+    statistics = read_statistics(region.statistics, packaged_crops() | crops, as_of=day)
+    normals = read_normals(region.normals, harvest_year=region.season.end.year)
+    known = read_known_events(region.known_events, parcels, list_detectors(), as_of=day)
     scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
     log.info("scenes found", region=region.name, **scenes.completeness)
     _refuse_empty(region, parcels, scenes)
@@ -93,13 +97,13 @@ def run_region(
     parcels = judge_parcels(parcels, looks, seasons, failed, region.evidence, as_of=day)
     parcels = note_lost_scenes(parcels, blocks, measured)
     judged = judged_only(seasons, parcels)
-    health = score_health(looks, judged)
-    events = detect_events(looks, judged, health, region.events, weather)
+    health = score_health(looks, judged, normals)
+    events = detect_events(looks, judged, health, region.events, weather, known)
     growth = measure_growth(looks, judged, crops, weather)
     seasons = without_guesses(seasons, parcels)
 
     farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, applicants)
-    farms = estimate_yields(farms, crops)
+    farms = estimate_yields(farms, crops, statistics)
     decisions = assess_credit(farms, plan.compiled, as_of=day)
 
     _guard(region, parcels, store)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands over all farms of a finished run: what an event touches."""
+"""Commands over all farms of finished runs: what an event touches, and what is usual."""
 
 from __future__ import annotations
 
@@ -27,3 +27,22 @@ def exposure(
     if out is not None:
         table.to_csv(out, index=False, lineterminator="\n")
         typer.echo(f"table: {out}")
+
+
+@app.command()
+def normals(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="OUT folders of runs, one for each year")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="CSV or Parquet to write")],
+) -> None:
+    """Make the usual greenness of each crop by week from runs of earlier years, for `normals:` of a region file."""
+    from acreline.normals import make_normals
+    from acreline.store import open_publication
+
+    table = make_normals([open_publication(run) for run in runs])
+    if out.suffix == ".parquet":
+        table.to_parquet(out, index=False)
+    else:
+        table.to_csv(out, index=False, lineterminator="\n")
+    years = sorted({year for text in table["years"] for year in text.split("|")})
+    typer.echo(f"{out}: {table['crop'].nunique()} crops, {len(table)} weeks, years {', '.join(years)}")
+    typer.echo(f"next: name it under `normals:` of the region file of another year than {', '.join(years)}")

@@ -64,14 +64,15 @@ def detect_events(
         health: grades of each parcel.
         detectors: names of the detectors to run; the order does not matter.
         weather: daily weather or None.
-        known: reported events, columns parcel_id (missing: the whole region), event, start, end; or None.
+        known: reported events, columns parcel_id (missing: the whole region), event, start, end, and the share of the
+            parcel that was hit; or None.
         settings: a detector's own settings in place of its defaults, by name.
 
     Returns:
         one row per (parcel, event, start), sorted: start and end are the first and last look that show it; share of the
         parcel and severity 0 to 1; `confirmed` where weather, a report or the network's own class of the field agrees;
         `evidence` a JSON list of passes; code outside_growth where nothing that grows was hit, suspected where
-        nothing but the rule says so.
+        nothing but the rule says so, reported_only where a parcel was reported and no sign of it was seen (severity 0).
 
     Raises:
         ConfigError: a detector is not known.
@@ -95,6 +96,9 @@ def detect_events(
     filled = [table for table in tables if len(table)] or tables[:1]
     found = pd.concat(filled, ignore_index=True)[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
     found = _hear_network(found, health)
+    if known is not None:
+        unseen = _unseen_reports(found, known, seasons)
+        found = pd.concat([found, unseen], ignore_index=True) if len(unseen) else found
     return check_events(found.sort_values(["parcel_id", "event", "start"], kind="stable").reset_index(drop=True))
 
 
@@ -107,6 +111,28 @@ def _hear_network(events: pd.DataFrame, health: Health) -> pd.DataFrame:
     alone = ~events["confirmed"].to_numpy(dtype=bool) & events["code"].isna().to_numpy()
     events.loc[alone, "code"] = "suspected"
     return events
+
+
+def _unseen_reports(found: pd.DataFrame, known: pd.DataFrame, seasons: Seasons) -> pd.DataFrame:
+    """Reports of single parcels of which no sign was seen, as events of their own."""
+    import pandas as pd
+
+    from acreline.curves import UTC_MS
+
+    reports = known[known["parcel_id"].notna()].reset_index(drop=True)
+    reports = reports[reports["parcel_id"].isin(seasons["parcel_id"])].astype({"parcel_id": "string"})
+    for name in ("start", "end"):
+        reports[name] = pd.to_datetime(reports[name], utc=True).astype(UTC_MS)
+    reports = reports.reset_index(drop=True).reset_index(names="report")
+    pairs = reports.merge(found, on=["parcel_id", "event"], suffixes=("", "_seen"))
+    met = pairs[(pairs["start_seen"] <= pairs["end"]) & (pairs["end_seen"] >= pairs["start"])]["report"]
+    left = reports[~reports["report"].isin(met)]
+    share = left.get("share", 1.0)
+    rows = left[["parcel_id", "event", "start", "end"]].assign(
+        share=share, severity=0.0, confirmed=False, evidence="[]", code="reported_only"
+    )
+    rows = rows.drop_duplicates(["parcel_id", "event", "start"])
+    return rows[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
 
 
 def confounders(name: str) -> tuple[str, ...]:

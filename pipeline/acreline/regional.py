@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of a region beside its pictures, from files: harvest statistics, reported events, usual years."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acreline.config import Crop
+from acreline.errors import InputError
+from acreline.layers import Parcels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATISTIC_COLUMNS = ("crop", "year", "yield_kg_per_ha", "relative_error", "source", "valid_from")
+EVENT_COLUMNS = ("event", "start", "end")
+NORMAL_COLUMNS = ("crop", "week", "ndvi", "ndvi_sd", "years")
+TABLES = (".csv", ".parquet")
+LEAST_SHARE = 0.01
+"""Of a parcel inside a reported outline: less is an edge that was drawn roughly."""
+
+
+def read_statistics(
+    path: Path | None, crops: Mapping[str, Crop], *, as_of: date
+) -> dict[str, tuple[float, float]] | None:
+    """Read the region's harvest statistics, as far as they were published on a day.
+
+    Args:
+        path: CSV or Parquet with `STATISTIC_COLUMNS`: crop (slug), year of the harvest, yield_kg_per_ha,
+            relative_error (one standard deviation, as a share), source (who says so), valid_from (YYYY-MM-DD, the day
+            of publication). None: no statistics.
+        crops: that are known; the region's own and the packaged ones.
+        as_of: what was published later takes no part.
+
+    Returns:
+        crop -> (yield in kg/ha, relative error) of its newest year known on the day; None without a path.
+
+    Raises:
+        InputError: the file cannot be read, lacks columns, names no crop or a number that cannot be true, or nothing of
+            it was known on the day.
+    """
+    if path is None:
+        return None
+    import pandas as pd
+
+    table = _table(path, STATISTIC_COLUMNS, "statistics")
+    for row, slug in enumerate(table["crop"], start=2):
+        if slug not in crops:
+            close = difflib.get_close_matches(str(slug), list(crops), n=1, cutoff=0.5)
+            raise InputError(
+                f"{path}, row {row}: crop {slug!r} is not known",
+                hint=(f"did you mean {close[0]!r}? " if close else "") + "see `acreline list crops`",
+            )
+    numbers = {}
+    for name, high in (("year", 2200.0), ("yield_kg_per_ha", 1e6), ("relative_error", 2.0)):
+        numbers[name] = pd.to_numeric(table[name], errors="coerce")
+        low = 1900.0 if name == "year" else 0.0
+        wrong = ~((numbers[name] > low) & (numbers[name] <= high))
+        if wrong.any():
+            row = int(wrong.to_numpy().argmax())
+            raise InputError(
+                f"{path}, row {row + 2}: {name} is {table[name].iloc[row]!r}",
+                hint=f"a number above {low:g} and up to {high:g}",
+            )
+    told = table.assign(**numbers, day=_days(table["valid_from"], path, "valid_from"))
+    unnamed = told["source"].astype("string").fillna("").str.strip() == ""
+    if unnamed.any():
+        raise InputError(
+            f"{path}, row {int(unnamed.to_numpy().argmax()) + 2}: no source", hint="say who published the figure"
+        )
+    told = told[told["day"] <= pd.Timestamp(as_of)]
+    if told.empty:
+        raise InputError(f"{path}: nothing of it was published by {as_of}", hint="check valid_from, or leave it out")
+    newest = told.sort_values(["year", "day"], kind="stable").drop_duplicates("crop", keep="last")
+    return {
+        str(row["crop"]): (float(row["yield_kg_per_ha"]), float(row["relative_error"]))
+        for row in newest.sort_values("crop").to_dict("records")
+    }
+
+
+def read_known_events(path: Path | None, parcels: Parcels, kinds: Sequence[str], *, as_of: date) -> pd.DataFrame | None:
+    """Read events that were reported: a table by parcel, or outlines that are crossed with the parcels.
+
+    Args:
+        path: CSV or Parquet with event, start, end (YYYY-MM-DD) and parcel_id (empty: the whole region); or polygons
+            with the properties event, start and end, in any vector file with a reference system. None: no reports.
+        parcels: the region's, lon/lat.
+        kinds: of event that are known.
+        as_of: an event that began later takes no part.
+
+    Returns:
+        one row per (report, parcel): parcel_id (missing: the whole region), event, start, end, share of the parcel
+        inside the outline (1 from a table); None without a path.
+
+    Raises:
+        InputError: the file cannot be read or lacks columns or a reference system, an event is not known, a parcel is
+            not in the farm file, or an event ends before it starts.
+    """
+    if path is None:
+        return None
+    import pandas as pd
+
+    if path.suffix in TABLES:
+        table = _table(path, EVENT_COLUMNS, "known_events")
+        if "parcel_id" not in table:
+            table["parcel_id"] = None
+        table["parcel_id"] = table["parcel_id"].astype("string")
+        lost = table["parcel_id"].notna() & ~table["parcel_id"].isin(parcels["parcel_id"].astype("string"))
+        if lost.any():
+            name = table["parcel_id"][lost].iloc[0]
+            raise InputError(
+                f"{path}: parcel {name!r} is not in the farm file", hint="leave parcel_id empty for the whole region"
+            )
+        table["share"] = 1.0
+    else:
+        table = _outlines(path)
+    for row, name in enumerate(table["event"], start=1):
+        if name not in kinds:
+            close = difflib.get_close_matches(str(name), list(kinds), n=1, cutoff=0.5)
+            nearest = f"did you mean {close[0]!r}? " if close else ""
+            raise InputError(
+                f"{path}, report {row}: event {name!r} is not known", hint=f"{nearest}known: {', '.join(kinds)}"
+            )
+    for name in ("start", "end"):
+        table[name] = _days(table[name], path, name)
+    turned = table["end"] < table["start"]
+    if turned.any():
+        raise InputError(
+            f"{path}, report {int(turned.to_numpy().argmax()) + 1}: ends before it starts", hint="check start and end"
+        )
+    table = table[table["start"] <= pd.Timestamp(as_of)]
+    if "geometry" in table:
+        table = _cross(table, parcels)
+    return table[["parcel_id", "event", "start", "end", "share"]].reset_index(drop=True)
+
+
+def read_normals(path: Path | None, *, harvest_year: int) -> pd.DataFrame | None:
+    """Read the normals of earlier years, as `acreline normals` writes them.
+
+    Args:
+        path: CSV or Parquet with `NORMAL_COLUMNS`; `years` is `a|b` text of harvest years. None: no normals.
+        harvest_year: of the region's season.
+
+    Raises:
+        InputError: the file cannot be read, lacks columns, or holds the season that it is to be held against.
+    """
+    if path is None:
+        return None
+    table = _table(path, NORMAL_COLUMNS, "normals")
+    years = {year for text in table["years"].astype(str) for year in text.split("|")}
+    if str(harvest_year) in years:
+        raise InputError(
+            f"{path}: the normals hold {harvest_year} itself", hint="make them from the runs of earlier years"
+        )
+    return table
+
+
+def _outlines(path: Path) -> Any:
+    """Reported outlines in lon/lat."""
+    import geopandas as gpd
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file", hint="check `known_events:` in the region file")
+    try:
+        table = gpd.read_file(path)
+    except Exception as error:
+        raise InputError(
+            f"{path}: known_events cannot be read: {error}", hint="CSV, Parquet, GeoJSON or GeoPackage"
+        ) from error
+    if table.crs is None:
+        raise InputError(f"{path}: no coordinate reference system", hint="write the file with its CRS, e.g. EPSG:4326")
+    missing = [name for name in EVENT_COLUMNS if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path}: properties {missing} are missing; found {[name for name in table.columns if name != 'geometry']}",
+            hint=f"each outline has {', '.join(EVENT_COLUMNS)}",
+        )
+    return table.to_crs("EPSG:4326")
+
+
+def _cross(reports: Any, parcels: Parcels) -> pd.DataFrame:
+    """Which parcels lie in which outline, and how much of them."""
+    import numpy as np
+    import pandas as pd
+    import shapely
+
+    outlines = shapely.make_valid(reports.geometry.to_numpy())
+    drawn = np.asarray(parcels.geometry.to_numpy(), dtype=object)
+    drawn = np.where(shapely.is_missing(drawn), shapely.Polygon(), drawn)
+    shapes = shapely.make_valid(drawn)
+    report, parcel = shapely.STRtree(shapes).query(outlines, predicate="intersects")
+    whole = shapely.area(shapes[parcel])
+    inside = shapely.area(shapely.intersection(shapes[parcel], outlines[report]))
+    share = np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0).clip(0, 1)
+    hit = share >= LEAST_SHARE
+    rows = pd.DataFrame(reports.drop(columns="geometry")).iloc[report[hit]].reset_index(drop=True)
+    ids = parcels["parcel_id"].astype("string").to_numpy()[parcel[hit]]
+    return rows.assign(parcel_id=pd.array(ids, dtype="string"), share=share[hit].round(4))
+
+
+def _table(path: Path, columns: Sequence[str], key: str) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            text = dict.fromkeys(("valid_from", "start", "end", "parcel_id", "years"), "string")
+            table = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, dtype=text)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file", hint=f"check `{key}:` in the region file") from error
+    except (OSError, UnicodeDecodeError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"{path}: {key} cannot be read: {error}", hint="CSV in UTF-8, or Parquet") from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path}: columns {missing} are missing; found {list(table.columns)}",
+            hint=f"{key} has the columns {', '.join(columns)}",
+        )
+    return table
+
+
+def _days(column: Any, path: Path, name: str) -> Any:
+    import pandas as pd
+
+    texts = column.dt.strftime("%Y-%m-%d") if column.dtype.kind == "M" else column.astype("string").str.slice(0, 10)
+    days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce")
+    if days.isna().any():
+        row = int(days.isna().to_numpy().argmax())
+        raise InputError(f"{path}, row {row + 1}: {name} {column.iloc[row]!r} is no day", hint="write YYYY-MM-DD")
+    return days
