@@ -88,7 +88,10 @@ def make_publication(folder: Path) -> Path:
     tables.write_table(tables.stands_table(farms), folder / "stands.parquet")
     tables.write_table(tables.farms_table(farms), folder / "farms.parquet")
     tables.write_decisions(decisions, folder / "decisions.parquet")
-    lines = [decision_line(decision) for decision in decisions]
+    lines = [
+        json.dumps({**json.loads(decision_line(decision)), "farm": tables.farm_to_json(farm)}, ensure_ascii=False)
+        for farm, decision in zip(farms, decisions, strict=True)
+    ]
     (folder / "trail.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     _maps(parcels, folder / "maps")
     (folder / "manifest.json").write_text(json.dumps(_manifest(parcels, farms, decisions)), encoding="utf-8")

@@ -67,7 +67,8 @@ def region_areas(publication: Path, reference: Path | None = None) -> pd.DataFra
         table[name] = table[name].fillna(0)
     table["order"] = table[["counted_m2", "expected_m2"]].max(axis=1)
     table = table.sort_values(["slot", "order", "crop"], ascending=[True, False, True], kind="stable")
-    return table[list(COLUMNS)].reset_index(drop=True).astype({"stands": "int64"})
+    told: pd.DataFrame = table[list(COLUMNS)].reset_index(drop=True).astype({"stands": "int64"})
+    return told
 
 
 def expected_areas(stands: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +83,9 @@ def expected_areas(stands: pd.DataFrame) -> pd.DataFrame:
     names = stands["crop_set"].fillna("").str.split("|").map(lambda listed: [name for name in listed if name])
     first = stands["crop"].to_numpy(dtype=object)
     rest = [[name for name in listed if name != own] or [OTHER] for listed, own in zip(names, first, strict=True)]
-    long = stands[["slot", "area_m2", "crop_confidence"]].assign(crop=rest, others=[len(one) for one in rest])
+    long = stands[["slot", "area_m2", "crop_confidence"]].assign(
+        crop=pd.Series(rest, index=stands.index), others=[len(one) for one in rest]
+    )
     long = long.explode("crop")
     long["share"] = (1 - long["crop_confidence"]) / long["others"]
     own = stands[["slot", "crop", "area_m2"]].assign(share=stands["crop_confidence"])
@@ -112,7 +115,8 @@ def corrected_areas(stands: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
     total = pd.Series(0.0, index=crops)
     variance = pd.Series(0.0, index=crops)
     size = sample.groupby("told").size().reindex(land.index, fill_value=0)
-    for stratum, area in land.items():  # strata are crops: a few dozen
+    for name, area in land.items():  # strata are crops: a few dozen
+        stratum = str(name)
         mine = sample[sample["told"] == stratum]
         if mine.empty:
             total[stratum] += area
@@ -125,7 +129,7 @@ def corrected_areas(stands: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
             spread = (off**2).sum(axis=0) / (len(mine) - 1) / len(mine) / weight.mean() ** 2
         total += area * share
         variance += area**2 * spread
-    error = np.sqrt(variance)
+    error = variance**0.5
     sampled = size.reindex(crops, fill_value=0)
     mapped = np.isin(crops, list(land.index))
     return pd.DataFrame(
@@ -133,10 +137,13 @@ def corrected_areas(stands: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
             "crop": crops,
             "corrected_m2": total.to_numpy(),
             "corrected_se_m2": error.to_numpy(),
-            "low_m2": np.maximum(total - Z_95 * error, 0).to_numpy(),
+            "low_m2": (total - Z_95 * error).clip(lower=0).to_numpy(),
             "high_m2": (total + Z_95 * error).to_numpy(),
             "sampled": sampled.to_numpy(dtype="float64"),
-            "code": np.where(mapped & (sampled == 0), "not_sampled", np.where(sampled < FEWEST, "few_sampled", None)),
+            "code": [
+                "not_sampled" if told and not count else "few_sampled" if count < FEWEST else None
+                for told, count in zip(mapped, sampled, strict=True)
+            ],
         }
     )
 
@@ -181,7 +188,8 @@ def read_reference(path: Path, stands: pd.DataFrame) -> pd.DataFrame:
             f"{path}: {int(lost.sum())} parcels have no stand in this run, first: {first}",
             hint="sample parcels that the run told, in the slots it told (stands.parquet)",
         )
-    return joined
+    told_of: pd.DataFrame = joined
+    return told_of
 
 
 def area_lines(table: pd.DataFrame, *, simulated: bool) -> list[str]:

@@ -97,7 +97,7 @@ def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[D
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The trail of one farm's decision, a line per step.
+    """The trail of one farm's decision, a line per step; where a person decides, what would settle it.
 
     Raises:
         ConfigError: no such farm, or a language that is not spoken.
@@ -109,7 +109,37 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     lines = {line["farm_id"]: line for line in _trail(publication)}
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
-    return list(explain_decision(decision_from_json(lines[farm_id]), lang))
+    decision = decision_from_json(lines[farm_id])
+    told = list(explain_decision(decision, lang))
+    if decision.limit is None:
+        told += _what_would_settle(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
+    return told
+
+
+def _what_would_settle(publication: Path, farm: Farm, decision: Decision, lang: str) -> list[str]:
+    """The cheapest that can be done about each doubt of a farm that a person has to decide on."""
+    from acreline.remedies import settle, wait_until
+    from acreline.report.words import word
+    from acreline.store import read_manifest
+
+    zh = lang == "zh"
+    codes = [*decision.reasons, farm.reason or "", *farm.flags, *(stand.code or "" for stand in farm.stands)]
+    if farm.last_clear is not None and any("few_clear_looks" in code for code in codes):
+        wanted = next((step.evidence.get("min_clear_looks", "") for step in decision.trail), "")
+        start = date.fromisoformat(read_manifest(publication)["season"]["start"])
+        number = int(wanted.split()[0]) if wanted[:1].isdigit() else 0
+        until = wait_until(farm.clear_looks, number, start, decision.as_of)
+    else:
+        until = None
+    lines = []
+    for remedy, settled in settle(code for text in codes for code in text.split("|")):
+        said = remedy.zh if zh else remedy.en
+        if remedy.slug == "wait" and until is not None:
+            said += f"，约至 {until}" if zh else f", until about {until}"
+        doubts = [word("flag", code)[zh] for code in settled]
+        lines.append(f"{said}：{'；'.join(doubts)}" if zh else f"{said}: {'; '.join(doubts)}")
+    head = "可消除疑点的办法：" if zh else "What would settle it, cheapest first:"
+    return [head, *(f"- {line}" for line in lines)] if lines else []
 
 
 def list_kind(kind: str) -> list[str]:

@@ -45,7 +45,8 @@ def measure_exposure(publication: Path, event: Path) -> pd.DataFrame:
     import geopandas as gpd
     import pandas as pd
 
-    parcels = gpd.read_parquet(publication / "parcels.parquet")[["id", "farm_id", "metrics:area", "geometry"]]
+    parcels = gpd.read_parquet(publication / "parcels.parquet")  # type: ignore[no-untyped-call]
+    parcels = parcels[["id", "farm_id", "metrics:area", "geometry"]]
     outline = read_outline(event)
     share, touched_m2 = _touched(parcels, outline)
     hit = parcels.assign(share=share, touched_m2=touched_m2)
@@ -72,7 +73,8 @@ def measure_exposure(publication: Path, event: Path) -> pd.DataFrame:
     by_farm["limit_share"] = (by_farm["touched_m2"] / by_farm["farm_m2"]).clip(upper=1.0)
     by_farm["touched_mu"] = by_farm["touched_m2"].map(m2_to_mu)
     table = by_farm.reset_index().sort_values(["touched_m2", "farm_id"], ascending=[False, True], kind="stable")
-    return table[list(COLUMNS)].reset_index(drop=True)
+    told: pd.DataFrame = table[list(COLUMNS)].reset_index(drop=True)
+    return told
 
 
 def read_outline(path: Path) -> Any:
@@ -85,7 +87,7 @@ def read_outline(path: Path) -> Any:
     import shapely
 
     try:
-        table = gpd.read_file(path)
+        table = gpd.read_file(path)  # type: ignore[no-untyped-call]
     except Exception as error:
         raise InputError(
             f"{path}: the event's outline cannot be read: {error}", hint="GeoJSON, GeoPackage or another vector file"

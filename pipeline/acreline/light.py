@@ -41,7 +41,11 @@ def usable_light(radiation_mj_per_m2: npt.NDArray[np.floating]) -> Floats:
     return PAR_SHARE * np.asarray(radiation_mj_per_m2, np.float64)
 
 
-def light_worth(lai: Floats, fapar: Floats, chlorophyll_g_per_m2: Floats) -> Floats:
+def light_worth(
+    lai: npt.NDArray[np.floating],
+    fapar: npt.NDArray[np.floating],
+    chlorophyll_g_per_m2: npt.NDArray[np.floating],
+) -> Floats:
     """What leaves make of the light above them, as a share of what the greenest canopy makes; any shape.
 
     Args:

@@ -42,7 +42,8 @@ def make_normals(publications: Sequence[Path]) -> pd.DataFrame:
 
     from acreline.store import read_manifest
 
-    parts, seen = [], {}
+    parts: list[pd.DataFrame] = []
+    seen: dict[int, Path] = {}
     for publication in publications:
         year = int(str(read_manifest(publication)["season"]["end"])[:4])
         if year in seen:

@@ -135,7 +135,8 @@ def read_known_events(path: Path | None, parcels: Parcels, kinds: Sequence[str],
     table = table[table["start"] <= pd.Timestamp(as_of)]
     if "geometry" in table:
         table = _cross(table, parcels)
-    return table[["parcel_id", "event", "start", "end", "share"]].reset_index(drop=True)
+    told: pd.DataFrame = table[["parcel_id", "event", "start", "end", "share"]].reset_index(drop=True)
+    return told
 
 
 def read_normals(path: Path | None, *, harvest_year: int) -> pd.DataFrame | None:
@@ -166,7 +167,7 @@ def _outlines(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such file", hint="check `known_events:` in the region file")
     try:
-        table = gpd.read_file(path)
+        table = gpd.read_file(path)  # type: ignore[no-untyped-call]
     except Exception as error:
         raise InputError(
             f"{path}: known_events cannot be read: {error}", hint="CSV, Parquet, GeoJSON or GeoPackage"
@@ -189,8 +190,8 @@ def _cross(reports: Any, parcels: Parcels) -> pd.DataFrame:
     import shapely
 
     outlines = shapely.make_valid(reports.geometry.to_numpy())
-    drawn = np.asarray(parcels.geometry.to_numpy(), dtype=object)
-    drawn = np.where(shapely.is_missing(drawn), shapely.Polygon(), drawn)
+    drawn = np.array(parcels.geometry.to_numpy(), dtype=object)
+    drawn[shapely.is_missing(drawn)] = shapely.Polygon()
     shapes = shapely.make_valid(drawn)
     report, parcel = shapely.STRtree(shapes).query(outlines, predicate="intersects")
     whole = shapely.area(shapes[parcel])
@@ -199,7 +200,8 @@ def _cross(reports: Any, parcels: Parcels) -> pd.DataFrame:
     hit = share >= LEAST_SHARE
     rows = pd.DataFrame(reports.drop(columns="geometry")).iloc[report[hit]].reset_index(drop=True)
     ids = parcels["parcel_id"].astype("string").to_numpy()[parcel[hit]]
-    return rows.assign(parcel_id=pd.array(ids, dtype="string"), share=share[hit].round(4))
+    crossed: pd.DataFrame = rows.assign(parcel_id=pd.array(ids, dtype="string"), share=share[hit].round(4))
+    return crossed
 
 
 def _table(path: Path, columns: Sequence[str], key: str) -> pd.DataFrame:

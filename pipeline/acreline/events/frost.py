@@ -57,4 +57,5 @@ def frost_before(table: pd.DataFrame, weather: Weather | None, max_tmin_c: float
     coldest = pd.Series(weather.daily["tmin_c"].to_numpy(dtype="float64"), index=days_of(dates)).groupby(level=0).min()
     daily = coldest.reindex(range(int(coldest.index.min()), int(coldest.index.max()) + 1))
     lowest = daily.rolling(days, min_periods=1).min().reindex(table["day"].to_numpy()).to_numpy()
-    return np.nan_to_num(lowest, nan=np.inf) < max_tmin_c
+    cold: npt.NDArray[np.bool_] = np.nan_to_num(lowest, nan=np.inf) < max_tmin_c
+    return cold

@@ -76,8 +76,7 @@ def looks_around_cut(table: pd.DataFrame, parcel: Rows, ground: Floats, until: F
 def _lowest_so_far(value: Floats, stand: Rows) -> Floats:
     import pandas as pd
 
-    lowest: Floats = pd.Series(value).groupby(stand).cummin().to_numpy(dtype="float64")
-    return lowest
+    return np.asarray(pd.Series(value).groupby(stand).cummin(), dtype=np.float64)
 
 
 def _any_so_far(holds: npt.NDArray[np.bool_], stand: Rows) -> npt.NDArray[np.bool_]:

@@ -30,11 +30,11 @@ Floats = npt.NDArray[np.float64]
 
 def true_planted(truth: pd.DataFrame) -> pd.Series[float]:
     """Planted land of each parcel in m2, once however many crops it bears."""
-    by_slot = truth.groupby(["parcel_id", "slot"])["planted_m2"].sum().unstack("slot", fill_value=0.0)
+    by_slot = truth.groupby(["parcel_id", "slot"])["planted_m2"].sum().unstack("slot", fill_value=0)
     whole = by_slot.get("AB", 0.0)
     halves = [by_slot[slot] for slot in ("A", "B") if slot in by_slot]
-    land: pd.Series[float] = (pd.concat(halves, axis=1).max(axis=1) if halves else 0.0) + whole
-    return land
+    land: pd.Series[float] = by_slot.sum(axis=1) * 0.0 + whole
+    return land + pd.concat(halves, axis=1).max(axis=1) if halves else land
 
 
 def farm_acreage(truth: pd.DataFrame, farms: pd.DataFrame, parcels: pd.DataFrame) -> dict[str, Floats]:
