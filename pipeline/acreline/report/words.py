@@ -35,7 +35,10 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
     "event": {
         "flood": ("Flood", "水淹"),
         "drought": ("Drought", "干旱"),
+        "early_harvest": ("Early harvest", "提早收割"),
         "hail": ("Hail", "冰雹"),
+        "late_failed": ("Late or failed stand", "出苗迟缓或失败"),
+        "pest_disease": ("Loss of pigment", "色素流失（原因待核实）"),
         "frost": ("Frost", "霜冻"),
         "lodging_hail": ("Lodging or hail", "倒伏或冰雹"),
         "harvest": ("Harvest", "收获"),
@@ -253,6 +256,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "hover": ("Point at a dot for its date and value.", "将指针移到圆点上查看日期与数值。"),
         "emergence": ("emergence", "出苗"),
         "peak": ("peak", "峰值"),
+        "stage": ("stage", "生育期"),
         "harvest": ("harvest", "收获"),
         "trail": ("How the limit came about", "额度如何得出"),
         "trail_help": (
