@@ -129,10 +129,23 @@ def test_error_is_the_budget_of_one_field_and_grows_with_gaps() -> None:
     gap = [day for day in every(5) if not date(2018, 7, 1) <= day <= date(2018, 8, 29)]
     table = _measure(dict.fromkeys("abcd", MAIZE), days={**dict.fromkeys("abc", every(5)), "d": gap})
     errors = table["index_error"].tolist()
-    assert errors[0] == pytest.approx(math.sqrt(0.08**2 + 0.05**2 + 0.10**2 + 0.08**2 + 0.03**2), abs=1e-4)
+    assert errors[0] == pytest.approx(math.sqrt(0.10**2 + 0.05**2), abs=1e-4)
     longest = json.loads(table["evidence"].iloc[3])["longest_gap_days"]
     assert longest == (date(2018, 9, 1) - date(2018, 6, 28)).days
     assert errors[3] == pytest.approx(math.sqrt(errors[0] ** 2 - 0.05**2 + (0.05 * longest / 30) ** 2), abs=1e-3)
+
+
+def test_an_index_that_spreads_beyond_the_truth_is_less_sure() -> None:
+    highs = (0.30, 0.35, 0.40, 0.45, 0.50, 0.60, 0.70, 0.80, 0.90, 0.95)
+    curves = {f"p{k}": bump(UP, DOWN, high=high) for k, high in enumerate(highs)}
+    table = _measure(curves)
+    ratio = table["index_ratio"].to_numpy(dtype=float)
+    spread = 1.4826 * np.median(np.abs(ratio - np.median(ratio)))
+    seen = 0.18**2 - 0.13**2
+    assert spread**2 - seen > 0.10**2 + 0.05**2
+    assert table["index_error"].tolist() == pytest.approx([math.sqrt(spread**2 - seen)] * 10, abs=1e-3)
+    few = _measure(dict(list(curves.items())[:9]))
+    assert few["index_error"].max() == pytest.approx(math.sqrt(0.10**2 + 0.05**2), abs=1e-3)
 
 
 def test_a_running_season_is_marked_and_less_sure() -> None:

@@ -48,6 +48,10 @@ def one(given_stand: Stand, given_crop: Crop | None = None, **kwargs: object) ->
     return estimate_yields([farm(given_stand)], {chosen.slug: chosen}, **kwargs)[0].stands[0]  # type: ignore[arg-type]
 
 
+SEEN = math.sqrt(0.18**2 - 0.13**2)
+"""The part of the true spread that a picture can show."""
+
+
 def cv_of(interval: Interval) -> float:
     """Relative error of a log-normal from its 5 % and 95 % quantiles."""
     sigma = math.log(interval.high / interval.low) / (2 * 1.6448536269514722)
@@ -55,11 +59,11 @@ def cv_of(interval: Interval) -> float:
 
 
 def test_index_is_shrunk_by_its_own_error() -> None:
-    # error as large as the spread between fields: half of the index is believed, 6000 x (1 + 0.5 x 0.2)
-    made = one(stand(), statistics={"maize": (6000.0, 0.05)})
+    # error as large as the spread that can be seen: half of the index is believed, 6000 x (1 + 0.5 x 0.2)
+    made = one(stand(index_error=SEEN), statistics={"maize": (6000.0, 0.05)})
     assert made.yield_kg_per_ha is not None
     assert made.yield_kg_per_ha.mid == pytest.approx(6600)
-    assert cv_of(made.yield_kg_per_ha) == pytest.approx(math.sqrt(0.5 * 0.18**2 + 0.05**2))
+    assert cv_of(made.yield_kg_per_ha) == pytest.approx(math.sqrt(0.18**2 - 0.5 * SEEN**2 + 0.05**2))
     assert made.code is None
 
 
@@ -72,9 +76,9 @@ def test_perfect_index_is_believed_whole_and_a_wild_one_not_at_all() -> None:
 
 
 def test_without_county_statistic_the_common_error_joins() -> None:
-    made = one(stand())
+    made = one(stand(index_error=SEEN))
     assert made.yield_kg_per_ha is not None
-    assert cv_of(made.yield_kg_per_ha) == pytest.approx(math.sqrt(0.5 * 0.18**2 + 0.08**2 + 0.18**2))
+    assert cv_of(made.yield_kg_per_ha) == pytest.approx(math.sqrt(0.18**2 - 0.5 * SEEN**2 + 0.08**2 + 0.18**2))
     assert 0.22 <= cv_of(made.yield_kg_per_ha) <= 0.26  # the error budget's own words
 
 
@@ -105,8 +109,8 @@ def test_a_crop_that_is_not_modelled_is_wide() -> None:
 
 def test_value_by_hand() -> None:
     # 1 ha x 6600 kg/ha x 2 CNY/kg; errors of yield and price add as logarithms
-    made = one(stand(), statistics={"maize": (6000.0, 0.05)})
-    sigma = math.sqrt(math.log1p(0.5 * 0.18**2 + 0.05**2) + math.log1p(0.12**2))
+    made = one(stand(index_error=SEEN), statistics={"maize": (6000.0, 0.05)})
+    sigma = math.sqrt(math.log1p(0.18**2 - 0.5 * SEEN**2 + 0.05**2) + math.log1p(0.12**2))
     assert made.value is not None
     assert made.currency == "CNY"
     assert made.value.mid == pytest.approx(13_200)

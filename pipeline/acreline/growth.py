@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from acreline.doors import check_growth
 from acreline.inversion import INPUT_BANDS, invert_canopy
 from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather
 from acreline.light import harvest_part, light_worth, usable_light
-from acreline.records import NO_CROP
+from acreline.records import NO_CROP, TRUE_SPREAD, UNSEEN_SPREAD
 
 if TYPE_CHECKING:
     pass
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 MIN_FIELDS = 3
-ERROR_PARTS = {"fapar": 0.08, "radiation_use": 0.10, "harvest_index": 0.08, "moisture_and_loss": 0.03}
-"""Relative error budget of one field (science 4.1); with the gap part below 0.05 it makes 0.16."""
+FAPAR_ERROR = 0.10
+"""Relative error of the light that a field caught, as `inversion` reads it (RMSE 0.088 of fAPAR on drawn canopies); with
+the gap part below 0.05 it makes 0.112."""
+SEEN_SPREAD = math.sqrt(TRUE_SPREAD**2 - UNSEEN_SPREAD**2)
+"""How far fields of one crop truly differ in what the index can follow."""
+MANY_FIELDS = 10
+"""Fields of a crop from which on their own spread tells how far the index errs."""
 GAP_ERROR, GAP_DAYS = 0.05, 30
 """Error from gaps: this much for a longest gap of up to 30 days, growing in proportion beyond."""
 OPEN_ERROR = 0.10
@@ -50,8 +56,9 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
 
     Returns:
         one row per (parcel, slot): index_raw; index_ratio against the area-weighted mean of the same crop and slot;
-        index_error, one relative standard deviation. `code` is `a|b` text of few_looks, crop_unknown, no_crop,
-        crop_not_in_region, few_neighbours (fewer than 3 fields), in_season, no_weather.
+        index_error, one relative standard deviation: the budget of one field, or what the spread of ten and more fields
+        of the crop lies above the true spread, if that is larger. `code` is `a|b` text of few_looks, crop_unknown,
+        no_crop, crop_not_in_region, few_neighbours (fewer than 3 fields), in_season, no_weather.
     """
     import pandas as pd
 
@@ -89,9 +96,9 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     raw[crop == NO_CROP] = np.nan
     measured = ~np.isnan(raw)
     ratio, few = _compare(seasons, raw, area, measured & listed)
-    parts = sum(part**2 for part in ERROR_PARTS.values())
     gap_part = GAP_ERROR * np.maximum(gap / GAP_DAYS, 1.0)
-    error = np.sqrt(parts + gap_part**2 + np.where(running, OPEN_ERROR, 0.0) ** 2).round(4)
+    budget = np.sqrt(FAPAR_ERROR**2 + gap_part**2 + np.where(running, OPEN_ERROR, 0.0) ** 2)
+    error = np.maximum(budget, _beyond_true(seasons, ratio)).round(4)
     codes = {
         "few_looks": ~measured & (crop != NO_CROP),
         "crop_unknown": crop == UNKNOWN,
@@ -209,6 +216,21 @@ def _add_light(
     later = np.where(after >= 0, look_days[after] - offset, length - 1)
     gap = np.where(inside, later - earlier, 0).max(axis=1).astype("float64")
     return raw, late, np.where(some, gap, np.nan)
+
+
+def _beyond_true(seasons: Seasons, ratio: Floats) -> Floats:
+    """How far the index of a crop's fields spreads beyond what is true of them: that much of it is error; 0: no more.
+
+    Spread is 1.4826 MAD over the fields of a crop and slot; variances add (empirical Bayes, Fay and Herriot 1979).
+    """
+    import pandas as pd
+
+    values, group = pd.Series(ratio), _groups(seasons)
+    middle = values.groupby(group).transform("median")
+    spread = 1.4826 * (values - middle).abs().groupby(group).transform("median").to_numpy(dtype="float64")
+    many = values.groupby(group).transform("count").to_numpy() >= MANY_FIELDS
+    beyond = np.sqrt(np.maximum(spread**2 - SEEN_SPREAD**2, 0.0))
+    return np.where(many, np.nan_to_num(beyond), 0.0)
 
 
 def _compare(

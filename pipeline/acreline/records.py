@@ -14,6 +14,10 @@ STATUSES = ("ok", "degraded", "insufficient", "failed", "rejected")
 """Every parcel ends in exactly one of these, from best to worst; a farm's status is its worst parcel's."""
 
 OUTCOMES = ("approve", "refer", "decline")
+TRUE_SPREAD = 0.18
+"""True relative spread of yield between fields of one crop in a region (0.15 to 0.20); order of magnitude."""
+UNSEEN_SPREAD = 0.13
+"""The part of it that no picture shows: use of light 0.10, harvest index 0.08, moisture and loss 0.03 (science 4.1)."""
 NO_CROP = "none"
 """In the place of a crop: nothing was grown for harvest. In a set of crops it is doubt that anything grows."""
 

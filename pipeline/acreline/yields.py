@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from acreline.config import Crop, Sourced
 from acreline.errors import ConfigError, ContractError, InputError
-from acreline.records import NO_CROP, ZERO, Farm, Interval, Stand
+from acreline.records import NO_CROP, TRUE_SPREAD, UNSEEN_SPREAD, ZERO, Farm, Interval, Stand
 
-TRUE_SPREAD = 0.18
-"""True relative spread of yield between fields of one crop in a region (0.15 to 0.20); order of magnitude."""
+SEEN_SPREAD = math.sqrt(TRUE_SPREAD**2 - UNSEEN_SPREAD**2)
+"""What of it the growth index can follow."""
 COMMON_ERROR = 0.18
 """Relative error common to all fields where no county statistic pins the level (0.15 to 0.20); order of magnitude."""
 NOT_MODELLED_CV = 0.5
@@ -34,9 +34,10 @@ def estimate_yields(
 ) -> list[Farm]:
     """Give every stand its expected yield and the worth of its harvest, and every farm the sum, each with its doubt.
 
-    Per stand, with normal yield M (relative error s_M), index ratio r (error s) and spread between fields tau:
-    w = tau^2 / (tau^2 + s^2), yield = M (1 + w (r - 1)), CV = sqrt(w s^2 + s_M^2 + common^2), where the common error
-    falls away once a county statistic is given; without an index yield = M and CV = sqrt(tau^2 + s_M^2 + common^2).
+    Per stand, with normal yield M (relative error s_M), index ratio r (error s), spread between fields tau, the part u
+    of it that no picture shows and t^2 = tau^2 - u^2: w = t^2 / (t^2 + s^2), yield = M (1 + w (r - 1)), CV = sqrt(tau^2
+    - w t^2 + s_M^2 + common^2), where the common error falls away once a county statistic is given; without an index
+    yield = M and CV = sqrt(tau^2 + s_M^2 + common^2). Why u is no part of s: `docs/decisions/0011`.
     The yield is the median of a log-normal; value is area x yield x price, the price's error joining in quadrature,
     the two ends of the area multiplied on as if both errors went the same way: never too narrow. Where several crops
     cannot be told apart (`crop_set`), the value's low end is the lowest and its high end the highest of all of them
@@ -160,8 +161,8 @@ def _estimate(
             hint="this is a fault of acreline: please report it with the run's log",
             parcel=stand.parcel_id,
         )
-    weight = TRUE_SPREAD**2 / (TRUE_SPREAD**2 + error**2)
-    cv = math.sqrt(weight * error**2 + normal_cv**2 + common**2)
+    weight = SEEN_SPREAD**2 / (SEEN_SPREAD**2 + error**2)
+    cv = math.sqrt(TRUE_SPREAD**2 - weight * SEEN_SPREAD**2 + normal_cv**2 + common**2)
     return normal * (1 + weight * (ratio - 1)), cv, stand.code
 
 

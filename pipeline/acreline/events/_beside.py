@@ -16,6 +16,10 @@ from acreline.records import NO_CROP
 if TYPE_CHECKING:
     import pandas as pd
 
+COHORT_DAYS = 20
+"""Fields that came up within so many days are held beside each other: a late field looks ill beside early ones, and
+spring and summer sowings of one crop grow against each other (science 3.1)."""
+
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -25,15 +29,15 @@ class Departure:
     """How far each look of a field lies from its crop's, (look,) each."""
 
     off: Floats
-    """Index less the median of the crop and slot on that pass, less the field's own usual distance from it."""
+    """Index less the median of its kin on that pass, less the field's own usual distance from it."""
     spread: Floats
     """1.4826 MAD of `off` over the fields of that pass, at least the least spread given."""
     others: npt.NDArray[np.int64]
-    """Other fields of the crop on that pass."""
+    """Other fields of its kin on that pass."""
 
 
 def depart(table: pd.DataFrame, column: str, min_spread: float) -> Departure:
-    """Hold each look beside the same crop's on the same pass.
+    """Hold each look beside those of its kin on the same pass: fields of the crop and slot that came up at its time.
 
     A field's usual distance (median over its looks) is taken off first, so that one that is always poorer is not called
     struck. What strikes all fields alike moves their median and stays unseen.
@@ -43,13 +47,20 @@ def depart(table: pd.DataFrame, column: str, min_spread: float) -> Departure:
         column: of it.
         min_spread: fields alike to better than this are not ranked any finer.
     """
-    key = [table["crop"], table["slot"], table["pass_id"]]
+    key = [table["crop"], table["slot"], _cohort(table), table["pass_id"]]
     value = table[column]
     off = value - value.groupby(key).transform("median")
     off -= off.groupby([table["parcel"], table["slot"]]).transform("median")
     spread = np.maximum(1.4826 * off.abs().groupby(key).transform("median").to_numpy(), min_spread)
     others = value.groupby(key).transform("size").to_numpy(dtype="int64") - 1
     return Departure(off.to_numpy(dtype="float64"), spread, others)
+
+
+def _cohort(table: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Number of the sowing each look's stand belongs to; 0: the middle one, or of unknown emergence."""
+    up = table["emergence"]
+    middle = up.groupby([table["crop"], table["slot"]]).transform("median")
+    return np.nan_to_num(np.round((up - middle).to_numpy(dtype="float64") / COHORT_DAYS)).astype(np.int64)
 
 
 def growing(table: pd.DataFrame, after_peak_days: int) -> Mask:

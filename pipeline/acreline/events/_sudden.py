@@ -22,8 +22,9 @@ Mask = npt.NDArray[np.bool_]
 class Settings(config.Settings):
     """When a fall counts as sudden damage (science 3.1, rows lodging / hail and frost)."""
 
-    min_fall: float = Field(0.2, gt=0, le=1, description="fall of NDVI beside the neighbours', as a share of it")
-    min_spreads: float = Field(3.0, gt=0, description="and in spreads of the neighbours")
+    min_fall: float = Field(0.25, gt=0, le=1, description="fall of NDVI beside the neighbours', as a share of it")
+    min_own_fall: float = Field(0.1, ge=0, le=1, description="fall of its own NDVI: neighbours that rise strike nobody")
+    min_spreads: float = Field(4.0, gt=0, description="and in spreads of the neighbours")
     longest_days: int = Field(15, ge=1, description="between the look before and the look after")
     kept: float = Field(0.5, ge=0, le=1, description="share of the fall that the next look still shows")
     min_ndvi: float = Field(0.2, ge=0, le=1, description="below it the field was cut or ploughed, not struck")
@@ -48,8 +49,10 @@ def sudden_falls(table: pd.DataFrame, settings: Settings) -> tuple[Mask, Floats,
         lost = -change / np.maximum(stood, 0.05)
         after = next_of_stand(table, beside.off)
         kept = (beside.off - change - after >= -settings.kept * change) | np.isnan(after)
+        before = ndvi - steps(table, ndvi, settings.longest_days)
         struck = (
             (lost >= settings.min_fall)
+            & (before - ndvi >= settings.min_own_fall * before)
             & (-change >= settings.min_spreads * beside.spread)
             & kept
             & (ndvi >= settings.min_ndvi)

@@ -24,11 +24,11 @@ CONFOUNDERS = ("senescence", "late_sowing")
 class Settings(config.Settings):
     """When a look counts as dry (science 3.1, row drought)."""
 
-    max_z: float = Field(-1.5, lt=0, description="robust z of NDMI against the same crop on the same pass, below this")
+    max_z: float = Field(-2.5, lt=0, description="robust z of NDMI against the same crop on the same pass, below this")
     min_looks: int = Field(2, ge=1, description="dry looks in a row")
     min_days: int = Field(20, ge=0, description="from first to last: two bins of the network")
     min_neighbours: int = Field(5, ge=2, description="other fields of the crop on that pass")
-    min_ndvi: float = Field(0.35, ge=0, le=1, description="below it there is soil to be seen, not a dry leaf")
+    min_ndvi: float = Field(0.5, ge=0, le=1, description="below it there is soil to be seen, not a dry leaf")
     min_spread: float = Field(0.02, gt=0, description="fields alike to better than this are not ranked any finer")
     after_peak_days: int = Field(45, ge=0, description="later than this after its peak a field ripens and dries anyway")
     full_shortfall: float = Field(0.3, gt=0, description="NDMI below the neighbours that counts as severity 1")

@@ -34,7 +34,7 @@ def detect(
     known: pd.DataFrame | None,
     settings: Settings,
 ) -> pd.DataFrame:
-    """Find frost: NDVI falls by a fifth within 15 days of a night below 0 degrees C while the neighbours' does not.
+    """Find frost: NDVI falls by a quarter within 15 days of a night below 0 degrees C while the neighbours' does not.
 
     Without weather nothing is told: the fall itself looks like hail. `severity` and `share` as for lodging and hail.
     Weather agrees with every event of this kind, so `confirmed` is left to reports and the network.

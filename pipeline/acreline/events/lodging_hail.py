@@ -32,7 +32,7 @@ def detect(
     known: pd.DataFrame | None,
     settings: Settings,
 ) -> pd.DataFrame:
-    """Find lodging and hail: NDVI falls by a fifth of its value within 15 days while the neighbours' does not.
+    """Find lodging and hail: NDVI falls by a quarter of its value within 15 days while the neighbours' does not.
 
     The next look must still show half of the fall (a cloud's rim is gone by then), and the ground must not be bare:
     that is a harvest. After a night of frost it is `frost` that is told. `severity` is the fall as a share of what

@@ -23,6 +23,8 @@ NAMED = 0.3
 """A mishap is looked for from this severity on (science notes, 5.4: severity 0.3 to 1)."""
 STRUCK_SHARE = 0.3
 """And where it struck at least this share of the parcel: what brushed a rim is neither struck nor sound."""
+SAME_EVENT = {"lodging": "lodging_hail", "hail": "lodging_hail"}
+"""Mishaps of the simulator that leave one mark and have one name in a run."""
 NEAR_DAYS = 30
 """An event is found where one of its kind is said within this many days of it."""
 Floats = npt.NDArray[np.float64]
@@ -120,7 +122,7 @@ def event_counts(
         judged: parcels that the run judged.
         kinds: of event.
     """
-    struck = struck[struck["parcel_id"].isin(judged)]
+    struck = struck[struck["parcel_id"].isin(judged)].replace({"event": SAME_EVENT})
     said = said[said["parcel_id"].isin(judged)].copy()
     said["day"] = said["start"].dt.tz_localize(None)
     named = struck[(struck["severity"] >= NAMED) & (struck["share"] >= STRUCK_SHARE)]
