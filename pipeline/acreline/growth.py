@@ -26,8 +26,8 @@ Floats = npt.NDArray[np.float64]
 
 MIN_FIELDS = 3
 FAPAR_ERROR = 0.10
-"""Relative error of the light that a field caught, as `inversion` reads it (RMSE 0.088 of fAPAR on drawn canopies); with
-the gap part below 0.05 it makes 0.112."""
+"""Relative error of the light that a field caught, as `inversion` reads it (RMSE 0.088 of fAPAR on drawn canopies);
+with the gap part below 0.05 it makes 0.112."""
 SEEN_SPREAD = math.sqrt(TRUE_SPREAD**2 - UNSEEN_SPREAD**2)
 """How far fields of one crop truly differ in what the index can follow."""
 MANY_FIELDS = 10
