@@ -79,6 +79,7 @@ def test_every_room_has_a_place() -> None:
         "desk",
         "area",
         "exposure",
+        "farm_view",
         "normals",
         "init",
         "trial",

@@ -35,6 +35,7 @@ _HOME = {
     "assess_credit": "credit",
     "run_region": "run",
     "Store": "store",
+    "farm": "farm_view",
     "open_publication": "store",
     "verify_publication": "store",
     "train_model": "trial",
