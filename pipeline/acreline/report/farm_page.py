@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from acreline.layers import UNKNOWN
+from acreline.remedies import settle
 from acreline.report.curve import place_curve
 from acreline.report.field import (
     BRIGHTEST,
@@ -97,6 +98,7 @@ def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen
         "reasons": [_reason(reason) for reason in farm["reasons"]],
         "facts": farm_facts(farm, told),
         "flags": [word("flag", flag) for flag in farm["flags"]],
+        "remedies": _remedies(farm, parcels) if farm["outcome"] == "refer" else [],
         "parcels": [tell_parcel(parcel, told, pictures) for parcel in parcels],
         "trail": [
             _step(step, before, farm["limit_currency"])
@@ -123,6 +125,14 @@ def farm_facts(farm: Row, told: Row) -> list[Row]:
         _fact("looks", _same(str(farm["looks"])), word("ui", "fewest")),
         _fact("last_clear", _same(last or "–"), ago),
     ]
+
+
+def _remedies(farm: Row, parcels: Sequence[Row]) -> list[tuple[Pair, list[Pair]]]:
+    """What would settle the doubts of a farm that goes to a person, cheapest first, each with the doubts it settles."""
+    codes = [reason[0] for reason in farm["reasons"]] + [farm["reason"] or "", *farm["flags"]]
+    codes += [stand["code"] or "" for parcel in parcels for stand in parcel["stands"]]
+    told = settle(code for text in codes for code in text.split("|"))
+    return [((remedy.en, remedy.zh), [word("flag", code) for code in settled]) for remedy, settled in told]
 
 
 def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:

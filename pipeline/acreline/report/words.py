@@ -237,6 +237,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "last_clear": ("Last clear look", "最近清晰观测"),
         "days_before": ("days before the decision", "天前（截至决定日）"),
         "asks_person": ("Asks for a person", "需人工核实"),
+        "would_settle": ("What would settle it", "可消除疑点的办法"),
         "declared": ("Declared", "申报"),
         "events": ("Events", "灾害事件"),
         "stands": ("Crops on this parcel", "该地块的作物"),
