@@ -15,7 +15,7 @@ from acreline.events import check_detectors, confounders, detect_events, list_de
 from acreline.events._runs import looks_with_seasons
 from acreline.events.flood import Settings as FloodSettings
 from acreline.health import score_health
-from acreline.layers import EVENT_COLUMNS, Events, Weather
+from acreline.layers import EVENT_COLUMNS, Events, Seasons, Weather
 from acreline.seasons import describe_seasons
 from tests.made_looks import AS_OF, CALIBRATION, CEREAL, MAIZE, SEASON, Curve, bump, every, made_crops, made_looks
 
@@ -144,6 +144,20 @@ def test_a_pond_is_no_flood() -> None:
             look["water"] = 0.5
 
     assert len(_detect(pond, ["flood"])) == 0
+
+
+def test_a_rice_field_stands_in_its_own_water() -> None:
+    looks = made_looks(dict.fromkeys(NAMES, MAIZE), every(5), dict.fromkeys(NAMES, SURE), change=early_water)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    assert detect_events(looks, seasons, score_health(looks, seasons), ["flood"])["parcel_id"].tolist() == ["p3"]
+    rice = seasons.copy()
+    rice["crop"] = "single_rice"
+    assert len(detect_events(looks, Seasons(rice), score_health(looks, seasons), ["flood"])) == 0
+
+
+def early_water(parcel: str, day: date, look: dict[str, float]) -> None:
+    if parcel == "p3" and _between(day, date(2018, 6, 20), 10):
+        look.update(mndwi=0.3, water=0.6)
 
 
 def test_water_on_bare_ground_is_told_apart() -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PADDY = ("early_rice", "late_rice", "single_rice")
+"""Crops that stand in water by their farmer's will."""
 CONFOUNDERS = ("paddy_transplanting", "pond", "shadow")
 
 
@@ -27,6 +29,7 @@ class Settings(config.Settings):
     open_water_mndwi: float = Field(0.0, description="mean MNDWI above this is open water")
     wet_mndwi: float = Field(-0.1, description="above this with a fall of NDVI: water under an emergent canopy")
     min_ndvi_fall: float = Field(0.2, gt=0, description="fall of NDVI since the look before")
+    paddy_days: int = Field(40, ge=0, description="after it shows green a rice field stands in its own water")
     max_usual_water: float = Field(0.1, ge=0, description="a parcel usually wetter than this is a pond or a paddy")
     confirming_rain_mm: float = Field(50, gt=0, description="rain of the 7 days before that agrees; order of magnitude")
 
@@ -40,6 +43,8 @@ def detect(
     settings: Settings,
 ) -> pd.DataFrame:
     """Find floods: water new on the parcel, or MNDWI above -0.1 while NDVI falls by more than 0.2.
+
+    Water on a rice field before it is well grown is its own.
 
     `share` is the larger of the mask's water share and the share of pixels below NDVI 0.1; `severity` is the NDVI lost
     since the last dry look, as a share of what stood there.
@@ -56,7 +61,11 @@ def detect(
             | (mndwi > settings.open_water_mndwi)
             | ((mndwi > settings.wet_mndwi) & (previous - ndvi > settings.min_ndvi_fall))
         )
-    flagged = wet & (usual <= settings.max_usual_water) & ~np.isnan(previous)
+    with np.errstate(invalid="ignore"):
+        paddy = table["crop"].isin(PADDY).to_numpy() & (
+            table["day"].to_numpy() <= table["emergence"].to_numpy() + settings.paddy_days
+        )
+    flagged = wet & ~paddy & (usual <= settings.max_usual_water) & ~np.isnan(previous)
     dry = table["ndvi"].where(~flagged).groupby(table["parcel"]).ffill().to_numpy()
     lost = np.nan_to_num((dry - ndvi) / np.maximum(dry, 0.05))
     share = np.maximum(water, table["bare"].to_numpy())
