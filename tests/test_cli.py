@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import structlog
+import yaml
 
 from acreline import cli
 from acreline.errors import SourceError
@@ -287,6 +288,20 @@ def test_a_region_is_compiled_and_searched(acreline: Acreline, repo: Path) -> No
     told = acreline("search", repo / DEMO, "--as-of", "2018-06-01").out.splitlines()
     assert "used " in told[-1]
     assert max(line[:10] for line in told[:-1] if line.startswith("20")) <= "2018-06-01"
+
+
+def test_a_crop_that_the_model_cannot_name_is_told(acreline: Acreline, repo: Path, tmp_path: Path) -> None:
+    region = yaml.safe_load((repo / DEMO).read_text(encoding="utf-8"))
+    base = (repo / DEMO).parent
+    for place, key in ((region, "catalog"), (region, "applicants"), (region, "weather"), (region["parcels"], "path")):
+        place[key] = str((base / place[key]).resolve())
+    flax = yaml.safe_load((repo / "configs" / "crops" / "maize.yaml").read_text(encoding="utf-8"))
+    flax |= {"slug": "flax", "name_en": "flax", "name_zh": "亚麻"}
+    (tmp_path / "flax.yaml").write_text(yaml.safe_dump(flax, allow_unicode=True), encoding="utf-8")
+    region["crops"].append("flax.yaml")
+    (tmp_path / "region.yaml").write_text(yaml.safe_dump(region), encoding="utf-8")
+    told = acreline("check", tmp_path / "region.yaml").out.splitlines()
+    assert told[-1] == "the model has no class for flax: it will never name them"
 
 
 @pytest.mark.parametrize("kind", ["crops", "providers", "rules", "events", "policies", "models", "regions"])

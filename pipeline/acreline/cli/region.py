@@ -60,6 +60,9 @@ def check(region: RegionFile) -> None:
         f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
         f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
     )
+    nameless = sorted(set(plan.crops) - set(plan.model.card.crop_codes))
+    if nameless:
+        typer.echo(f"the model has no class for {', '.join(nameless)}: it will never name them")
 
 
 @app.command()
