@@ -62,7 +62,7 @@ GREEN = {
 OWNERS = [0, 0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 8, 9, 10, 10, 11, 11, 12, 12]
 STATUSES = {
     6: ("insufficient", "few_clear_looks"),
-    13: ("rejected", "too_small"),
+    13: ("rejected", "no_area"),
     19: ("degraded", "overlapping_claim"),
 }
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from acreline.codes import all_codes, split_codes
 from acreline.credit import decision_from_json
 from acreline.desk import KINDS, decide_again, decision_rows, explain_farm, farm_rows, list_kind, read_farms
 from acreline.errors import ConfigError, StoreError
+from acreline.report.doubts import read_codes, read_parcels
 
 pytestmark = pytest.mark.xdist_group("river")
 
@@ -105,6 +107,17 @@ def test_a_trail_is_told_in_both_languages(publication: Path, lang: str, words: 
             assert word in text, farm.farm_id
 
 
+def test_every_code_of_a_run_has_words_and_an_action(publication: Path) -> None:
+    rows = [row for rows in read_codes(publication).values() for row in rows]
+    found = {code for row in rows for code in split_codes(row["code"])}
+    for farm in read_farms(publication)[0]:
+        found |= {*farm.flags, *split_codes(farm.reason), *(stand.code for stand in farm.stands if stand.code)}
+        for parcel in read_parcels(publication, farm.farm_id):
+            found |= {*split_codes(parcel["reason"])}
+    assert len(found) > 5
+    assert found <= set(all_codes())
+
+
 def test_what_cannot_be_explained(publication: Path) -> None:
     farm_id = read_farms(publication)[0][0].farm_id
     with pytest.raises(ConfigError, match="no farm 'nobody'") as caught:
@@ -148,6 +161,7 @@ def test_a_trail_that_lost_its_last_bytes_is_refused(publication: Path, tmp_path
 def test_a_farm_whose_name_breaks_lines_elsewhere_is_one_line_here(publication: Path, tmp_path: Path) -> None:
     """JSON leaves U+2028 and U+0085 as they are, and Python's splitlines would cut there."""
     odd = "F\u2028\x85\x0b1"
+    shutil.copytree(publication, tmp_path, ignore=shutil.ignore_patterns("maps", "report"), dirs_exist_ok=True)
     line = json.loads((publication / "trail.jsonl").read_text(encoding="utf-8").split("\n")[0])
     line["farm_id"] = line["farm"]["farm_id"] = odd
     (tmp_path / "trail.jsonl").write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")

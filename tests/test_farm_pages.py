@@ -196,7 +196,7 @@ def test_each_parcel_is_shown_with_date_scene_and_curve(publication: Path) -> No
     [
         (2, "No picture (2018-08-02): the scene could not be read again."),
         (6, "no look saw the whole parcel clear; this one 72 %"),
-        (9, "No picture: the parcel was refused – too small to judge."),
+        (9, "No picture: the parcel was refused – outline encloses no land."),
     ],
 )
 def test_what_cannot_be_shown_says_why(publication: Path, owner: int, words: str) -> None:

@@ -56,11 +56,15 @@ def test_the_newest_year_known_on_the_day_counts(tmp_path: Path) -> None:
     [
         ("crop,year\nmaize,2017\n", r"columns \['yield_kg_per_ha', .* are missing"),
         (HEAD + "maizze,2017,6400,0.05,bureau,2018-05-01\n", "row 2: crop 'maizze' is not known"),
-        (HEAD + "maize,2017,0,0.05,bureau,2018-05-01\n", "row 2: yield_kg_per_ha is"),
+        (HEAD + "maize,2017,0,0.05,bureau,2018-05-01\n", "row 2: yield_kg_per_ha is '0'"),
         (HEAD + "maize,2017,6400,many,bureau,2018-05-01\n", "row 2: relative_error is"),
         (HEAD + "maize,2017,6400,0.05,,2018-05-01\n", "row 2: no source"),
-        (HEAD + "maize,2017,6400,0.05,bureau,in May\n", "row 1: valid_from 'in May' is no day"),
+        (HEAD + "maize,2017,6400,0.05,bureau,in May\n", "row 2: valid_from 'in May' is no day"),
         (HEAD + "maize,2018,6400,0.05,bureau,2019-05-01\n", "nothing of it was published by 2018-12-15"),
+        (
+            HEAD + "maize,2017,6400,0.05,bureau,2018-05-01\nmaize,2017,6500,0.05,bureau,2018-05-01\n",
+            "row 3: a second figure for maize of 2017, published on 2018-05-01 too",
+        ),
     ],
 )
 def test_statistics_that_cannot_be_true_are_refused(text: str, words: str, tmp_path: Path) -> None:
@@ -162,3 +166,26 @@ def test_normals_of_other_years_are_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the normals hold 2017 itself"):
         read_normals(path, harvest_year=2017)
     assert read_normals(None, harvest_year=2018) is None
+
+
+USUAL = "crop,week,ndvi,ndvi_sd,years\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("crop,week,ndvi,ndvi_sd\nmaize,30,0.8,0.05\n", r"columns \['years'\] are missing"),
+        (USUAL, "no row"),
+        (USUAL + "maize,30,0.8,0.05,\n", "row 2: years is"),
+        (USUAL + "maize,30,0.8,0.05,2016\nmaize,31,0.8,0.05,20x7\n", "row 3: years is '20x7'"),
+        (USUAL + "maize,30,0.8,0.05,2016|2019\n", "the normals hold 2019, which was not known in 2018"),
+        (USUAL + "maize,54,0.8,0.05,2016\n", "row 2: week is '54'"),
+        (USUAL + "maize,30.5,0.8,0.05,2016\n", "row 2: week is '30.5'"),
+        (USUAL + "maize,30,green,0.05,2016\n", "row 2: ndvi is 'green'"),
+        (USUAL + "maize,30,0.8,-0.05,2016\n", "row 2: ndvi_sd is '-0.05'"),
+        (USUAL + "maize,30,0.8,0.05,2016\nmaize,30,0.7,0.05,2016\n", "row 3: week is '30'"),
+    ],
+)
+def test_normals_that_do_not_fit_are_refused(text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        read_normals(write(tmp_path, text), harvest_year=2018)

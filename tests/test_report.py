@@ -227,7 +227,7 @@ def test_refused_parcels_are_told_but_have_no_curve(told: dict[str, Any]) -> Non
     refused = [parcel for parcel in told["parcels"] if parcel["status"] == "rejected"]
     assert [(p["id"], p["reason"], bool(p["rings"])) for p in refused] == [
         ("P02", "duplicate_id", False),
-        ("P13", "too_small", True),
+        ("P13", "no_area", True),
     ]
     assert all(parcel["curve"] == [] and parcel["stands"] == [] for parcel in refused)
 

@@ -90,6 +90,25 @@ def test_statistic_replaces_the_normal_yield() -> None:
     assert made.code == "no_index"
 
 
+def test_a_statistic_narrows_the_interval_by_the_error_budget() -> None:
+    """The index errs by 0.112 (light 0.10, gaps 0.05): a variance of 0.0155 can be followed, w = 0.5536 of it is."""
+    error = math.hypot(0.10, 0.05)
+    spread = 0.02382  # what is left between fields: 0.18^2 - 0.5536 x 0.0155
+    told = {None: spread + 0.08**2 + 0.18**2, 0.08: spread + 0.08**2, 0.05: spread + 0.05**2}
+    widths = []
+    for known, variance in told.items():
+        made = one(stand(index_error=error), statistics=None if known is None else {"maize": (6000.0, known)})
+        assert made.yield_kg_per_ha is not None
+        widths.append(cv_of(made.yield_kg_per_ha))
+        assert widths[-1] == pytest.approx(math.sqrt(variance), abs=5e-4)
+    assert widths == sorted(widths, reverse=True)
+    # Science 4.1 hopes for 0.13 to 0.15; no index, however good, goes below what no picture shows (decision 0011).
+    assert widths[-1] == pytest.approx(0.162, abs=1e-3)
+    best = one(stand(index_error=0.0), statistics={"maize": (6000.0, 0.05)}).yield_kg_per_ha
+    assert best is not None
+    assert cv_of(best) == pytest.approx(math.sqrt(0.13**2 + 0.05**2))
+
+
 @pytest.mark.parametrize(("code", "told"), [(None, "no_index"), ("too_few_neighbours", "too_few_neighbours")])
 def test_no_index_gives_the_normal_yield_wide(code: str | None, told: str) -> None:
     made = one(stand(index_ratio=None, index_error=None, code=code))

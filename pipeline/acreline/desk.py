@@ -17,6 +17,8 @@ from acreline.units import m2_to_ha, m2_to_mu
 
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
+MOST_NAMED = 4
+"""Parcels that a line names, of those that share a doubt."""
 KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties")
 
 
@@ -97,10 +99,11 @@ def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[D
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The trail of one farm's decision, a line per step; where a person decides, what would settle it.
+    """The trail of one farm's decision, a line per step, then what would settle what is open about its parcels.
 
     Raises:
         ConfigError: no such farm, or a language that is not spoken.
+        StoreError: a table of the publication is missing or damaged.
     """
     from acreline.credit import decision_from_json, explain_decision
 
@@ -110,36 +113,50 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision = decision_from_json(lines[farm_id])
-    told = list(explain_decision(decision, lang))
-    if decision.limit is None:
-        told += _what_would_settle(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
-    return told
+    told = _what_would_settle(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
+    return [*explain_decision(decision, lang), *told]
 
 
 def _what_would_settle(publication: Path, farm: Farm, decision: Decision, lang: str) -> list[str]:
-    """The cheapest that can be done about each doubt of a farm that a person has to decide on."""
-    from acreline.remedies import settle, wait_until
+    """The cheapest that can be done about all that is open, a line per action with its codes and their parcels."""
+    from acreline.report.doubts import (
+        farm_doubts,
+        open_farm,
+        parcel_doubts,
+        read_codes,
+        read_frame,
+        read_parcels,
+        settle,
+    )
     from acreline.report.words import word
     from acreline.store import read_manifest
 
     zh = lang == "zh"
-    codes = [*decision.reasons, farm.reason or "", *farm.flags, *(stand.code or "" for stand in farm.stands)]
-    if farm.last_clear is not None and any("few_clear_looks" in code for code in codes):
-        wanted = next((step.evidence.get("min_clear_looks", "") for step in decision.trail), "")
-        start = date.fromisoformat(read_manifest(publication)["season"]["start"])
-        number = int(wanted.split()[0]) if wanted[:1].isdigit() else 0
-        until = wait_until(farm.clear_looks, number, start, decision.as_of)
-    else:
-        until = None
+    frame = read_frame(read_manifest(publication))
+    said = open_farm(
+        farm.reason, farm.flags, farm.clear_looks, ((step.code, step.outcome, step.evidence) for step in decision.trail)
+    )
+    parcels = read_parcels(publication, farm.farm_id)
+    rows = read_codes(publication, [row["id"] for row in parcels])
+    theirs = [doubt for row in parcels for doubt in parcel_doubts(row, rows.get(row["id"], []), said, frame)]
     lines = []
-    for remedy, settled in settle(code for text in codes for code in text.split("|")):
-        said = remedy.zh if zh else remedy.en
-        if remedy.slug == "wait" and until is not None:
-            said += f"，约至 {until}" if zh else f", until about {until}"
-        doubts = [word("flag", code)[zh] for code in settled]
-        lines.append(f"{said}：{'；'.join(doubts)}" if zh else f"{said}: {'; '.join(doubts)}")
-    head = "可消除疑点的办法：" if zh else "What would settle it, cheapest first:"
-    return [head, *(f"- {line}" for line in lines)] if lines else []
+    for one in settle(farm_doubts(said, theirs, frame)):
+        done = word("action", one["action"])[zh]
+        if one["until"]:
+            done += word("ui", "until_about")[zh] + one["until"]
+        doubts = [word("flag", code)[zh] + _where(places, zh) for code, places in one["codes"]]
+        lines.append(f"- {done}：{'；'.join(doubts)}" if zh else f"- {done}: {'; '.join(doubts)}")
+    head = word("ui", "would_settle" if decision.limit is None else "would_sharpen")[zh]
+    return [head + ("，花费最少的在前：" if zh else ", cheapest first:"), *lines] if lines else []
+
+
+def _where(parcels: Sequence[str], zh: bool) -> str:
+    """Parcels in brackets, the first few by name."""
+    names = ("、" if zh else ", ").join(parcels[:MOST_NAMED])
+    more = len(parcels) - MOST_NAMED
+    if more > 0:
+        names += f"等{len(parcels)}块" if zh else f" and {more} more"
+    return "" if not parcels else f"（{names}）" if zh else f" ({names})"
 
 
 def list_kind(kind: str) -> list[str]:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acreline.errors import InputError
+from acreline.errors import ConfigError, InputError, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,10 +17,25 @@ FEWEST_FIELDS = 10
 """Fields of a crop in a week of one year below which its usual greenness is not told."""
 MIN_SPREAD = 0.02
 CLEAR_SHARE = 0.5
-COLUMNS = ("crop", "week", "ndvi", "ndvi_sd", "n_fields", "years")
+COLUMNS = ("crop", "week", "ndvi", "ndvi_sd", "n_fields", "n_years", "years")
+ENDINGS = (".csv", ".parquet")
 
 
-def make_normals(publications: Sequence[Path]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Normals:
+    """Usual greenness, and what it was made from."""
+
+    table: pd.DataFrame
+    """One row per (crop, ISO week): `COLUMNS`."""
+    years: tuple[int, ...]
+    """Harvest years of the runs."""
+    left_out: int
+    """Weeks of a crop in one year with too few fields."""
+    simulated: bool
+    """A run among them is of simulated land."""
+
+
+def make_normals(publications: Sequence[Path]) -> Normals:
     """Usual NDVI of each crop by ISO week over several runs, a run a year.
 
     Fields that may be judged and whose crop is decided (a set of one name) count; a field's value in a week is the mean
@@ -30,8 +46,8 @@ def make_normals(publications: Sequence[Path]) -> pd.DataFrame:
 
     Returns:
         crop, week, ndvi (mean over years of the fields' median), ndvi_sd (spread of fields, 1.4826 MAD, and of years
-        together, at least 0.02), n_fields (over all years), years (`a|b` text); weeks with fewer than 10 fields of a
-        crop in a year are left out of that year.
+        together, at least 0.02), n_fields (over all years), n_years, years (`a|b` text); weeks with fewer than 10
+        fields of a crop in a year are left out of that year, and counted.
 
     Raises:
         StoreError: no publication.
@@ -44,16 +60,20 @@ def make_normals(publications: Sequence[Path]) -> pd.DataFrame:
 
     parts: list[pd.DataFrame] = []
     seen: dict[int, Path] = {}
+    simulated = False
     for publication in publications:
-        year = int(str(read_manifest(publication)["season"]["end"])[:4])
+        manifest = read_manifest(publication)
+        year = int(str(manifest["season"]["end"])[:4])
         if year in seen:
             raise InputError(
                 f"{publication}: a second run of {year}, beside {seen[year]}", hint="give one run for each year"
             )
         seen[year] = publication
+        simulated |= bool(manifest.get("simulated"))
         parts.append(_weeks(publication).assign(year=year))
     weeks = pd.concat(parts, ignore_index=True)
-    weeks = weeks[weeks["n_fields"] >= FEWEST_FIELDS]
+    few = weeks["n_fields"] < FEWEST_FIELDS
+    weeks = weeks[~few]
     if weeks.empty:
         raise InputError(
             f"normals: no crop has {FEWEST_FIELDS} judged fields in any week of {len(parts)} runs",
@@ -66,10 +86,50 @@ def make_normals(publications: Sequence[Path]) -> pd.DataFrame:
             "ndvi": by_week["ndvi"].mean().round(4),
             "ndvi_sd": np.maximum(np.sqrt(within + between), MIN_SPREAD).round(4),
             "n_fields": by_week["n_fields"].sum(),
+            "n_years": by_week["year"].nunique(),
             "years": by_week["year"].agg(lambda years: "|".join(str(year) for year in sorted(years))),
         }
     )
-    return table.reset_index()[list(COLUMNS)]
+    return Normals(table.reset_index()[list(COLUMNS)], tuple(sorted(seen)), int(few.sum()), simulated)
+
+
+def check_ending(out: Path) -> None:
+    """Refuse a file that would be of another kind than its name says, before the work.
+
+    Raises:
+        ConfigError: it ends in neither .csv nor .parquet.
+    """
+    if out.suffix not in ENDINGS:
+        raise ConfigError(f"--out: {out}: normals are CSV or Parquet", hint="end the name in .csv or .parquet")
+
+
+def write_normals(table: pd.DataFrame, out: Path) -> None:
+    """Write normals as CSV or Parquet, by the file's ending; equal rows give equal bytes.
+
+    Raises:
+        ConfigError: the ending is neither.
+        StoreError: it cannot be written.
+    """
+    from acreline.tables import write_table
+
+    check_ending(out)
+    try:
+        if out.suffix == ".parquet":
+            write_table(table, out)
+        else:
+            table.to_csv(out, index=False, lineterminator="\n")
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
+
+
+def normals_lines(normals: Normals, out: Path) -> list[str]:
+    """What was made and left out, and what to do with it, for a terminal."""
+    table, years = normals.table, ", ".join(str(year) for year in normals.years)
+    lines = ["on simulated data"] if normals.simulated else []
+    lines.append(f"{out}: {table['crop'].nunique()} crops, {len(table)} weeks, years {years}")
+    if normals.left_out:
+        lines.append(f"left out, fewer than {FEWEST_FIELDS} fields of a crop in a week: {normals.left_out} weeks")
+    return [*lines, f"next: name it under `normals:` of the region file of a year after {normals.years[-1]}"]
 
 
 def _weeks(publication: Path) -> pd.DataFrame:

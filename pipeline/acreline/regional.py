@@ -40,8 +40,8 @@ def read_statistics(
         crop -> (yield in kg/ha, relative error) of its newest year known on the day; None without a path.
 
     Raises:
-        InputError: the file cannot be read, lacks columns, names no crop or a number that cannot be true, or nothing of
-            it was known on the day.
+        InputError: the file cannot be read, lacks columns, names no crop or a number that cannot be true, gives two
+            figures of one day, or nothing of it was known on the day.
     """
     if path is None:
         return None
@@ -63,14 +63,22 @@ def read_statistics(
         if wrong.any():
             row = int(wrong.to_numpy().argmax())
             raise InputError(
-                f"{path}, row {row + 2}: {name} is {table[name].iloc[row]!r}",
+                f"{path}, row {row + 2}: {name} is {str(table[name].iloc[row])!r}",
                 hint=f"a number above {low:g} and up to {high:g}",
             )
-    told = table.assign(**numbers, day=_days(table["valid_from"], path, "valid_from"))
+    told = table.assign(**numbers, day=_days(table["valid_from"], path, "valid_from", first=2))
     unnamed = told["source"].astype("string").fillna("").str.strip() == ""
     if unnamed.any():
         raise InputError(
             f"{path}, row {int(unnamed.to_numpy().argmax()) + 2}: no source", hint="say who published the figure"
+        )
+    twice = told.duplicated(["crop", "year", "day"])
+    if twice.any():
+        again = told[twice].iloc[0]
+        raise InputError(
+            f"{path}, row {int(twice.to_numpy().argmax()) + 2}: a second figure for {again['crop']} of "
+            f"{again['year']:.0f}, published on {again['day']:%Y-%m-%d} too",
+            hint="keep one of them; a figure that was mended later has a later valid_from",
         )
     told = told[told["day"] <= pd.Timestamp(as_of)]
     if told.empty:
@@ -147,17 +155,43 @@ def read_normals(path: Path | None, *, harvest_year: int) -> pd.DataFrame | None
         harvest_year: of the region's season.
 
     Raises:
-        InputError: the file cannot be read, lacks columns, or holds the season that it is to be held against.
+        InputError: the file cannot be read, lacks columns, does not say its years, holds the season that it is to be
+            held against or a later one (not known then), a number that cannot be true, or a week of a crop twice.
     """
     if path is None:
         return None
+    import pandas as pd
+
     table = _table(path, NORMAL_COLUMNS, "normals")
-    years = {year for text in table["years"].astype(str) for year in text.split("|")}
-    if str(harvest_year) in years:
+    if table.empty:
+        raise InputError(f"{path}: no row", hint="make it with `acreline normals RUN... --out FILE`")
+    texts = table["years"].astype("string").fillna("").str.strip()
+    _refuse_row(~texts.str.fullmatch(r"\d{4}(\|\d{4})*"), table, path, "years", "harvest years such as 2016|2017")
+    years = {int(year) for text in set(texts) for year in text.split("|")}
+    if harvest_year in years:
         raise InputError(
             f"{path}: the normals hold {harvest_year} itself", hint="make them from the runs of earlier years"
         )
+    if max(years) > harvest_year:
+        raise InputError(
+            f"{path}: the normals hold {max(years)}, which was not known in {harvest_year}",
+            hint="make them from the runs of earlier years",
+        )
+    for name, low, high in (("week", 1, 53), ("ndvi", -1, 1), ("ndvi_sd", 0, 1)):
+        number = pd.to_numeric(table[name], errors="coerce")
+        possible = (number >= low) & (number <= high) & ((name != "week") | (number % 1 == 0))
+        _refuse_row(~possible, table, path, name, f"{low} to {high}")
+    twice = table.duplicated(["crop", "week"])
+    _refuse_row(twice, table, path, "week", "each week of a crop once")
     return table
+
+
+def _refuse_row(wrong: Any, table: pd.DataFrame, path: Path, name: str, possible: str) -> None:
+    """Raise for the first row that is wrong in a column, counted as a CSV's lines are."""
+    if wrong.any():
+        row = int(wrong.to_numpy(dtype=bool).argmax())
+        found = str(table[name].iloc[row])  # without the name of numpy's type
+        raise InputError(f"{path}, row {row + 2}: {name} is {found!r}", hint=f"{name}: {possible}")
 
 
 def _outlines(path: Path) -> Any:
@@ -227,12 +261,13 @@ def _table(path: Path, columns: Sequence[str], key: str) -> pd.DataFrame:
     return table
 
 
-def _days(column: Any, path: Path, name: str) -> Any:
+def _days(column: Any, path: Path, name: str, *, first: int = 1) -> Any:
+    """Days from text; `first` is the number that a message gives to the first row."""
     import pandas as pd
 
     texts = column.dt.strftime("%Y-%m-%d") if column.dtype.kind == "M" else column.astype("string").str.slice(0, 10)
     days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce")
     if days.isna().any():
         row = int(days.isna().to_numpy().argmax())
-        raise InputError(f"{path}, row {row + 1}: {name} {column.iloc[row]!r} is no day", hint="write YYYY-MM-DD")
+        raise InputError(f"{path}, row {row + first}: {name} {column.iloc[row]!r} is no day", hint="write YYYY-MM-DD")
     return days

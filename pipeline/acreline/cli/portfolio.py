@@ -15,17 +15,26 @@ from acreline.cli.app import RunFolder, app
 def exposure(
     run: RunFolder,
     event: Annotated[Path, typer.Option("--event", metavar="FILE", help="polygons of a flood, a hail swath ...")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="all polygons are this one event; default the column `event`, if any")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="the table as CSV")] = None,
 ) -> None:
     """List the farms, land, harvest and limits that the outline of an event touches."""
-    from acreline.exposure import exposure_lines, measure_exposure
+    from acreline.errors import StoreError
+    from acreline.exposure import exposure_lines, measure_exposure, read_outlines
     from acreline.store import open_publication, read_manifest
 
     publication = open_publication(run)
-    table = measure_exposure(publication, event)
-    typer.echo("\n".join(exposure_lines(table, simulated=bool(read_manifest(publication).get("simulated")))))
+    outlines = read_outlines(event, name)
+    table = measure_exposure(publication, outlines)
+    simulated = bool(read_manifest(publication).get("simulated"))
+    typer.echo("\n".join(exposure_lines(table, outlines, simulated=simulated)))
     if out is not None:
-        table.to_csv(out, index=False, lineterminator="\n")
+        try:
+            table.to_csv(out, index=False, lineterminator="\n", float_format="%.4f")
+        except OSError as error:
+            raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
         typer.echo(f"table: {out}")
 
 
@@ -35,14 +44,10 @@ def normals(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="CSV or Parquet to write")],
 ) -> None:
     """Make the usual greenness of each crop by week from runs of earlier years, for `normals:` of a region file."""
-    from acreline.normals import make_normals
+    from acreline.normals import check_ending, make_normals, normals_lines, write_normals
     from acreline.store import open_publication
 
-    table = make_normals([open_publication(run) for run in runs])
-    if out.suffix == ".parquet":
-        table.to_parquet(out, index=False)
-    else:
-        table.to_csv(out, index=False, lineterminator="\n")
-    years = sorted({year for text in table["years"] for year in text.split("|")})
-    typer.echo(f"{out}: {table['crop'].nunique()} crops, {len(table)} weeks, years {', '.join(years)}")
-    typer.echo(f"next: name it under `normals:` of the region file of another year than {', '.join(years)}")
+    check_ending(out)
+    made = make_normals([open_publication(run) for run in runs])
+    write_normals(made.table, out)
+    typer.echo("\n".join(normals_lines(made, out)))

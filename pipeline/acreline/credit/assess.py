@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, make_step
 from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, show, show_money
-from acreline.credit.words import MEASURED
+from acreline.credit.words import measured_words
 from acreline.errors import ContractError, CreditError
 from acreline.records import Decision, Farm, Step
 
@@ -130,7 +130,7 @@ def _walk(farm: Farm, rules: Sequence[CompiledRule], context: RuleContext) -> li
     steps.append(make_step(ENGINE, "rounded_down", limit, rounded, words, facts))
     if rounded == 0 and _outcome(steps) == "approve":
         code = "nothing_left"
-        steps.append(make_step(ENGINE, code, rounded, rounded, MEASURED[code], outcome="refer"))
+        steps.append(make_step(ENGINE, code, rounded, rounded, measured_words(code), outcome="refer"))
     return steps
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import quote
 
 from acreline.layers import UNKNOWN
-from acreline.remedies import settle
 from acreline.report.curve import place_curve
 from acreline.report.field import (
     BRIGHTEST,
@@ -98,8 +97,12 @@ def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen
         "reasons": [_reason(reason) for reason in farm["reasons"]],
         "facts": farm_facts(farm, told),
         "flags": [word("flag", flag) for flag in farm["flags"]],
-        "remedies": _remedies(farm, parcels) if farm["outcome"] == "refer" else [],
-        "parcels": [tell_parcel(parcel, told, pictures) for parcel in parcels],
+        "settle_name": word("ui", "would_settle" if farm["outcome"] == "refer" else "would_sharpen"),
+        "settle": _settle(farm["settle"], name_parcels=len(parcels) > 1),
+        "parcels": [
+            {**tell_parcel(parcel, told, pictures), **({"settle": []} if parcel["settle"] == farm["settle"] else {})}
+            for parcel in parcels
+        ],
         "trail": [
             _step(step, before, farm["limit_currency"])
             for step, before in zip(farm["trail"], [None, *farm["trail"]], strict=False)
@@ -127,12 +130,15 @@ def farm_facts(farm: Row, told: Row) -> list[Row]:
     ]
 
 
-def _remedies(farm: Row, parcels: Sequence[Row]) -> list[tuple[Pair, list[Pair]]]:
-    """What would settle the doubts of a farm that goes to a person, cheapest first, each with the doubts it settles."""
-    codes = [reason[0] for reason in farm["reasons"]] + [farm["reason"] or "", *farm["flags"]]
-    codes += [stand["code"] or "" for parcel in parcels for stand in parcel["stands"]]
-    told = settle(code for text in codes for code in text.split("|"))
-    return [((remedy.en, remedy.zh), [word("flag", code) for code in settled]) for remedy, settled in told]
+def _settle(told: Sequence[Row], name_parcels: bool) -> list[Row]:
+    """What would settle some doubts, cheapest first: the action, about until when, its doubts with their parcels."""
+    lines = []
+    for one in told:
+        en, zh = word("ui", "until_about")
+        until = (f"{en}{one['until']}", f"{zh}{one['until']}") if one["until"] else None
+        doubts = [(word("flag", code), parcels if name_parcels else []) for code, parcels in one["codes"]]
+        lines.append({"action": word("action", one["action"]), "until": until, "doubts": doubts})
+    return lines
 
 
 def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:
@@ -149,6 +155,8 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "status_words": word("status", parcel["status"]),
         "reason": reason,
         "detail": parcel["detail"],
+        "settle": _settle(parcel["settle"], name_parcels=False),
+        "notes": [word("flag", code) for code in parcel["notes"]],
         "mu": parcel["mu"],
         "ha": parcel["ha"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from acreline.curves import clear_looks
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
 from acreline.records import NO_CROP, OUTCOMES, STATUSES
+from acreline.report.doubts import tell_doubts
 from acreline.report.png import palette_png
 from acreline.report.read import (
     MAP_LAYERS,
@@ -66,6 +67,8 @@ def tell_farms(publication: Path) -> Row:
     manifest = read_manifest(publication)
     passes, curves = _curves(publication)
     parcels = _parcels(publication, curves)
+    farms = _farms(publication, parcels)
+    tell_doubts(publication, manifest, farms, parcels)
     season = manifest.get("season") or {}
     return {
         "region": manifest.get("region"),
@@ -73,7 +76,7 @@ def tell_farms(publication: Path) -> Row:
         "as_of": manifest.get("as_of"),
         "classes": legends(manifest),
         "passes": passes,
-        "farms": _farms(publication, parcels),
+        "farms": farms,
         "parcels": parcels,
     }
 

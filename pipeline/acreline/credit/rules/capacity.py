@@ -23,14 +23,8 @@ REASONS: dict[str, Words] = {
         "The limit is a share of the cautious worth of your harvest, less the debt you have already.",
         "额度按您收成的保守估值的一定比例计算，并扣除您已有的债务。",
     ),
-    "no_value": (
-        "The worth of the harvest cannot be told for every crop on your land; a person values it.",
-        "您地块上的部分作物无法估算收成价值，需人工估值。",
-    ),
-    "other_currency": (
-        "The harvest is valued in another currency than the loan; a person converts it.",
-        "收成估值与贷款币种不同，需人工换算。",
-    ),
+    "no_value": measured_words("no_value"),
+    "other_currency": measured_words("other_currency"),
 }
 BARE: Words = (
     "The cautious estimate of your harvest (5 % quantile of our model) is {value_low}; {share} of that is {cap}.",

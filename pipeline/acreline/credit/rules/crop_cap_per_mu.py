@@ -28,14 +28,8 @@ REASONS: dict[str, Words] = {
         "The limit is the planted area times the amount per mu for your crops.",
         "额度按您实际种植的面积和作物的每亩额度计算。",
     ),
-    "no_cap_for_crop": (
-        "One of your crops has no amount per mu in this policy; a person sets it.",
-        "您种植的某种作物在本政策中没有每亩额度，需人工确定。",
-    ),
-    "no_stand": (
-        "No growing crop was found on your land this season; a person will check with you what is planted.",
-        "本季在您的地块上没有发现在种作物，工作人员将与您核实种植情况。",
-    ),
+    "no_cap_for_crop": measured_words("no_cap_for_crop"),
+    "no_stand": measured_words("no_stand"),
 }
 MISSING: Words = (
     "This policy has no amount per mu for: {crops_without_cap}. A person sets it.",

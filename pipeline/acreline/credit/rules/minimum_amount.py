@@ -16,10 +16,7 @@ from acreline.records import Farm, Step
 NAME = "minimum_amount"
 REASONS: dict[str, Words] = {
     "minimum_met": ("The limit is not below the smallest loan.", "额度不低于最低贷款金额。"),
-    "below_minimum": (
-        "The limit would be below the smallest loan; a person looks whether another product fits.",
-        "额度低于最低贷款金额，由工作人员看看是否有其他合适的产品。",
-    ),
+    "below_minimum": measured_words("below_minimum"),
     "harvest_below_minimum": (
         "Even the most your harvest could be worth, less the debt you have, is below the smallest loan.",
         "即使按收成的最高估值扣除已有债务，也低于最低贷款金额。",

@@ -20,10 +20,7 @@ REASONS: dict[str, Words] = {
         "The limit is the most one person may owe, less the debt you have already.",
         "额度为每人可负债的最高金额减去您已有的债务。",
     ),
-    "several_farms_one_person": (
-        "You bring several farms; a person sets their limits together.",
-        "您名下有多个农场，由工作人员统一核定额度。",
-    ),
+    "several_farms_one_person": measured_words("several_farms_one_person"),
 }
 BARE: Words = ("One person may borrow at most {amount}.", "每人最多可借{amount}。")
 LESS_DEBT: Words = (

@@ -10,6 +10,13 @@ function interval(ends) {
   return el("span", { class: "interval" }, el("i", { class: "range", style: { left: at(low), width: "calc(" + at(high) + " - " + at(low) + ")" } }), el("i", { class: "mid", style: { left: at(mid) } }));
 }
 
+// What would settle some doubts, cheapest first: the action, about until when, its doubts with their parcels.
+function settleList(lines, named) {
+  const doubt = ([code, parcels]) => word("flag", code) + (named && parcels.length ? " (" + parcels.join(ui("and")) + ")" : "");
+  return el("ul", { class: "settle" }, lines.map((line) => el("li", {},
+    el("b", {}, word("action", line.action) + (line.until ? ui("until_about") + line.until : "")), " ", el("small", {}, line.codes.map(doubt).join("; ")))));
+}
+
 function decisionBox(farm) {
   return el("div", { class: "decision outcome-" + farm.outcome },
     el("div", { class: "verdict" }, badge("outcome", farm.outcome), el("strong", {}, farm.limit === null ? "" : money(farm.limit, farm.limit_currency))),
@@ -30,7 +37,8 @@ function farmFacts(farm) {
     fact(ui("sown"), farm.sown === null ? "–" : number(farm.sown, 1) + " " + ui("mu")),
     fact(ui("looks"), number(farm.looks, 0), ui("fewest")),
     fact(ui("last_clear"), farm.last || "–", farm.last ? day(data.as_of) - day(farm.last) + " " + ui("days_before") : null),
-    farm.flags.length ? el("div", { class: "fact wide" }, el("dt", {}, ui("asks_person")), el("dd", {}, farm.flags.map((flag) => el("span", { class: "chip" }, word("flag", flag))))) : null);
+    farm.flags.length ? el("div", { class: "fact wide" }, el("dt", {}, ui("asks_person")), el("dd", {}, farm.flags.map((flag) => el("span", { class: "chip" }, word("flag", flag))))) : null,
+    farm.settle.length ? el("div", { class: "fact wide" }, el("dt", {}, farm.outcome === "refer" ? ui("would_settle") : ui("would_sharpen")), el("dd", {}, settleList(farm.settle, farm.parcels.length > 1))) : null);
 }
 
 function parcelTable(farm) {
@@ -42,7 +50,7 @@ function parcelTable(farm) {
     const crops = grown.map((stand) => el("div", {}, swatch(classColour("crop", stand.crop)), cropNames(stand.crop_set, stand.crop), stand.confidence ? el("small", {}, percent(stand.confidence)) : null));
     const cells = [parcel.id, [crops, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
       className("health", parcel.health), signed(parcel.vigour), number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
-      el("span", { title: [parcel.reason, parcel.detail].filter(Boolean).join(": ") }, badge("status", parcel.status))];
+      el("span", { title: [parcel.reason && word("flag", parcel.reason), parcel.detail].filter(Boolean).join(": ") }, badge("status", parcel.status))];
     return el("tr", { "data-parcel": index, tabindex: 0, class: index === state.parcel ? "chosen" : null },
       cells.map((cell, i) => el("td", { class: heads[i][1] ? "number" : null }, cell)));
   });
@@ -66,6 +74,8 @@ function parcelBox() {
   return el("section", { class: "parcel-box" },
     el("h3", {}, ui("curve") + " · " + ui("parcel") + " ", el("b", {}, parcel.id), readout),
     parcel.reason ? el("p", { class: "why" }, badge("status", parcel.status), " " + word("flag", parcel.reason) + (parcel.detail ? ": " + parcel.detail : "")) : null,
+    parcel.settle.length ? [el("h3", {}, ui("open_points")), settleList(parcel.settle, false)] : null,
+    parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
     events.length ? el("p", {}, ui("events") + ": ", events) : null,
     parcel.stands.length ? [el("h3", {}, ui("stands")), el("ul", { class: "stands" }, parcel.stands.map(standLine))] : null);
