@@ -15,7 +15,7 @@ GROUND = {"errors", "units", "records", "layers", "config", "hashing", "logs", "
 GROUND |= {"doors", "tiles", "fetch", "geotiff", "rasters", "cubes", "reflectance", "thermal", "promises"}
 GROUND |= {"inversion", "light", "codes"}
 STAGES = {"parcels", "search", "weather", "imagery", "model", "looks", "seasons", "health", "events", "growth", "farms"}
-STAGES |= {"yields", "credit", "report", "regional"}
+STAGES |= {"yields", "credit", "report", "regional", "claims"}
 ALONE = {  # library -> the rooms that own it
     "torch": {"model", "trial"},
     "torchvision": {"model", "trial"},
@@ -78,6 +78,7 @@ def test_every_room_has_a_place() -> None:
         "cli",
         "desk",
         "area",
+        "datum_fit",
         "exposure",
         "farm_view",
         "normals",

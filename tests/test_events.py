@@ -14,6 +14,8 @@ from acreline.errors import ConfigError, InputError
 from acreline.events import check_detectors, confounders, detect_events, list_detectors
 from acreline.events._runs import looks_with_seasons
 from acreline.events.flood import Settings as FloodSettings
+from acreline.events.frost import Settings as FrostSettings
+from acreline.events.lodging_hail import Settings as HailSettings
 from acreline.health import score_health
 from acreline.layers import EVENT_COLUMNS, Events, Seasons, Weather
 from acreline.seasons import describe_seasons
@@ -52,11 +54,11 @@ def parched(parcel: str, day: date, look: dict[str, float]) -> None:
         look["ndmi"] -= 0.15
 
 
-def _weather(rain_mm: float, cold: date | None = None) -> Weather:
+def _weather(rain_mm: float, cold: date | None = None, tmin_c: float = -3.0) -> Weather:
     days = pd.date_range(SEASON.start, AS_OF, freq="D")
     table = pd.DataFrame({"date": days, "rain_mm": rain_mm, "radiation_mj_per_m2": 15.0, "tmin_c": 8.0})
     if cold is not None:
-        table.loc[table["date"] == pd.Timestamp(cold), "tmin_c"] = -3.0
+        table.loc[table["date"] == pd.Timestamp(cold), "tmin_c"] = tmin_c
     return Weather(table, "made")
 
 
@@ -301,6 +303,37 @@ def test_a_fall_after_a_cold_night_is_frost() -> None:
     assert len(_detect(beaten, ["frost"])) == 0  # without weather nobody can know
 
 
+def test_a_crop_has_a_cold_limit_of_its_own() -> None:
+    curves = dict.fromkeys(NAMES, CEREAL)
+    cereal = {"winter_cereal": 0.97, "maize": 0.01, "grassland": 0.01, "potato": 0.01}
+    shoot = date(2018, 5, 1)
+
+    def beaten_in_may(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p4" and day >= shoot:
+            look["ndvi"] *= 0.65
+
+    looks = made_looks(curves, every(5), dict.fromkeys(NAMES, cereal), change=beaten_in_may)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    health = score_health(looks, seasons)
+    for tmin_c, limit_c, event in ((-3.0, -2.0, "frost"), (-1.0, -2.0, "lodging_hail"), (-1.0, 0.0, "frost")):
+        weather = _weather(0.0, shoot - timedelta(days=2), tmin_c)
+        chosen = {
+            "frost": FrostSettings(crop_max_tmin_c={"winter_cereal": limit_c}),
+            "lodging_hail": HailSettings(crop_max_tmin_c={"winter_cereal": limit_c}),
+        }
+        table = detect_events(looks, seasons, health, ["frost", "lodging_hail"], weather, settings=chosen)
+        assert table[["parcel_id", "event"]].to_numpy().tolist() == [["p4", event]]
+    assert FrostSettings().crop_max_tmin_c["winter_cereal"] == -2.0
+
+
+def test_a_cold_night_that_took_nothing_is_no_event() -> None:
+    assert len(_detect(None, KINDS, _weather(3.0, STRUCK))) == 0
+
+
+def test_a_flood_is_no_hail() -> None:
+    assert set(_detect(flooded, KINDS)["event"]) == {"flood"}
+
+
 def test_a_fall_of_all_has_no_neighbours_to_show_it() -> None:
     def everywhere(parcel: str, day: date, look: dict[str, float]) -> None:
         if day >= STRUCK:
@@ -320,6 +353,14 @@ def test_pigment_lost_little_by_little_is_told() -> None:
     assert date(2018, 7, 15) <= row["start"].date() <= date(2018, 8, 5)
     assert 0.2 < row["severity"] <= 1
     assert row["share"] > 0.8
+
+
+def test_pigment_lost_at_a_stroke_is_no_disease() -> None:
+    def struck(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p4" and day >= STRUCK:
+            look.update(ndvi=0.65 * look["ndvi"], ndre=0.65 * look["ndre"])
+
+    assert _detect(struck, KINDS)["event"].tolist() == ["lodging_hail"]
 
 
 def test_pigment_lost_with_the_water_is_a_drought() -> None:
@@ -368,6 +409,18 @@ def test_an_early_harvest_is_told_by_its_neighbours() -> None:
     assert table["severity"].iloc[0] == pytest.approx(36 / 60, abs=0.12)
 
 
+def test_a_late_sowing_is_neither_dry_nor_ill() -> None:
+    late = bump(date(2018, 7, 15), date(2018, 10, 20))
+    curves = {**dict.fromkeys(NAMES, MAIZE), "late": late}
+    assert set(_detect_curves(curves, KINDS)["event"]) == {"late_failed"}
+
+
+def test_a_usual_stand_is_neither_late_nor_early() -> None:
+    soon = bump(date(2018, 6, 8), date(2018, 9, 12))
+    curves = {**dict.fromkeys(NAMES, MAIZE), "soon": soon}
+    assert len(_detect_curves(curves, ["late_failed", "early_harvest"])) == 0
+
+
 def test_few_neighbours_tell_nothing() -> None:
     few = dict.fromkeys(NAMES[:4], MAIZE)
     late = bump(date(2018, 7, 15), date(2018, 9, 20))
@@ -385,9 +438,55 @@ def test_the_network_seconds_a_rule_or_leaves_it_suspected() -> None:
     assert table["code"].isna().all()
 
 
+def _detect_named(network: dict[str, dict[str, float]], known: pd.DataFrame | None = None) -> Events:
+    looks = made_looks(dict.fromkeys(NAMES, MAIZE), every(5), dict.fromkeys(NAMES, SURE), network, change=parched)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    return detect_events(looks, seasons, score_health(looks, seasons), ["drought", "flood"], known=known)
+
+
+def test_damage_that_the_network_alone_names_is_told() -> None:
+    table = _detect_named({
+        "p1": {"flood": 0.9, "normal": 0.1},
+        "p2": {"normal": 0.9, "flood": 0.1},
+        "p4": {"frost": 0.9, "normal": 0.1},  # a kind that nobody looked for
+        "p5": {"drought": 0.9, "normal": 0.1},  # the rule sees it too
+        "p6": {"flood": 0.4, "normal": 0.3, "frost": 0.3},  # less than half
+    }).set_index("parcel_id")  # fmt: skip
+    assert table["event"].to_dict() == {"p1": "flood", "p5": "drought"}
+    alone = table.loc["p1"]
+    assert alone["code"] == "network_only|suspected"
+    assert (alone["start"].date(), alone["end"].date()) == (every(5)[-1], every(5)[-1])
+    assert alone["evidence"] == f'["S2A-R051-{every(5)[-1]:%Y%m%d}"]'
+    assert (alone["share"], alone["severity"], alone["confirmed"]) == (1.0, 0.0, False)
+    assert table.loc["p5", "confirmed"]
+    assert table["code"].isna().to_dict() == {"p1": False, "p5": True}
+
+
+def test_a_report_that_the_network_seconds_is_confirmed() -> None:
+    known = pd.DataFrame({
+        "parcel_id": ["p1"], "event": ["flood"], "start": [pd.Timestamp("2018-07-27")],
+        "end": [pd.Timestamp("2018-08-05")], "share": [0.4],
+    })  # fmt: skip
+    table = _detect_named({"p1": {"flood": 0.9, "normal": 0.1}}, known)
+    floods = table[table["event"] == "flood"]
+    assert floods[["parcel_id", "share", "confirmed"]].to_numpy().tolist() == [["p1", 0.4, True]]
+    assert floods["start"].iloc[0].date() == date(2018, 7, 27)
+    assert floods["code"].isna().all()
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_says_what_else_it_could_be(name: str) -> None:
-    assert confounders(name)
+    told = confounders(name)
+    assert told
+    assert name not in told
+    for english, chinese in told.values():
+        assert english.isascii()
+        assert not chinese.isascii()
+
+
+def test_a_kind_that_is_none_has_no_confounders() -> None:
+    with pytest.raises(ConfigError, match="'hail' is not known"):
+        confounders("hail")
 
 
 def test_a_report_without_a_sign_is_told_as_a_report() -> None:

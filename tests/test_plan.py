@@ -42,10 +42,10 @@ def test_a_model_of_another_level_is_refused(repo: Path, tmp_path: Path) -> None
     assert "acrenet-s" in caught.value.hint
 
 
-@pytest.mark.parametrize("key", ["previous_run"])
-def test_an_input_that_is_not_read_is_refused(repo: Path, tmp_path: Path, key: str) -> None:
-    with pytest.raises(ConfigError, match=f"{key}: not read by this version"):
-        plan(repo, tmp_path, **{key: "some.csv"})
+def test_an_earlier_run_that_is_none_is_refused(repo: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"previous_run: .*some: no finished run here") as caught:
+        plan(repo, tmp_path, previous_run="some")
+    assert "OUT folder" in caught.value.hint
 
 
 @pytest.mark.parametrize("key", ["applicants", "weather", "statistics", "normals", "known_events"])
@@ -89,5 +89,5 @@ def test_a_crop_in_another_slot_than_the_card_says_is_refused(repo: Path, tmp_pa
 def test_every_refusal_has_a_hint(repo: Path, tmp_path: Path) -> None:
     with pytest.raises(AcrelineError) as caught:
         plan(repo, tmp_path, previous_run="x")
-    assert caught.value.hint == "take 'previous_run' out of the region file"
-    assert caught.value.exit_code == 2
+    assert caught.value.hint == "give the OUT folder of `acreline run`; the path counts from the region file"
+    assert caught.value.exit_code == 3

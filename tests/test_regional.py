@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def test_reports_by_parcel_and_of_the_whole_region(tmp_path: Path) -> None:
     assert read_known_events(None, parcels(), KINDS, as_of=DAY) is None
 
 
-def outlines(folder: Path, *shapes: shapely.Polygon, crs: str | None = "EPSG:4326", **more: list[str]) -> Path:
+def outlines(folder: Path, *shapes: shapely.Geometry | None, crs: str | None = "EPSG:4326", **more: list[str]) -> Path:
     told = {"event": ["flood"], "start": ["2018-07-01"], "end": ["2018-07-05"]} | more
     path = folder / "outlines.geojson"
     gpd.GeoDataFrame(
@@ -155,6 +156,29 @@ def test_outlines_that_are_not_there_are_refused(tmp_path: Path) -> None:
 def test_outlines_that_are_no_vector_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="known_events cannot be read"):
         read_known_events(write(tmp_path, "a flood", "words.geojson"), parcels(), KINDS, as_of=DAY)
+
+
+@pytest.mark.parametrize(("shape", "kind"), [(shapely.Point(0.5, 0.5), "Point"), (None, "nothing")])
+def test_an_outline_that_is_no_area_is_refused(shape: shapely.Point | None, kind: str, tmp_path: Path) -> None:
+    path = outlines(tmp_path, shapely.box(0, 0, 1, 1), shape)
+    with pytest.raises(InputError, match=f"report 2: the outline is no area but {kind}") as caught:
+        read_known_events(path, parcels(), KINDS, as_of=DAY)
+    assert caught.value.hint == "draw a Polygon or MultiPolygon"
+
+
+def test_an_outline_beside_all_parcels_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = outlines(tmp_path, shapely.box(0, 0, 0.5, 1), shapely.box(7, 7, 8, 8))
+    with caplog.at_level(logging.WARNING, logger="acreline.regional"):
+        table = read_known_events(path, parcels(), KINDS, as_of=DAY)
+    assert table is not None
+    assert table["parcel_id"].tolist() == ["a"]
+    assert caplog.messages == ["1 of 2 reported outlines meet no parcel"]
+
+
+def test_an_event_that_is_not_known_has_its_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_known_events(write(tmp_path, "event,start,end\nflod,2018-07-01,2018-07-02\n"), parcels(), KINDS, as_of=DAY)
+    assert caught.value.hint == "did you mean 'flood'? known: drought, flood, frost"
 
 
 # --- normals ------------------------------------------------------------------------------------------------------

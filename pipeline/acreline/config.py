@@ -63,7 +63,7 @@ class ParcelSource(Settings):
     layer: str | None = Field(None, description="layer of a GeoPackage with several")
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description="our name -> the file's column: farm_id, parcel_id, declared_crop, declared_area, registry_area",
+        description="our name -> the file's: farm_id, parcel_id, declared_crop, declared_area, registry_area, drawn_on",
     )
     crs: str | None = Field(None, description="only for a file that carries none, e.g. EPSG:4326")
 
@@ -73,6 +73,15 @@ class EvidenceBar(Settings):
 
     min_clear_looks: int = Field(6, ge=1, description="clear looks a parcel needs in the season")
     max_days_since_clear: int = Field(60, ge=1, description="age of the newest clear look at as-of, days")
+
+
+class ClaimSettings(Settings):
+    """From where on a finding about a claim on land asks for a person."""
+
+    earlier_share: float = Field(0.10, gt=0, le=1, description="share of a parcel that lay with another farm before")
+    registry_tolerance: float = Field(0.05, ge=0, description="share by which a parcel may exceed its registered area")
+    water_share: float = Field(0.20, gt=0, le=1, description="share of a parcel that is water on most clear looks")
+    grace_days: int = Field(10, ge=0, description="days after the harvest's latest date on which one may still draw")
 
 
 class Region(Settings):
@@ -89,13 +98,14 @@ class Region(Settings):
     normals: Path | None = None
     statistics: Path | None = None
     known_events: Path | None = None
-    previous_run: Path | None = None
+    previous_run: Path | None = Field(None, description="folder of a finished run of an earlier season")
     crops: list[str] = Field(min_length=1)
     events: list[str] = Field(default_factory=list)
     model: str = "acrenet-s"
     policy: str
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
     evidence: EvidenceBar = Field(default_factory=lambda: EvidenceBar())
+    claims: ClaimSettings = Field(default_factory=lambda: ClaimSettings())
     max_failed_share: float = Field(
         0.1, ge=0, le=1, description="above this share of failed parcels a run does not replace an earlier publication"
     )

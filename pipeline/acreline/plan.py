@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acreline.claims import earlier_parcels
 from acreline.config import Crop, Policy, Provider, Region, packaged_crops, read_crops, read_policy, read_provider
 from acreline.errors import ConfigError, InputError
 from acreline.hashing import file_sha256
@@ -100,16 +101,13 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
 
 
 def _check_keys(region: Region) -> None:
-    """An input that is named and not read would stand in the manifest as if it had spoken."""
-    for key in ("previous_run",):
-        if getattr(region, key) is not None:
-            raise ConfigError(
-                f"{key}: not read by this version of acreline", hint=f"take {key!r} out of the region file"
-            )
+    """An input that is named and cannot be read would stand in the manifest as if it had spoken."""
     for key in ("applicants", "weather", "statistics", "normals", "known_events"):
         path = getattr(region, key)
         if path is not None and not path.is_file():
             raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")
+    if region.previous_run is not None:
+        earlier_parcels(region.previous_run)
 
 
 def _check_season(region: Region, start: date, end: date) -> None:
@@ -147,5 +145,6 @@ def input_hashes(region: Region) -> dict[str, str]:
         "normals": region.normals,
         "statistics": region.statistics,
         "known_events": region.known_events,
+        "previous_run": None if region.previous_run is None else earlier_parcels(region.previous_run),
     }
     return {role: file_sha256(path) for role, path in roles.items() if path is not None and path.is_file()}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,8 @@ from acreline.layers import Parcels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 STATISTIC_COLUMNS = ("crop", "year", "yield_kg_per_ha", "relative_error", "source", "valid_from")
 EVENT_COLUMNS = ("event", "start", "end")
@@ -102,11 +105,11 @@ def read_known_events(path: Path | None, parcels: Parcels, kinds: Sequence[str],
 
     Returns:
         one row per (report, parcel): parcel_id (missing: the whole region), event, start, end, share of the parcel
-        inside the outline (1 from a table); None without a path.
+        inside the outline (1 from a table); None without a path. Outlines that meet no parcel are counted in the log.
 
     Raises:
-        InputError: the file cannot be read or lacks columns or a reference system, an event is not known, a parcel is
-            not in the farm file, or an event ends before it starts.
+        InputError: the file cannot be read or lacks columns or a reference system, an outline is no area, an event is
+            not known, a parcel is not in the farm file, or an event ends before it starts.
     """
     if path is None:
         return None
@@ -214,6 +217,13 @@ def _outlines(path: Path) -> Any:
             f"{path}: properties {missing} are missing; found {[name for name in table.columns if name != 'geometry']}",
             hint=f"each outline has {', '.join(EVENT_COLUMNS)}",
         )
+    flat = ~table.geometry.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy(dtype=bool)
+    if flat.any():
+        row = int(flat.argmax())
+        kind = "nothing" if table.geometry.isna().iloc[row] else table.geometry.geom_type.iloc[row]
+        raise InputError(
+            f"{path}, report {row + 1}: the outline is no area but {kind}", hint="draw a Polygon or MultiPolygon"
+        )
     return table.to_crs("EPSG:4326")
 
 
@@ -232,6 +242,9 @@ def _cross(reports: Any, parcels: Parcels) -> pd.DataFrame:
     inside = shapely.area(shapely.intersection(shapes[parcel], outlines[report]))
     share = np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0).clip(0, 1)
     hit = share >= LEAST_SHARE
+    missed = len(reports) - len(np.unique(report[hit]))
+    if missed:
+        log.warning("%d of %d reported outlines meet no parcel", missed, len(reports))
     rows = pd.DataFrame(reports.drop(columns="geometry")).iloc[report[hit]].reset_index(drop=True)
     ids = parcels["parcel_id"].astype("string").to_numpy()[parcel[hit]]
     crossed: pd.DataFrame = rows.assign(parcel_id=pd.array(ids, dtype="string"), share=share[hit].round(4))

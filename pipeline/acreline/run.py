@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from acreline.blocks import Progress, measure_blocks, note_lost_scenes
+from acreline.claims import check_claims, note_claims, read_earlier
 from acreline.config import Region, packaged_crops
 from acreline.credit import assess_credit
 from acreline.errors import NotPublishedError, SourceError
@@ -83,6 +84,7 @@ def run_region(
     statistics = read_statistics(region.statistics, packaged_crops() | crops, as_of=day)
     normals = read_normals(region.normals, harvest_year=region.season.end.year)
     known = read_known_events(region.known_events, parcels, list_detectors(), as_of=day)
+    earlier = read_earlier(region.previous_run, region.season)
     scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
     log.info("scenes found", region=region.name, **scenes.completeness)
     _refuse_empty(region, parcels, scenes)
@@ -96,6 +98,7 @@ def run_region(
     failed = {pid: "block_failed" for b in blocks if b.block_id in measured.failed for pid in b.coverage.parcel_ids}
     parcels = judge_parcels(parcels, looks, seasons, failed, region.evidence, as_of=day)
     parcels = note_lost_scenes(parcels, blocks, measured)
+    parcels = note_claims(parcels, check_claims(parcels, looks, seasons, earlier, region.claims))
     judged = judged_only(seasons, parcels)
     health = score_health(looks, judged, normals)
     events = detect_events(looks, judged, health, region.events, weather, known)

@@ -49,8 +49,13 @@ def init(
 
 
 @app.command()
-def check(region: RegionFile) -> None:
-    """Compile everything a region names before one byte is read."""
+def check(
+    region: RegionFile,
+    datum: Annotated[
+        bool, typer.Option("--datum", help="look at a few clear scenes: do the parcels fit as their datum is stated?")
+    ] = False,
+) -> None:
+    """Compile everything a region names before one byte is read; --datum reads a few scenes as well."""
     from acreline.config import read_region
     from acreline.plan import plan_run
 
@@ -63,6 +68,10 @@ def check(region: RegionFile) -> None:
     nameless = sorted(set(plan.crops) - set(plan.model.card.crop_codes))
     if nameless:
         typer.echo(f"the model has no class for {', '.join(nameless)}: it will never name them")
+    if datum:
+        from acreline.datum_fit import check_datum, datum_lines
+
+        typer.echo("\n".join(datum_lines(check_datum(plan))))
 
 
 @app.command()

@@ -2,8 +2,8 @@
 """What struck a field, when, and how sure we are: one file per detector, found by its name.
 
 A detector is a module of this folder with a frozen settings model `Settings`, the names of what looks alike
-(`CONFOUNDERS`), and `detect(looks, seasons, health, weather, known, settings) -> DataFrame` with the columns of
-`EVENT_COLUMNS`.
+(`CONFOUNDERS`, in words in `_confounders.py`), and `detect(looks, seasons, health, weather, known, settings) ->
+DataFrame` with the columns of `EVENT_COLUMNS`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from acreline.config import Settings
 from acreline.doors import check_events
 from acreline.errors import ConfigError, InputError
+from acreline.events._confounders import CONFOUNDER_WORDS
+from acreline.events._runs import as_events, reported
 from acreline.layers import EVENT_COLUMNS, Events, Health, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
@@ -62,7 +67,8 @@ def detect_events(
         looks: what was seen.
         seasons: crop and dates of each parcel.
         health: grades of each parcel.
-        detectors: names of the detectors to run; the order does not matter.
+        detectors: names of the detectors to run, and the kinds of which the network is heard; the order does not
+            matter.
         weather: daily weather or None.
         known: reported events, columns parcel_id (missing: the whole region), event, start, end, and the share of the
             parcel that was hit; or None.
@@ -71,8 +77,10 @@ def detect_events(
     Returns:
         one row per (parcel, event, start), sorted: start and end are the first and last look that show it; share of the
         parcel and severity 0 to 1; `confirmed` where weather, a report or the network's own class of the field agrees;
-        `evidence` a JSON list of passes; code outside_growth where nothing that grows was hit, suspected where
-        nothing but the rule says so, reported_only where a parcel was reported and no sign of it was seen (severity 0).
+        `evidence` a JSON list of passes; code outside_growth where nothing that grows was hit, suspected where nothing
+        else says so, reported_only where a parcel was reported and no sign of it was seen (severity 0), network_only
+        where the network alone names a kind that was looked for: it tells neither day nor severity, so start and end
+        are the parcel's last look, severity is 0, and share is that of the pixels which it gives to the kind.
 
     Raises:
         ConfigError: a detector is not known.
@@ -95,50 +103,84 @@ def detect_events(
         tables.append(detector.detect(looks, seasons, health, weather, known, chosen))
     filled = [table for table in tables if len(table)] or tables[:1]
     found = pd.concat(filled, ignore_index=True)[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
-    found = _hear_network(found, health)
+    found["confirmed"] |= _seconded(found, health)
+    alone = ~found["confirmed"].to_numpy(dtype=bool) & found["code"].isna().to_numpy()
+    found.loc[alone, "code"] = "suspected"
     if known is not None:
-        unseen = _unseen_reports(found, known, seasons)
-        found = pd.concat([found, unseen], ignore_index=True) if len(unseen) else found
+        found = _join(found, _unseen_reports(found, known, seasons, health))
+    found = _join(found, _network_alone(found, looks, seasons, health, detectors))
     return check_events(found.sort_values(["parcel_id", "event", "start"], kind="stable").reset_index(drop=True))
 
 
-def _hear_network(events: pd.DataFrame, health: Health) -> pd.DataFrame:
-    """Rules and network side by side: an event that both name is confirmed; what nobody seconds is suspected."""
-    said = health[["parcel_id", "health"]].drop_duplicates().rename(columns={"health": "event"})
-    said = said.astype({"parcel_id": "string", "event": "string"}).assign(seconded=True)
-    seconded = events[["parcel_id", "event"]].merge(said, on=["parcel_id", "event"], how="left")["seconded"]
-    events["confirmed"] |= seconded.notna().to_numpy()
-    alone = ~events["confirmed"].to_numpy(dtype=bool) & events["code"].isna().to_numpy()
-    events.loc[alone, "code"] = "suspected"
-    return events
-
-
-def _unseen_reports(found: pd.DataFrame, known: pd.DataFrame, seasons: Seasons) -> pd.DataFrame:
-    """Reports of single parcels of which no sign was seen, as events of their own."""
+def _join(events: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    from acreline.curves import UTC_MS
+    return pd.concat([events, more], ignore_index=True) if len(more) else events
 
-    reports = known[known["parcel_id"].notna()].reset_index(drop=True)
-    reports = reports[reports["parcel_id"].isin(seasons["parcel_id"])].astype({"parcel_id": "string"})
-    for name in ("start", "end"):
-        reports[name] = pd.to_datetime(reports[name], utc=True).astype(UTC_MS)
-    reports = reports.reset_index(drop=True).reset_index(names="report")
-    pairs = reports.merge(found, on=["parcel_id", "event"], suffixes=("", "_seen"))
-    met = pairs[(pairs["start_seen"] <= pairs["end"]) & (pairs["end_seen"] >= pairs["start"])]["report"]
-    left = reports[~reports["report"].isin(met)]
-    share = left.get("share", 1.0)
-    rows = left[["parcel_id", "event", "start", "end"]].assign(
-        share=share, severity=0.0, confirmed=False, evidence="[]", code="reported_only"
+
+def _named(health: Health) -> pd.DataFrame:
+    """What the network calls each parcel, as (parcel_id, event)."""
+    said = health[["parcel_id", "health"]].drop_duplicates().rename(columns={"health": "event"})
+    return said.astype({"parcel_id": "string", "event": "string"})
+
+
+def _seconded(events: pd.DataFrame, health: Health) -> npt.NDArray[np.bool_]:
+    """Rules and network side by side: the events that the network names as well."""
+    both = events[["parcel_id", "event"]].merge(_named(health), on=["parcel_id", "event"], how="left", indicator="by")
+    seconded: npt.NDArray[np.bool_] = (both["by"] == "both").to_numpy(dtype=bool)
+    return seconded
+
+
+def _unseen_reports(found: pd.DataFrame, known: pd.DataFrame, seasons: Seasons, health: Health) -> pd.DataFrame:
+    """Reports of single parcels that no rule agrees with, as events of their own; the network may confirm them."""
+    from acreline.curves import join_codes
+
+    reports = as_events(known).assign(share=known["share"].to_numpy() if "share" in known else 1.0)
+    reports = reports[reports["parcel_id"].isin(seasons["parcel_id"].astype("string"))]
+    left = reports[~reported(reports, found)].drop_duplicates(["parcel_id", "event", "start"])
+    agrees = _seconded(left, health)
+    rows = left.assign(
+        severity=0.0, confirmed=agrees, evidence="[]", code=join_codes({"reported_only": ~agrees}, len(left))
     )
-    rows = rows.drop_duplicates(["parcel_id", "event", "start"])
     return rows[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
 
 
-def confounders(name: str) -> tuple[str, ...]:
-    """What else an event of a kind could be."""
-    names: tuple[str, ...] = find_detector(name).CONFOUNDERS
-    return names
+def _network_alone(
+    found: pd.DataFrame, looks: Looks, seasons: Seasons, health: Health, kinds: Sequence[str]
+) -> pd.DataFrame:
+    """What the network calls a parcel and neither a rule nor a report of it does, dated by the parcel's last look."""
+    from acreline.curves import clear_looks, dates_of, end_of_day, join_codes
+
+    key = ["parcel_id", "event"]
+    said = _named(health)
+    said = said[said["event"].isin(list(kinds))].merge(found[key], on=key, how="left", indicator="by")
+    said = said[said["by"] == "left_only"]
+    last = clear_looks(looks, end_of_day(seasons["last_clear"].max())).drop_duplicates("parcel_id", keep="last")
+    pixels = looks.evidence[looks.evidence["head"] == "health"].rename(columns={"cls": "event"})
+    pixels = pixels.assign(share=pixels["n_px"] / pixels.groupby("parcel_id")["n_px"].transform("sum"))
+    pixels = pixels.astype({"parcel_id": "string", "event": "string"})[[*key, "share"]]
+    rows = said.merge(last[["parcel_id", "day", "pass_id"]], on="parcel_id").merge(pixels, on=key)
+    told = np.ones(len(rows), dtype=bool)
+    rows = rows.assign(
+        start=dates_of(rows["day"].to_numpy(dtype="float64")),
+        end=dates_of(rows["day"].to_numpy(dtype="float64")),
+        share=rows["share"].round(4),
+        severity=0.0,
+        confirmed=False,
+        evidence='["' + rows["pass_id"].astype("string") + '"]',
+        code=join_codes({"network_only": told, "suspected": told}, len(rows)),
+    )
+    return rows[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
+
+
+def confounders(name: str) -> dict[str, tuple[str, str]]:
+    """What else an event of a kind could be: code -> words, English and Chinese.
+
+    Raises:
+        ConfigError: no such detector; the hint lists what there is.
+    """
+    check_detectors([name])
+    return {code: CONFOUNDER_WORDS[code] for code in find_detector(name).CONFOUNDERS}
 
 
 def find_detector(name: str) -> ModuleType:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from acreline.curves import clear_looks, dates_of, days_of, end_of_day, join_codes, turn_day
+from acreline.curves import UTC_MS, clear_looks, dates_of, days_of, end_of_day, join_codes, turn_day
 from acreline.layers import Looks, Seasons
 from acreline.records import NO_CROP
 
@@ -123,16 +123,22 @@ def make_events(
 
 def reported(events: pd.DataFrame, known: pd.DataFrame | None) -> npt.NDArray[np.bool_]:
     """Events that a report of the same kind agrees with: the same parcel (or the whole region) at the same time."""
-    import pandas as pd
-
     agreed = np.zeros(len(events), dtype=bool)
     if known is None:
         return agreed
-    for report in known.itertuples(index=False):  # reports are few
-        row: Any = report
-        start, end = (pd.Timestamp(moment).tz_localize(None).tz_localize("UTC") for moment in (row.start, row.end))
-        here = pd.isna(row.parcel_id) or (events["parcel_id"] == str(row.parcel_id)).to_numpy(dtype=bool)
-        same = (events["event"] == str(row.event)).to_numpy(dtype=bool)
-        in_time = ((events["start"] <= end) & (events["end"] >= start)).to_numpy(dtype=bool)
-        agreed |= same & in_time & here
+    reports = as_events(known)
+    told = events[["parcel_id", "event", "start", "end"]].assign(row=np.arange(len(events)))
+    wide = reports["parcel_id"].isna()
+    for mine, key in ((reports[~wide], ["parcel_id", "event"]), (reports[wide].drop(columns="parcel_id"), ["event"])):
+        pairs = told.merge(mine, on=key, suffixes=("", "_told"))
+        agreed[pairs["row"][(pairs["start"] <= pairs["end_told"]) & (pairs["end"] >= pairs["start_told"])]] = True
     return agreed
+
+
+def as_events(known: pd.DataFrame) -> pd.DataFrame:
+    """Reports with the types of events: parcel_id (missing: the whole region), event, start and end in UTC."""
+    import pandas as pd
+
+    days = {name: pd.to_datetime(known[name], utc=True).astype(UTC_MS) for name in ("start", "end")}
+    reports = known[["parcel_id", "event"]].astype({"parcel_id": "string", "event": "string"})
+    return reports.assign(**days).reset_index(drop=True)

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from acreline import config
+from acreline.curves import days_of
 from acreline.events._beside import depart, growing, next_of_stand, share_below, steps
+from acreline.layers import Weather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,11 @@ class Settings(config.Settings):
     min_neighbours: int = Field(5, ge=2, description="other fields of the crop on that pass")
     min_spread: float = Field(0.02, gt=0, description="fields alike to better than this are not ranked any finer")
     after_peak_days: int = Field(30, ge=0, description="later than this after its peak a field ripens")
+    max_tmin_c: float = Field(0.0, description="after a night colder than this a fall is frost, else lodging or hail")
+    crop_max_tmin_c: dict[str, float] = Field(
+        {"winter_cereal": -2.0, "winter_barley": -2.0},
+        description="the same of single crops; wheat that shoots bears -2 to -4 (science 3.1, row frost)",
+    )
 
 
 def sudden_falls(table: pd.DataFrame, settings: Settings) -> tuple[Mask, Floats, Floats]:
@@ -62,3 +69,18 @@ def sudden_falls(table: pd.DataFrame, settings: Settings) -> tuple[Mask, Floats,
         )
     share = share_below(table, "ndvi", np.nan_to_num(stood + ndvi) / 2)
     return struck, np.nan_to_num(lost), share
+
+
+def frost_before(table: pd.DataFrame, weather: Weather | None, settings: Settings) -> Mask:
+    """Looks with a night below their crop's limit within `longest_days` before; none without weather."""
+    import pandas as pd
+
+    if weather is None or "tmin_c" not in weather.daily.columns or not len(table):
+        return np.zeros(len(table), dtype=bool)
+    dates = pd.to_datetime(weather.daily["date"], utc=True)
+    coldest = pd.Series(weather.daily["tmin_c"].to_numpy(dtype="float64"), index=days_of(dates)).groupby(level=0).min()
+    daily = coldest.reindex(range(int(coldest.index.min()), int(coldest.index.max()) + 1))
+    lowest = daily.rolling(settings.longest_days, min_periods=1).min().reindex(table["day"].to_numpy()).to_numpy()
+    limit = table["crop"].map(settings.crop_max_tmin_c).fillna(settings.max_tmin_c).to_numpy(dtype="float64")
+    cold: Mask = np.nan_to_num(lowest, nan=np.inf) < limit
+    return cold

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from acreline.events import _sudden
 from acreline.events._runs import looks_with_seasons, make_events, reported
-from acreline.events.frost import frost_before
 from acreline.layers import Health, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
@@ -20,8 +17,6 @@ CONFOUNDERS = ("mowing", "early_harvest", "frost", "pest_disease")
 
 class Settings(_sudden.Settings):
     """When a fall counts as lodging or hail."""
-
-    max_tmin_c: float = Field(0.0, description="a night colder than this before the fall makes it frost")
 
 
 def detect(
@@ -40,7 +35,7 @@ def detect(
     """
     table = looks_with_seasons(looks, seasons)
     struck, lost, share = _sudden.sudden_falls(table, settings)
-    struck &= ~frost_before(table, weather, settings.max_tmin_c, settings.longest_days)
+    struck &= ~_sudden.frost_before(table, weather, settings)
     events = make_events(table, struck, event="lodging_hail", min_looks=1, share=share, severity=lost)
     events["confirmed"] = reported(events, known)
     return events

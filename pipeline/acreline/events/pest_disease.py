@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from acreline import config
-from acreline.events._beside import depart, growing, share_below
+from acreline.events._beside import Floats, depart, growing, share_below, steps
 from acreline.events._runs import looks_with_seasons, make_events, reported
 from acreline.layers import Health, Looks, Seasons, Weather
 
@@ -25,6 +25,8 @@ class Settings(config.Settings):
     back_days: int = Field(20, ge=5, description="the loss is taken against the newest look at least so long ago")
     longest_days: int = Field(40, ge=10, description="and at most so long ago")
     max_slope: float = Field(-0.5, lt=0, description="spreads of NDRE lost in 10 days beside the neighbours")
+    max_step_share: float = Field(0.7, gt=0, le=1, description="of the loss between two looks: more came at a stroke")
+    step_days: int = Field(15, ge=1, description="looks further apart do not tell a stroke from a gradual loss")
     max_water_loss: float = Field(1.0, ge=0, description="spreads of NDMI lost meanwhile: more is a drought")
     max_z: float = Field(-1.5, lt=0, description="and NDRE lies below the neighbours' by this many spreads")
     min_looks: int = Field(2, ge=1, description="such looks in a row")
@@ -44,8 +46,9 @@ def detect(
 ) -> pd.DataFrame:
     """Find a gradual loss of pigment: NDRE falls behind the neighbours' over 20 to 40 days, NDMI hardly does.
 
-    What took it is not told: insects, fungi and want of nitrogen look alike. `severity` is the shortfall of NDRE over
-    0.25, `share` the share of pixels below the line from which on a look counts.
+    A loss most of which came from one look to the next is a flood's, hail's, frost's or a harvest's. What
+    took a gradual one is not told: insects, fungi and want of nitrogen look alike. `severity` is the shortfall of NDRE
+    over 0.25, `share` the share of pixels below the line from which on a look counts.
     """
     table = looks_with_seasons(looks, seasons)
     pigment, water = (depart(table, column, settings.min_spread) for column in ("ndre", "ndmi"))
@@ -54,11 +57,14 @@ def detect(
     day = table["day"].to_numpy(dtype="float64")
     days = np.where(there, day - day[earlier], np.nan)
     with np.errstate(invalid="ignore"):
-        slope = (pigment.off - pigment.off[earlier]) / pigment.spread / days * 10
+        lost = pigment.off[earlier] - pigment.off
+        slope = -lost / pigment.spread / days * 10
+        at_a_stroke = _largest_since(-steps(table, pigment.off, settings.step_days), earlier)
         dried = -(water.off - water.off[earlier]) / water.spread
         struck = (
             there
             & (slope <= settings.max_slope)
+            & (at_a_stroke <= settings.max_step_share * lost)
             & (dried <= settings.max_water_loss)
             & (pigment.off / pigment.spread <= settings.max_z)
             & (pigment.others >= settings.min_neighbours)
@@ -90,3 +96,14 @@ def _look_before(table: pd.DataFrame, back_days: int, longest_days: int) -> np.n
     safe = np.maximum(at, 0)
     good = (at >= 0) & (parcel[safe] == parcel) & (slot[safe] == slot) & (day - day[safe] <= longest_days)
     return np.where(good, safe, -1)
+
+
+def _largest_since(fall: Floats, earlier: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
+    """The largest fall after the row `earlier` up to each look, 0 where none is known; 0 without an earlier row."""
+    known = np.append(np.nan_to_num(fall), 0.0)  # one more, so that the last range has an end
+    rows = np.flatnonzero(earlier >= 0)
+    ends = np.stack([earlier[rows] + 1, rows + 1], axis=1).ravel()
+    largest = np.zeros(len(fall))
+    if len(rows):
+        largest[rows] = np.maximum.reduceat(known, ends)[::2]
+    return largest

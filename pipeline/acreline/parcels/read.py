@@ -4,7 +4,7 @@
 A file that cannot be understood is refused whole; a bad row stays in the table as `rejected` or `degraded`, with a code
 in `reason` and words in `detail`. Reasons of rejection, the first that holds: no_parcel_id, duplicate_id, no_farm_id,
 no_geometry, not_a_polygon, too_detailed, invalid_geometry, no_area, absurd_area. Reasons of doubt, the gravest first:
-overlapping_claim, overlaps_own_parcel, geometry_repaired, declared_area_unreadable.
+overlapping_claim, overlaps_own_parcel, geometry_repaired, drawn_on_unreadable, declared_area_unreadable.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from acreline.units import M2_PER_UNIT, to_m2
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pandas as pd
 
     from acreline.config import ParcelSource
 
@@ -49,6 +51,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "declared_crop": ("declared_crop", "crop:name", "crop_name", "crop"),
     "declared_area": ("declared_area", *(f"declared_area_{unit}" for unit in M2_PER_UNIT)),
     "registry_area": ("registry_area", *(f"registry_area_{unit}" for unit in M2_PER_UNIT), "metrics:area"),
+    "drawn_on": ("drawn_on",),
 }
 """Our name -> names it goes by in files, the surest first; letters' case does not matter."""
 
@@ -62,6 +65,7 @@ def read_parcels(source: ParcelSource) -> Parcels:
     Returns:
         One row per row of the file, sorted by parcel_id, then by row; EPSG:4326, 2D. `area_m2` is geodesic (NaN without
         an outline), `declared_area_m2` and `registry_area_m2` are NaN where not given, texts are None where missing.
+        `drawn_on` (the day the outline was drawn, UTC midnight, NaT where missing) is there where the file has it.
         Rows without an id are named `row-<n>`, counted from 1.
 
     Raises:
@@ -98,6 +102,7 @@ def read_parcels(source: ParcelSource) -> Parcels:
         return _areas(values[chosen[ours]], chosen[ours], _unit(ours, chosen[ours], file, source), verdict)
 
     declared_m2, registry_m2 = area_of("declared_area"), area_of("registry_area")
+    drawn_on = _days(values[chosen["drawn_on"]], chosen["drawn_on"], verdict) if "drawn_on" in chosen else None
     kept = np.flatnonzero(verdict.alive)
     found = find_overlaps(outlines[kept], area_m2[kept], parcel_id[kept], farm_id[kept])
     verdict.doubt(kept[found.row[~found.other_farm]], "overlaps_own_parcel", found.detail[~found.other_farm])
@@ -119,6 +124,8 @@ def read_parcels(source: ParcelSource) -> Parcels:
         geometry=list(outlines),
         crs="EPSG:4326",
     )
+    if drawn_on is not None:
+        table["drawn_on"] = drawn_on
     order = sorted(range(rows), key=lambda k: (parcel_id[k], k))
     log.info("%s: %d rows, %s", file.name, rows, table["status"].value_counts().sort_index().to_dict())
     return check_parcels(table.iloc[order])
@@ -234,6 +241,26 @@ def _areas(values: Sequence[Any], column: str, unit: str, verdict: _Verdict) -> 
             odd[k] = not np.isnan(number)
     verdict.doubt(np.flatnonzero(odd), "declared_area_unreadable", f"column {column!r} holds no area above zero")
     return areas
+
+
+def _days(values: Sequence[Any], column: str, verdict: _Verdict) -> pd.Series[Any]:
+    """UTC midnights from a column of days; NaT where none is given, and a doubt where it cannot be one."""
+    import pandas as pd
+
+    days: list[date | None] = [None] * len(values)
+    odd = np.zeros(len(values), dtype=bool)
+    for k, value in enumerate(values):
+        if value is None or (isinstance(value, str) and not value.strip()) or value is pd.NaT:
+            continue
+        if isinstance(value, date):
+            days[k] = value.date() if isinstance(value, datetime) else value
+            continue
+        try:
+            days[k] = datetime.fromisoformat(str(value).strip().replace("/", "-")).date()
+        except ValueError:
+            odd[k] = True
+    verdict.doubt(np.flatnonzero(odd), "drawn_on_unreadable", f"column {column!r} holds no day such as 2025-06-01")
+    return pd.Series(pd.to_datetime(pd.Series(days, dtype=object), utc=True)).astype("datetime64[ms, UTC]")
 
 
 def _column(values: Mapping[str, list[Any]], chosen: Mapping[str, str], rows: int) -> list[Any]:
