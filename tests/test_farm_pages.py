@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from acreline import tables
@@ -201,6 +203,28 @@ def test_each_parcel_is_shown_with_date_scene_and_curve(publication: Path) -> No
 )
 def test_what_cannot_be_shown_says_why(publication: Path, owner: int, words: str) -> None:
     assert words in english(page(publication, farm_name(owner)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail"),
+    [
+        ("overlapping_claim", "41.0% of it is also parcel P99 of theirs"),
+        ("few_clear_looks", "3 clear looks; was claimed_before_by_other; 41.0% of it lay with farm P99"),
+    ],
+)
+def test_a_farmers_page_names_no_other_farm(tmp_path: Path, reason: str, detail: str) -> None:
+    folder = make_publication(tmp_path / "publication")
+    parcels = pq.read_table(folder / "parcels.parquet")
+    hit = np.array(parcels["farm_id"].to_pylist()) == "F-004"
+    for name, value in (("reason", reason), ("detail", detail)):
+        old = parcels[name].to_pylist()
+        new = [value if here else was for here, was in zip(hit, old, strict=True)]
+        parcels = parcels.set_column(parcels.schema.get_field_index(name), name, [new])
+    pq.write_table(parcels, folder / "parcels.parquet")
+    write_farm_pages(folder, make_pictures())
+    text = page(folder, "F-004")
+    assert "P99" not in text
+    assert next(parcel["detail"] for parcel in tell_page(folder)["parcels"] if parcel["farm"] == "F-004") == detail
 
 
 def test_a_parcel_without_a_clear_look_says_so(tmp_path: Path) -> None:

@@ -113,8 +113,9 @@ def test_classes_that_no_source_teaches_are_named() -> None:
 
 
 # --- how far it is ------------------------------------------------------------------------------------------------
-def jobs() -> list[teach._Job]:
-    ground = Ground(Teaching(steps=100, points=Points(steps=40), folds=2, members=2), (), Path())
+def jobs(fold_members: int | None = None) -> list[teach._Job]:
+    teaching = Teaching(steps=100, points=Points(steps=40), folds=2, members=2, fold_members=fold_members)
+    ground = Ground(teaching, (), Path())
     first, then = teach.jobs_of(ground)
     return [*first, *then]
 
@@ -146,6 +147,20 @@ def test_a_fold_goes_on_from_all_members_and_a_member_from_its_own() -> None:
     land = [teach.Member({"weight": np.array([k])}, []) for k in range(2)]
     begun = {job.words: [int(state["weight"][0]) for state in teach._after(job, land).begun] for job in jobs()[2:]}
     assert begun == {"member 1": [0], "member 2": [1], "fold 1": [0, 1], "fold 2": [0, 1]}
+
+
+def test_a_fold_of_one_network_goes_on_from_each_member_in_turn() -> None:
+    land = [teach.Member({"weight": np.array([k])}, []) for k in range(2)]
+    alone = jobs(fold_members=1)
+    begun = {job.words: [int(state["weight"][0]) for state in teach._after(job, land).begun] for job in alone[2:]}
+    assert begun == {"member 1": [0], "member 2": [1], "fold 1": [0], "fold 2": [1]}
+    assert [job.steps for job in alone if job.fold] == [40, 40]
+
+
+def test_land_is_kept_whatever_points_follow_it() -> None:
+    usual, other = Teaching(), Teaching(points=Points(steps=7), remarks=("new",), folds=3, fold_members=1)
+    assert usual.land_recipe == other.land_recipe
+    assert usual.land_recipe != Teaching(steps=usual.steps + 1).land_recipe
 
 
 def test_an_error_in_another_process_comes_with_its_hint() -> None:

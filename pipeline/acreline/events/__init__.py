@@ -2,8 +2,8 @@
 """What struck a field, when, and how sure we are: one file per detector, found by its name.
 
 A detector is a module of this folder with a frozen settings model `Settings`, the names of what looks alike
-(`CONFOUNDERS`, in words in `_confounders.py`), and `detect(looks, seasons, health, weather, known, settings) ->
-DataFrame` with the columns of `EVENT_COLUMNS`.
+(`CONFOUNDERS`, in words in `_confounders.py`), and `detect(land, settings) -> DataFrame` with the columns of
+`EVENT_COLUMNS`, `confirmed` where the weather agrees. Reports and the network are heard here, for all kinds alike.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from acreline.config import Settings
 from acreline.doors import check_events
 from acreline.errors import ConfigError, InputError
 from acreline.events._confounders import CONFOUNDER_WORDS
-from acreline.events._runs import as_events, reported
+from acreline.events._runs import Land, as_events, reported
 from acreline.layers import EVENT_COLUMNS, Events, Health, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
@@ -96,14 +96,15 @@ def detect_events(
                 f"known events: columns {missing} are missing; found {list(known.columns)}",
                 hint=f"a table of known events has the columns {', '.join(KNOWN_COLUMNS)}",
             )
+    land = Land(looks, seasons, weather)
     tables = [empty_events()]
     for name in sorted(detectors):
         detector = find_detector(name)
         chosen = (settings or {}).get(name) or detector.Settings()
-        tables.append(detector.detect(looks, seasons, health, weather, known, chosen))
+        tables.append(detector.detect(land, chosen))
     filled = [table for table in tables if len(table)] or tables[:1]
     found = pd.concat(filled, ignore_index=True)[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
-    found["confirmed"] |= _seconded(found, health)
+    found["confirmed"] |= reported(found, known) | _seconded(found, health)
     alone = ~found["confirmed"].to_numpy(dtype=bool) & found["code"].isna().to_numpy()
     found.loc[alone, "code"] = "suspected"
     if known is not None:

@@ -1,20 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Common ground of the detectors: from flagged looks to events."""
+"""Common ground of the detectors: the land they look at, and from flagged looks to events."""
 
 from __future__ import annotations
 
+import functools
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from acreline.curves import UTC_MS, clear_looks, dates_of, days_of, end_of_day, join_codes, turn_day
-from acreline.layers import Looks, Seasons
+from acreline.layers import Looks, Seasons, Weather
 from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Land:
+    """What a detector looks at."""
+
+    looks: Looks
+    seasons: Seasons
+    """Crop and dates of each stand."""
+    weather: Weather | None = None
+
+    @functools.cached_property
+    def table(self) -> pd.DataFrame:
+        """See `looks_with_seasons`; not to be changed, since all detectors share it."""
+        return looks_with_seasons(self.looks, self.seasons)
+
+    @functools.cached_property
+    def stands(self) -> pd.DataFrame:
+        """Seasons of one slot each: of land that may be either nothing whole can be told."""
+        return self.seasons[self.seasons["slot"] != "AB"].reset_index(drop=True)
+
+
+def known_days(dates: pd.Series) -> npt.NDArray[np.float64]:
+    """Days since 1970-01-01, NaN where a date is not known."""
+    days = np.full(len(dates), np.nan)
+    there = dates.notna().to_numpy()
+    days[there] = days_of(dates[there])
+    return days
 
 
 def looks_with_seasons(looks: Looks, seasons: Seasons) -> pd.DataFrame:
@@ -27,11 +57,7 @@ def looks_with_seasons(looks: Looks, seasons: Seasons) -> pd.DataFrame:
 
     table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
     rows = seasons.sort_values(["parcel_id", "slot"], kind="stable").reset_index(drop=True)
-    dates = {}
-    for name in ("emergence", "peak", "harvest"):
-        dates[name] = np.full(len(rows), np.nan)
-        there = rows[name].notna().to_numpy()
-        dates[name][there] = days_of(rows[name][there])
+    dates = {name: known_days(rows[name]) for name in ("emergence", "peak", "harvest")}
     ids = rows["parcel_id"].astype("string")
     first = pd.Index(ids.drop_duplicates())
     start = np.flatnonzero(~ids.duplicated().to_numpy())

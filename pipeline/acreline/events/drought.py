@@ -11,8 +11,7 @@ from pydantic import Field
 from acreline import config
 from acreline.curves import rain_before
 from acreline.events._beside import depart, growing, share_below
-from acreline.events._runs import looks_with_seasons, make_events, reported
-from acreline.layers import Health, Looks, Seasons, Weather
+from acreline.events._runs import Land, make_events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +34,7 @@ class Settings(config.Settings):
     dry_rain_mm: float = Field(15, ge=0, description="rain of the 30 days before that agrees; order of magnitude")
 
 
-def detect(
-    looks: Looks,
-    seasons: Seasons,
-    health: Health,
-    weather: Weather | None,
-    known: pd.DataFrame | None,
-    settings: Settings,
-) -> pd.DataFrame:
+def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find droughts: NDMI below the same crop's on the same pass, on all looks of 20 days or more, while growing.
 
     A stand's usual distance from its neighbours (median over its looks) is taken off first, so that a field that is
@@ -50,7 +42,7 @@ def detect(
     `share` is the share of pixels below the dry line if NDMI is spread normally in the field; `severity` is the
     shortfall of NDMI over 0.3.
     """
-    table = looks_with_seasons(looks, seasons)
+    table = land.table
     beside = depart(table, "ndmi", settings.min_spread)
     dry = (beside.off / beside.spread < settings.max_z) & (table["ndvi"].to_numpy() >= settings.min_ndvi)
     flagged = dry & growing(table, settings.after_peak_days) & (beside.others >= settings.min_neighbours)
@@ -65,6 +57,6 @@ def detect(
         share=share,
         severity=severity,
     )
-    rain = rain_before(weather, events["start"], 30)
-    events["confirmed"] = reported(events, known) | (np.nan_to_num(rain, nan=np.inf) <= settings.dry_rain_mm)
+    rain = rain_before(land.weather, events["start"], 30)
+    events["confirmed"] = np.nan_to_num(rain, nan=np.inf) <= settings.dry_rain_mm
     return events

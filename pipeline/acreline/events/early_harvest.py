@@ -9,10 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from acreline import config
-from acreline.curves import dates_of, days_of
-from acreline.events._runs import reported
+from acreline.curves import dates_of
+from acreline.events._runs import Land, known_days
 from acreline.events._stands import stand_events, usual_of
-from acreline.layers import Health, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,19 +30,10 @@ class Settings(config.Settings):
     min_neighbours: int = Field(5, ge=2, description="other harvests of the crop and slot")
 
 
-def detect(
-    looks: Looks,
-    seasons: Seasons,
-    health: Health,
-    weather: Weather | None,
-    known: pd.DataFrame | None,
-    settings: Settings,
-) -> pd.DataFrame:
+def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find early harvests: 20 days and 2.5 spreads before the crop's middle field, where the date is sure to 8 days."""
-    own = seasons[seasons["slot"] != "AB"].reset_index(drop=True)
-    cut = np.full(len(own), np.nan)
-    there = own["harvest"].notna().to_numpy()
-    cut[there] = days_of(own["harvest"][there])
+    own = land.stands
+    cut = known_days(own["harvest"])
     usual = usual_of(own, cut, settings.min_spread_days)
     doubt = own["harvest_doubt_days"].to_numpy(dtype="float64", na_value=np.nan)
     with np.errstate(invalid="ignore"):
@@ -51,6 +41,4 @@ def detect(
         early = (before > settings.early_days) & (before / usual.spread > settings.early_z)
         early &= (usual.others >= settings.min_neighbours) & (doubt <= settings.max_doubt_days)
     day = dates_of(cut)
-    events = stand_events(own, early, "early_harvest", day, day, np.nan_to_num(before / settings.full_early_days))
-    events["confirmed"] = reported(events, known)
-    return events
+    return stand_events(own, early, "early_harvest", day, day, np.nan_to_num(before / settings.full_early_days))

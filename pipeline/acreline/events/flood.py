@@ -10,8 +10,7 @@ from pydantic import Field
 
 from acreline import config
 from acreline.curves import rain_before
-from acreline.events._runs import looks_with_seasons, make_events, reported
-from acreline.layers import Health, Looks, Seasons, Weather
+from acreline.events._runs import Land, make_events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +33,7 @@ class Settings(config.Settings):
     confirming_rain_mm: float = Field(50, gt=0, description="rain of the 7 days before that agrees; order of magnitude")
 
 
-def detect(
-    looks: Looks,
-    seasons: Seasons,
-    health: Health,
-    weather: Weather | None,
-    known: pd.DataFrame | None,
-    settings: Settings,
-) -> pd.DataFrame:
+def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find floods: water new on the parcel, or MNDWI above -0.1 while NDVI falls by more than 0.2.
 
     Water on a rice field before it is well grown is its own.
@@ -49,7 +41,7 @@ def detect(
     `share` is the larger of the mask's water share and the share of pixels below NDVI 0.1; `severity` is the NDVI lost
     since the last dry look, as a share of what stood there.
     """
-    table = looks_with_seasons(looks, seasons)
+    table = land.table
     by_parcel = table.groupby("parcel")
     ndvi, mndwi = table["ndvi"].to_numpy(), table["mndwi"].to_numpy()
     water = table["water"].to_numpy()
@@ -70,6 +62,6 @@ def detect(
     lost = np.nan_to_num((dry - ndvi) / np.maximum(dry, 0.05))
     share = np.maximum(water, table["bare"].to_numpy())
     events = make_events(table, flagged, event="flood", min_looks=1, share=share, severity=lost)
-    rain = rain_before(weather, events["start"], 7)
-    events["confirmed"] = reported(events, known) | (np.nan_to_num(rain, nan=-1.0) >= settings.confirming_rain_mm)
+    rain = rain_before(land.weather, events["start"], 7)
+    events["confirmed"] = np.nan_to_num(rain, nan=-1.0) >= settings.confirming_rain_mm
     return events

@@ -6,8 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acreline.events import _sudden
-from acreline.events._runs import looks_with_seasons, make_events, reported
-from acreline.layers import Health, Looks, Seasons, Weather
+from acreline.events._runs import Land, make_events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,14 +18,7 @@ class Settings(_sudden.Settings):
     """When a fall counts as frost."""
 
 
-def detect(
-    looks: Looks,
-    seasons: Seasons,
-    health: Health,
-    weather: Weather | None,
-    known: pd.DataFrame | None,
-    settings: Settings,
-) -> pd.DataFrame:
+def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find frost: NDVI falls by a quarter within 15 days of a night below the crop's limit, the neighbours' does not.
 
     The limit is 0 degrees C where the settings give none of the crop.
@@ -34,9 +26,7 @@ def detect(
     Without weather nothing is told: the fall itself looks like hail. `severity` and `share` as for lodging and hail.
     Weather agrees with every event of this kind, so `confirmed` is left to reports and the network.
     """
-    table = looks_with_seasons(looks, seasons)
+    table = land.table
     struck, lost, share = _sudden.sudden_falls(table, settings)
-    struck &= _sudden.frost_before(table, weather, settings)
-    events = make_events(table, struck, event="frost", min_looks=1, share=share, severity=lost)
-    events["confirmed"] = reported(events, known)
-    return events
+    struck &= _sudden.frost_before(table, land.weather, settings)
+    return make_events(table, struck, event="frost", min_looks=1, share=share, severity=lost)

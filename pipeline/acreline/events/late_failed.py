@@ -9,10 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from acreline import config
-from acreline.curves import clear_looks, dates_of, days_of, end_of_day
-from acreline.events._runs import reported
+from acreline.curves import dates_of
+from acreline.events._runs import Land, known_days
 from acreline.events._stands import leaf_area_of, stand_events, usual_of
-from acreline.layers import Health, Looks, Seasons, Weather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +33,7 @@ class Settings(config.Settings):
     min_neighbours: int = Field(5, ge=2, description="other fields of the crop and slot")
 
 
-def detect(
-    looks: Looks,
-    seasons: Seasons,
-    health: Health,
-    weather: Weather | None,
-    known: pd.DataFrame | None,
-    settings: Settings,
-) -> pd.DataFrame:
+def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find late and failed stands: up 20 days after the crop's middle field, or with half of its leaf area at best.
 
     Days from December to February do not count: hardly anything grows then, and a stand that shows in January was
@@ -51,13 +43,10 @@ def detect(
     comes up for a failed stand, its own emergence for a late one; `severity` is lateness over 40 days or the leaf area
     that is wanting; the whole parcel is struck. Stands whose season still runs are not called failed.
     """
-    table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
-    own = seasons[seasons["slot"] != "AB"].reset_index(drop=True)
-    up = np.full(len(own), np.nan)
-    there = own["emergence"].notna().to_numpy()
-    up[there] = days_of(own["emergence"][there])
+    own, table = land.stands, land.table
+    up = known_days(own["emergence"])
     usual_up = usual_of(own, up, settings.min_spread_days)
-    leaf = leaf_area_of(looks, own)
+    leaf = leaf_area_of(land.looks, own)
     usual_leaf = usual_of(own, leaf, 0.1)
     with np.errstate(invalid="ignore"):
         behind = _growing_days(up) - _growing_days(usual_up.middle)
@@ -70,15 +59,12 @@ def detect(
     severity = np.fmax(np.where(late, behind / settings.full_late_days, 0), np.where(failed, 1 - share, 0))
     start = np.where(late | ~np.isnan(up), up, usual_up.middle)
     last = float(table["day"].max()) if len(table) else np.nan
-    end = np.full(len(own), last)
-    cut = own["harvest"].notna().to_numpy()
-    end[cut] = days_of(own["harvest"][cut])
+    cut = known_days(own["harvest"])
+    end = np.where(np.isnan(cut), last, cut)
     start = np.where(np.isnan(start), end, start)
-    events = stand_events(
+    return stand_events(
         own, late | failed, "late_failed", dates_of(start), dates_of(np.maximum(start, end)), np.nan_to_num(severity)
     )
-    events["confirmed"] = reported(events, known)
-    return events
 
 
 def _growing_days(days: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -6,8 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acreline.events import _sudden
-from acreline.events._runs import looks_with_seasons, make_events, reported
-from acreline.layers import Health, Looks, Seasons, Weather
+from acreline.events._runs import Land, make_events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,23 +18,14 @@ class Settings(_sudden.Settings):
     """When a fall counts as lodging or hail."""
 
 
-def detect(
-    looks: Looks,
-    seasons: Seasons,
-    health: Health,
-    weather: Weather | None,
-    known: pd.DataFrame | None,
-    settings: Settings,
-) -> pd.DataFrame:
+def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find lodging and hail: NDVI falls by a quarter of its value within 15 days while the neighbours' does not.
 
     The next look must still show half of the fall (a cloud's rim is gone by then), and the ground must not be bare:
     that is a harvest. After a night of frost it is `frost` that is told. `severity` is the fall as a share of what
     stood there, `share` the share of pixels that lie below the middle of before and after.
     """
-    table = looks_with_seasons(looks, seasons)
+    table = land.table
     struck, lost, share = _sudden.sudden_falls(table, settings)
-    struck &= ~_sudden.frost_before(table, weather, settings)
-    events = make_events(table, struck, event="lodging_hail", min_looks=1, share=share, severity=lost)
-    events["confirmed"] = reported(events, known)
-    return events
+    struck &= ~_sudden.frost_before(table, land.weather, settings)
+    return make_events(table, struck, event="lodging_hail", min_looks=1, share=share, severity=lost)

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from acreline import config
 from acreline.events._beside import Floats, depart, growing, share_below, steps
-from acreline.events._runs import looks_with_seasons, make_events, reported
-from acreline.layers import Health, Looks, Seasons, Weather
+from acreline.events._runs import Land, make_events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,21 +35,14 @@ class Settings(config.Settings):
     full_shortfall: float = Field(0.25, gt=0, description="NDRE below the neighbours that counts as severity 1")
 
 
-def detect(
-    looks: Looks,
-    seasons: Seasons,
-    health: Health,
-    weather: Weather | None,
-    known: pd.DataFrame | None,
-    settings: Settings,
-) -> pd.DataFrame:
+def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find a gradual loss of pigment: NDRE falls behind the neighbours' over 20 to 40 days, NDMI hardly does.
 
     A loss most of which came from one look to the next is a flood's, hail's, frost's or a harvest's. What
     took a gradual one is not told: insects, fungi and want of nitrogen look alike. `severity` is the shortfall of NDRE
     over 0.25, `share` the share of pixels below the line from which on a look counts.
     """
-    table = looks_with_seasons(looks, seasons)
+    table = land.table
     pigment, water = (depart(table, column, settings.min_spread) for column in ("ndre", "ndmi"))
     earlier = _look_before(table, settings.back_days, settings.longest_days)
     there = earlier >= 0
@@ -71,7 +63,7 @@ def detect(
             & growing(table, settings.after_peak_days)
         )
     line = table["ndre"].to_numpy() - pigment.off + settings.max_z * pigment.spread
-    events = make_events(
+    return make_events(
         table,
         struck,
         event="pest_disease",
@@ -79,8 +71,6 @@ def detect(
         share=share_below(table, "ndre", line),
         severity=-pigment.off / settings.full_shortfall,
     )
-    events["confirmed"] = reported(events, known)
-    return events
 
 
 def _look_before(table: pd.DataFrame, back_days: int, longest_days: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -8,6 +8,7 @@ page is whole, in English.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -34,6 +35,8 @@ from acreline.report.tell import tell_farms
 from acreline.report.words import word
 
 GREY = "#9aa5ad"
+OF_OTHERS = frozenset({"overlapping_claim", "claimed_before_by_other"})
+"""Doubts whose figures name another farm or its parcel: not on a page that is handed to this one."""
 Pair = tuple[str, str]
 """English and Chinese."""
 DASH = ("–", "–")
@@ -149,12 +152,15 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
     several = len(parcel["stands"]) > 1  # two crops a year: each with its slot
     grown = parcel["stands"] if several else [parcel]
     reason = word("flag", parcel["reason"]) if parcel["reason"] else None
+    detail = parcel["detail"]
+    if any(code in OF_OTHERS for code in re.findall(r"\w+", f"{parcel['reason']} {detail}")):
+        detail = None
     return {
         "id": parcel["id"],
         "status": parcel["status"],
         "status_words": word("status", parcel["status"]),
         "reason": reason,
-        "detail": parcel["detail"],
+        "detail": detail,
         "settle": _settle(parcel["settle"], name_parcels=False),
         "notes": [word("flag", code) for code in parcel["notes"]],
         "mu": parcel["mu"],

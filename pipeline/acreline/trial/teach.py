@@ -3,7 +3,8 @@
 
 Land first: counties and squares, of which every pixel is known. Labelled points are few, and a network that meets them
 for thousands of steps knows them by heart: they join for the last steps alone. The folds go on from the same networks
-for the same steps without the points of their places, so what they tell is what the model itself may promise.
+for the same steps without the points of their places, so what they tell is what the model itself may promise; one
+network tells a little less than the members together, and five folds of one take less time than five of two.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class _Job:
         if self.part == "land":
             return teaching.steps
         if self.fold:
-            return teaching.members * (teaching.points.steps + teaching.fold_health_steps)
+            return teaching.fold_networks * (teaching.points.steps + teaching.fold_health_steps)
         return teaching.points.steps + teaching.health_steps
 
 
@@ -159,8 +160,9 @@ def jobs_of(ground: Ground, feeders: int = 0) -> tuple[list[_Job], list[_Job]]:
 
 
 def _after(job: _Job, land: Sequence[Member]) -> _Job:
-    """The job goes on from what was taught of land: a member from its own network, a fold from all."""
-    mine = land if job.fold else land[job.number : job.number + 1]
+    """The job goes on from what was taught of land: a member from its own network, a fold from as many as it takes."""
+    count = job.ground.teaching.fold_networks if job.fold else 1
+    mine = [land[k] for k in sorted((job.number + k) % len(land) for k in range(count))] if land else []
     return replace(job, begun=tuple(member.state for member in mine))
 
 
@@ -256,7 +258,7 @@ def _work(job: _Job, told: Any) -> Fold | Member:
         return Member(net_state(learn(teaching.points_recipe, [*points, *land], lesson, start=start)), curve)
     parts = [(bank, fold_of(bank, teaching.folds) == job.number) for bank in points]
     recipe = teaching.points_recipe.model_copy(
-        update={"members": teaching.members, "health_steps": teaching.fold_health_steps}
+        update={"members": teaching.fold_networks, "health_steps": teaching.fold_health_steps}
     )
     lesson = Lesson(500_000 + 100 * teaching.seed + job.number, tell, TELL_EVERY_STEPS, feeders=job.feeders)
     nets = learn(recipe, [*(bank.keep(~out) for bank, out in parts), *land], lesson, start=start)

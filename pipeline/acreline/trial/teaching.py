@@ -52,13 +52,13 @@ class Counties(Settings):
 class Points(Settings):
     """The last steps, for which labelled points join the land: they are few, and soon known by heart."""
 
-    steps: int = Field(300, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    dropout: float = Field(0.3, ge=0, lt=1)
-    mixup: float = Field(1.0, ge=0)
-    blend: float = Field(0.7, gt=0, le=1, description="share of them where their weights are averaged with the land's")
+    steps: int = Field(1000, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    mixup: float = Field(0.4, ge=0)
+    blend: float = Field(1.0, gt=0, le=1, description="share of them where their weights are averaged with the land's")
     shares: dict[str, float] = Field(
-        {"singles": 256, "mosaics": 1, "crops": 2, "real": 0.25}, description="fields of `drawing.Shares`"
+        {"singles": 256, "mosaics": 1, "crops": 2, "real": 0.5}, description="fields of `drawing.Shares`"
     )
 
 
@@ -76,6 +76,7 @@ class Teaching(Recipe):
     held_out: tuple[Counties, ...] = Field((), description="counties that are only measured on, never learned from")
     folds: int = Field(5, ge=2, description="parts of the labelled places, each held back once to calibrate on")
     points: Points = Field(Points(), description="how labelled points are taught, to members and folds alike")
+    fold_members: int | None = Field(None, ge=1, description="networks of a fold; null: as many as are members")
     fold_health_steps: int = Field(0, ge=0, description="steps of a fold's network in which health alone is taught")
     remarks: tuple[str, ...] = ()
 
@@ -91,8 +92,18 @@ class Teaching(Recipe):
 
     @property
     def land_recipe(self) -> Teaching:
-        """How one network is taught of land."""
-        return self.model_copy(update={"members": 1, "health_steps": 0})
+        """How one network is taught of land.
+
+        What comes after land is as by default: land that was taught under other points need not be taught again.
+        """
+        after = ("calibrate_on", "held_out", "folds", "points", "fold_members", "fold_health_steps", "remarks")
+        usual = {name: Teaching.model_fields[name].get_default() for name in after}
+        return self.model_copy(update={"members": 1, "health_steps": 0, **usual})
+
+    @property
+    def fold_networks(self) -> int:
+        """Networks that tell together what a fold was not shown."""
+        return self.members if self.fold_members is None else min(self.fold_members, self.members)
 
     @property
     def points_recipe(self) -> Teaching:
