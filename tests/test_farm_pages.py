@@ -178,6 +178,10 @@ def test_a_page_tells_outcome_limit_reasons_facts_and_trail(publication: Path) -
         assert part in text
     assert "额度为预计产值下限的60%。" in page(publication, "F-004")
     assert "Drought 2018-06-20" in english(page(publication, "F-001"))
+    assert "Vigour: usual beside the same crop nearby, very weak beside earlier years" in english(
+        page(publication, "F-001")
+    )
+    assert "长势" in page(publication, "F-001")
 
 
 def test_each_parcel_is_shown_with_date_scene_and_curve(publication: Path) -> None:

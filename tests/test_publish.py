@@ -202,8 +202,8 @@ def test_a_parcel_shows_its_stand_of_greatest_value() -> None:
         made_stand("p2", None, slot="B", area=20.0),
     )
     health = empty(HEALTH_COLUMNS)
-    for row in (("p1", "A", "drought", -1.0), ("p1", "B", "normal", 0.5)):
-        health.loc[len(health), ["parcel_id", "slot", "health", "vigour"]] = row
+    for row in (("p1", "A", "drought", -1.0, -2.0), ("p1", "B", "normal", 0.5, -1.5)):
+        health.loc[len(health), ["parcel_id", "slot", "health", "vigour", "vigour_normal"]] = row
     events = empty(EVENT_COLUMNS)
     for event in ("flood", "drought", "flood"):
         events.loc[len(events), ["parcel_id", "event"]] = ("p1", event)
@@ -213,7 +213,7 @@ def test_a_parcel_shows_its_stand_of_greatest_value() -> None:
     table = parcels_table(facts).set_index("id")
     assert table["crop"].tolist() == ["maize", "maize", "unknown"]
     assert table["health"].tolist() == ["normal", "unknown", "unknown"]
-    assert table.loc["p1", "vigour"] == 0.5
+    assert table.loc["p1", ["vigour", "vigour_normal"]].tolist() == [0.5, -1.5]
     assert table.loc["p1", "planted_fraction"] == 0.25
     assert table["events"].tolist() == ["drought|flood", "", ""]
 

@@ -25,7 +25,7 @@ from acreline.report import write_map_page
 from acreline.report.page import content_policy, script_json
 from acreline.report.png import palette_png
 from acreline.report.read import read_manifest, read_rows, read_trails
-from acreline.report.tell import tell_page
+from acreline.report.tell import tell_page, vigour_grade
 from acreline.report.words import WORDS, word
 from tests.made_publication import ODD_FARM, farm_name, make_publication, ndvi_of
 
@@ -367,3 +367,15 @@ def test_damaged_files_are_named(copy: Path) -> None:
     (copy / "manifest.json").write_text("{", encoding="utf-8")
     with pytest.raises(StoreError, match=r"manifest\.json: not readable as JSON"):
         read_manifest(copy)
+
+
+@pytest.mark.parametrize(
+    ("vigour", "grade"),
+    [
+        (None, None), (-5.0, "very_weak"), (-2.0, "weak"), (-1.0, "usual"), (0.0, "usual"), (1.0, "usual"),
+        (1.01, "strong"), (2.0, "strong"), (2.1, "very_strong"),
+    ],
+)  # fmt: skip
+def test_vigour_has_five_grades(vigour: float | None, grade: str | None) -> None:
+    assert vigour_grade(vigour) == grade
+    assert grade is None or grade in WORDS["grade"]

@@ -217,7 +217,8 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         table.loc[bare, name] = idle.loc[table["id"][bare], name].to_numpy()
     table.loc[bare & (table["status"] == "ok"), "reason"] = "no_crop"  # nothing is wrong, and nothing grew
     table["health"] = graded["health"].astype("string").fillna(UNKNOWN).array
-    table["vigour"] = pd.to_numeric(graded["vigour"]).astype("Float64").array
+    for name in ("vigour", "vigour_normal"):
+        table[name] = pd.to_numeric(graded[name]).astype("Float64").array
     fractions = [
         0.0 if empty else None if stand is None or not area else stand.area_m2.mid / area
         for stand, area, empty in zip(stands, table["metrics:area"], bare, strict=True)
@@ -229,7 +230,7 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
     table["last_clear"] = pd.to_datetime(looked["last_clear"], utc=True).astype("datetime64[ms, UTC]").array
     table["events"] = ids.map(events).astype("string").fillna("")
     first = ["id", "farm_id", "metrics:area", "status", "reason", "detail", "crop", "crop_confidence", "crop_set"]
-    first += ["health", "vigour", "planted_fraction", "clear_looks", "last_clear", "events"]
+    first += ["health", "vigour", "vigour_normal", "planted_fraction", "clear_looks", "last_clear", "events"]
     rest = sorted(set(table.columns) - set(first) - {"geometry"})
     ordered: gpd.GeoDataFrame = table[[*first, *rest, "geometry"]]
     return ordered

@@ -168,6 +168,11 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
         "stages": [stage_words(row["crop"], row["stage"]) for row in parcel["stages"] if row["stage"]],
         "health": class_name(told, "health", parcel["health"]),
+        "vigour": [
+            (word("grade", grade), word("ui", beside))
+            for grade, beside in zip(parcel["grades"], ("beside_neighbours", "beside_normal"), strict=True)
+            if grade
+        ],
         "events": [(word("event", event["event"]), event["start"] or "") for event in parcel["events"]],
         "picture": _pictures(picture) if isinstance(picture, FieldPicture) else None,
         "why": None if isinstance(picture, FieldPicture) else word("picture", picture.why),

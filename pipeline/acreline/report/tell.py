@@ -7,6 +7,7 @@ Curves are kept lean: four integers per look.
 from __future__ import annotations
 
 import base64
+import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 COORDINATE_DIGITS = 6
 """Six decimals of a degree are 0.11 m: finer than any parcel is drawn."""
+GRADES = ("very_weak", "weak", "usual", "strong", "very_strong")
 _STAGES = ("emergence", "peak", "harvest")
 
 
@@ -79,6 +81,13 @@ def tell_farms(publication: Path) -> Row:
         "farms": farms,
         "parcels": parcels,
     }
+
+
+def vigour_grade(vigour: float | None) -> str | None:
+    """One of five grades of a robust z: below -2, -1, to 1, to 2, above (science 3.1); None where it is not known."""
+    if vigour is None:
+        return None
+    return GRADES[bisect.bisect_right((-2.0, -1.0), vigour) + bisect.bisect_left((1.0, 2.0), vigour)]
 
 
 def _round(value: float | None, digits: int) -> float | None:
@@ -165,6 +174,7 @@ def _parcels(publication: Path, curves: Mapping[str, list[int | None]]) -> list[
                 "crop_set": _split(row["crop_set"]),
                 "health": row["health"],
                 "vigour": _round(row["vigour"], 2),
+                "grades": [vigour_grade(row["vigour"]), vigour_grade(row.get("vigour_normal"))],
                 "planted": _round(row["planted_fraction"], 3),
                 "looks": row["clear_looks"],
                 "last": row["last_clear"],
@@ -256,6 +266,7 @@ def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
                 "confidence": _farm_confidence(row["main_crop"], [parcels[i] for i in mine.get(farm_id, [])]),
                 "health": row["health"],
                 "vigour": _round(row["vigour"], 2),
+                "grade": vigour_grade(row["vigour"]),
                 "looks": row["clear_looks"],
                 "last": row["last_clear"],
                 "value": _interval(row, "value"),

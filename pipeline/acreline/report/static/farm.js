@@ -32,7 +32,7 @@ function farmFacts(farm) {
     fact(ui("land"), farm.mu === null ? "–" : number(farm.mu, 1) + " " + ui("mu"), farm.mu === null ? null : number(farm.ha, 2) + " " + ui("ha") + " · " + number(farm.acres, 1) + " " + ui("acres")),
     fact(ui("planted"), mid === null ? "–" : number(mid, 1) + " " + ui("mu"), mid === null ? null : number(low, 1) + " – " + number(high, 1) + (share ? " · " + share + " " + ui("of_land") : "")),
     fact(ui("main_crop"), [swatch(classColour("crop", farm.crop)), className("crop", farm.crop)], farm.confidence ? ui("confidence") + " " + percent(farm.confidence) : null),
-    fact(ui("health"), [swatch(classColour("health", farm.health)), className("health", farm.health)], farm.vigour === null ? null : ui("vigour_short") + " " + signed(farm.vigour) + " " + ui("sd")),
+    fact(ui("health"), [swatch(classColour("health", farm.health)), className("health", farm.health)], farm.grade === null ? null : ui("vigour_short") + " " + word("grade", farm.grade) + " (" + signed(farm.vigour) + " " + ui("sd") + ")"),
     fact(ui("value"), farm.value ? [rounded(farm.value[1], farm.currency), interval(farm.value)] : "–", farm.value ? rounded(farm.value[0]) + " – " + rounded(farm.value[2]) + " (" + ui("range90") + ")" : null),
     fact(ui("sown"), farm.sown === null ? "–" : number(farm.sown, 1) + " " + ui("mu")),
     fact(ui("looks"), number(farm.looks, 0), ui("fewest")),
@@ -42,14 +42,14 @@ function farmFacts(farm) {
 }
 
 function parcelTable(farm) {
-  const heads = [["parcel"], ["crop"], ["health"], ["vigour_short", true], ["mu", true], ["planted", true], ["looks_short", true], ["last_clear"], ["status"]];
+  const heads = [["parcel"], ["crop"], ["health"], ["vigour_short"], ["mu", true], ["planted", true], ["looks_short", true], ["last_clear"], ["status"]];
   const rows = farm.parcels.map((index) => {
     const parcel = data.parcels[index];
     const grown = parcel.stands.length > 1 ? parcel.stands : [parcel]; // two crops a year: the one below the other
     const differs = parcel.declared_crop && parcel.crop && ![parcel, ...grown].some((stand) => stand.crop === parcel.declared_crop);
     const crops = grown.map((stand) => el("div", {}, swatch(classColour("crop", stand.crop)), cropNames(stand.crop_set, stand.crop), stand.confidence ? el("small", {}, percent(stand.confidence)) : null));
     const cells = [parcel.id, [crops, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
-      className("health", parcel.health), signed(parcel.vigour), number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
+      className("health", parcel.health), parcel.grades[0] ? el("span", { title: signed(parcel.vigour) + " " + ui("sd") }, word("grade", parcel.grades[0])) : "–", number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
       el("span", { title: [parcel.reason && word("flag", parcel.reason), parcel.detail].filter(Boolean).join(": ") }, badge("status", parcel.status))];
     return el("tr", { "data-parcel": index, tabindex: 0, class: index === state.parcel ? "chosen" : null },
       cells.map((cell, i) => el("td", { class: heads[i][1] ? "number" : null }, cell)));
@@ -66,6 +66,11 @@ function standLine(stand) {
   return el("li", {}, parts.join(" · "));
 }
 
+function vigourLine(parcel) {
+  const parts = ["beside_neighbours", "beside_normal"].map((beside, i) => parcel.grades[i] ? word("grade", parcel.grades[i]) + " " + ui(beside) : null);
+  return parts.some(Boolean) ? ui("vigour_short") + ": " + parts.filter(Boolean).join("; ") : null;
+}
+
 function parcelBox() {
   const parcel = data.parcels[state.parcel];
   if (!parcel) return null;
@@ -77,6 +82,7 @@ function parcelBox() {
     parcel.settle.length ? [el("h3", {}, ui("open_points")), settleList(parcel.settle, false)] : null,
     parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
+    vigourLine(parcel) ? el("p", { class: "quiet" }, vigourLine(parcel)) : null,
     events.length ? el("p", {}, ui("events") + ": ", events) : null,
     parcel.stands.length ? [el("h3", {}, ui("stands")), el("ul", { class: "stands" }, parcel.stands.map(standLine))] : null);
 }
