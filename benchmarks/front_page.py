@@ -105,6 +105,8 @@ def figures_text() -> str:
 
 def fold_words(recipe: dict[str, Any]) -> str:
     """What told the folds, by the recipe that taught the checkpoint."""
+    if "points" in recipe and (recipe.get("fold_members") or recipe["members"]) < recipe["members"]:
+        return f"one network a fold, where {recipe['members']} ship, taught of its other places as they were"
     if "points" in recipe:
         return f"{recipe['members']} networks a fold, as many as ship, taught of its other places as they were"
     return f"one network a fold, taught for {recipe['fold_steps']} steps, lighter than those that ship"

@@ -131,13 +131,38 @@ def test_a_flood_is_found_where_it_was_drawn() -> None:
     assert row["code"] == "suspected"
 
 
-def test_water_under_the_canopy_needs_a_fall_of_green() -> None:
-    def emergent(parcel: str, day: date, look: dict[str, float]) -> None:
-        if parcel in ("p1", "p2") and _between(day, STRUCK, 5):
-            look["mndwi"] = -0.05
-            look["ndvi"] -= 0.3 if parcel == "p1" else 0.1
+def emergent(parcel: str, day: date, look: dict[str, float]) -> None:
+    if parcel in ("p1", "p2") and _between(day, STRUCK, 5):
+        look["mndwi"] = -0.05
+        look["ndvi"] -= 0.3 if parcel == "p1" else 0.1
 
-    assert _detect(emergent, ["flood"])["parcel_id"].tolist() == ["p1"]
+
+def test_without_neighbours_water_under_the_canopy_needs_a_fall_of_green() -> None:
+    looks = made_looks(dict.fromkeys(NAMES[:3], MAIZE), every(5), dict.fromkeys(NAMES[:3], SURE), change=emergent)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    assert detect_events(looks, seasons, score_health(looks, seasons), ["flood"])["parcel_id"].tolist() == ["p1"]
+
+
+def test_beside_dry_fields_of_its_crop_water_under_the_canopy_shows_itself() -> None:
+    assert _detect(emergent, ["flood"])["parcel_id"].tolist() == ["p1", "p2"]
+
+
+def test_a_flood_that_takes_half_of_a_crop_is_found_on_all_of_it() -> None:
+    struck = sorted(NAMES)[: len(NAMES) // 2]
+
+    def river(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel in struck and _between(day, STRUCK, 5):
+            look["mndwi"] = 0.05
+
+    assert _detect(river, ["flood"])["parcel_id"].tolist() == struck
+
+
+def test_what_all_fields_show_at_once_is_no_flood() -> None:
+    def wet_day(parcel: str, day: date, look: dict[str, float]) -> None:
+        if _between(day, STRUCK, 5):
+            look["mndwi"] = 0.1
+
+    assert len(_detect(wet_day, ["flood"])) == 0
 
 
 def test_a_pond_is_no_flood() -> None:

@@ -48,7 +48,7 @@ def known_days(dates: pd.Series) -> npt.NDArray[np.float64]:
 
 
 def looks_with_seasons(looks: Looks, seasons: Seasons) -> pd.DataFrame:
-    """The clear looks of every parcel with crop, slot and dates (days since 1970-01-01, NaN: not known) of its stand.
+    """The clear looks of every parcel with crop, slot, dates (days since 1970-01-01, NaN: not known) and doubts (days).
 
     On land of two crops a look belongs to the early one until its harvest; without that date until the late one comes
     up, without either until the turn of the slots.
@@ -58,6 +58,8 @@ def looks_with_seasons(looks: Looks, seasons: Seasons) -> pd.DataFrame:
     table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
     rows = seasons.sort_values(["parcel_id", "slot"], kind="stable").reset_index(drop=True)
     dates = {name: known_days(rows[name]) for name in ("emergence", "peak", "harvest")}
+    for name in ("emergence_doubt", "harvest_doubt"):
+        dates[name] = np.nan_to_num(rows[f"{name}_days"].to_numpy(dtype="float64", na_value=np.nan))
     ids = rows["parcel_id"].astype("string")
     first = pd.Index(ids.drop_duplicates())
     start = np.flatnonzero(~ids.duplicated().to_numpy())
@@ -120,6 +122,8 @@ def make_events(
         looks=("day", "size"),
         emergence=("emergence", "first"),
         harvest=("harvest", "first"),
+        emergence_doubt=("emergence_doubt", "first"),
+        harvest_doubt=("harvest_doubt", "first"),
         slot=("slot", "first"),
         crop=("crop", "first"),
     )
@@ -128,8 +132,9 @@ def make_events(
     events = events[lasting].reset_index(drop=True)
     start, end = events["start"].to_numpy(dtype="float64"), events["end"].to_numpy(dtype="float64")
     with np.errstate(invalid="ignore"):
-        early = end < events["emergence"].to_numpy(dtype="float64")
-        late = start > events["harvest"].to_numpy(dtype="float64")
+        # What strips a field is read as its harvest, what drowns a sown one delays it: only what surely lies outside.
+        early = end < (events["emergence"] - events["emergence_doubt"]).to_numpy(dtype="float64")
+        late = start > (events["harvest"] + events["harvest_doubt"]).to_numpy(dtype="float64")
     unsown = events["emergence"].isna().to_numpy() & (events["slot"] != "AB").to_numpy(dtype=bool)
     unsown |= (events["crop"] == NO_CROP).to_numpy(dtype=bool)
     return pd.DataFrame(

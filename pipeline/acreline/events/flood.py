@@ -18,25 +18,33 @@ if TYPE_CHECKING:
 
 PADDY = ("early_rice", "late_rice", "single_rice")
 """Crops that stand in water by their farmer's will."""
+DRY_QUARTER = 0.25
 CONFOUNDERS = ("paddy_transplanting", "pond", "shadow")
 
 
 class Settings(config.Settings):
     """When a look counts as flooded (science 3.1, row flood; shares are ours)."""
 
-    min_water_share: float = Field(0.2, gt=0, le=1, description="share of clear pixels that the mask calls water")
-    open_water_mndwi: float = Field(0.0, description="mean MNDWI above this is open water")
-    wet_mndwi: float = Field(-0.1, description="above this with a fall of NDVI: water under an emergent canopy")
-    min_ndvi_fall: float = Field(0.2, gt=0, description="fall of NDVI since the look before")
+    min_rise: float = Field(0.3, gt=0, description="MNDWI above the dry quarter of the crop on the pass")
+    wet_mndwi: float = Field(-0.3, description="and it is above this")
+    min_neighbours: int = Field(5, ge=2, description="other fields of the crop on that pass; with fewer, see below")
+    min_water_share: float = Field(0.2, gt=0, le=1, description="alone: share of clear pixels the mask calls water")
+    open_water_mndwi: float = Field(0.0, description="alone: mean MNDWI above this is open water")
+    canopy_mndwi: float = Field(-0.1, description="alone: above this with a fall of NDVI, water under a canopy")
+    min_ndvi_fall: float = Field(0.2, gt=0, description="alone: fall of NDVI since the look before")
+    max_blue: float = Field(0.15, gt=0, description="alone: a look that is brighter in B02 saw haze or snow")
     paddy_days: int = Field(40, ge=0, description="after it shows green a rice field stands in its own water")
     max_usual_water: float = Field(0.1, ge=0, description="a parcel usually wetter than this is a pond or a paddy")
     confirming_rain_mm: float = Field(50, gt=0, description="rain of the 7 days before that agrees; order of magnitude")
 
 
 def detect(land: Land, settings: Settings) -> pd.DataFrame:
-    """Find floods: water new on the parcel, or MNDWI above -0.1 while NDVI falls by more than 0.2.
+    """Find floods: MNDWI 0.3 above the dry quarter of the same crop on the same pass, and new on the parcel.
 
-    Water on a rice field before it is well grown is its own.
+    The quarter stays dry where a river takes half of a crop's fields, which would move their middle; and rain, snow or
+    haze on all of them moves it with them. A crop with fewer than 6 fields on the pass is held against open water alone
+    (MNDWI above 0, or above -0.1 while NDVI falls by more than 0.2; science 3.1). Water on a rice field before it is
+    well grown is its own, and a greenhouse's roof looks like water.
 
     `share` is the larger of the mask's water share and the share of pixels below NDVI 0.1; `severity` is the NDVI lost
     since the last dry look, as a share of what stood there.
@@ -47,13 +55,15 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
     water = table["water"].to_numpy()
     previous = by_parcel["ndvi"].shift(1).to_numpy()
     usual = by_parcel["water"].transform("median").to_numpy()
+    kin = table.groupby(["crop", "pass_id"])["mndwi"]
+    several = kin.transform("size").to_numpy() > settings.min_neighbours
+    above_dry = mndwi - kin.transform("quantile", DRY_QUARTER).to_numpy()
     with np.errstate(invalid="ignore"):
-        wet = (
-            (water >= settings.min_water_share)
-            | (mndwi > settings.open_water_mndwi)
-            | ((mndwi > settings.wet_mndwi) & (previous - ndvi > settings.min_ndvi_fall))
-        )
-    with np.errstate(invalid="ignore"):
+        alone = (water >= settings.min_water_share) | (mndwi > settings.open_water_mndwi)
+        alone |= (mndwi > settings.canopy_mndwi) & (previous - ndvi > settings.min_ndvi_fall)
+        alone &= table["blue"].to_numpy() <= settings.max_blue
+        beside = (above_dry >= settings.min_rise) & (mndwi > settings.wet_mndwi)
+        wet = np.where(several, beside, alone) & (table["crop"] != "greenhouse").to_numpy(dtype=bool)
         paddy = table["crop"].isin(PADDY).to_numpy() & (
             table["day"].to_numpy() <= table["emergence"].to_numpy() + settings.paddy_days
         )

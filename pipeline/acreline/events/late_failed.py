@@ -29,7 +29,7 @@ class Settings(config.Settings):
     min_spread_days: float = Field(4.0, gt=0, description="dates alike to better than this are not ranked any finer")
     full_late_days: float = Field(40, gt=0, description="that counts as severity 1")
     min_leaf_share: float = Field(0.5, gt=0, lt=1, description="largest leaf area beside the middle one: less failed")
-    leaf_z: float = Field(2.5, gt=0, description="and it lies so many spreads of the neighbours below")
+    leaf_z: float = Field(4.0, gt=0, description="and it lies so many spreads of the neighbours below")
     min_neighbours: int = Field(5, ge=2, description="other fields of the crop and slot")
 
 

@@ -49,7 +49,7 @@ def train_model(
     workers: int = 2,
     device: str | None = None,
     steps: int | None = None,
-    version: str = "0.4.0",
+    version: str = "0.5.0",
     created: date | None = None,
     progress: Progress | None = None,
 ) -> Path:
