@@ -319,17 +319,17 @@ def test_scenes_that_are_gone_are_told(demo_run: Path, moved: Path, pass_id: str
 # --- card ---------------------------------------------------------------------------------------------------------
 def test_the_card_speaks_both_languages(big: FarmView, mixed: FarmView) -> None:
     html = big._repr_html_()
-    english = ("94.3 mu (6.29 ha)", "maize 89%", "Approve: limit CNY 8,000", "The limit is the amount you asked for.")
-    for told in (*english, "94.3 亩（6.29 公顷）", "玉米 89%", "批准：额度 CNY 8,000", "health: not validated"):
+    english = ("94.3 mu (6.29 ha)", "maize 83%", "Approve: limit CNY 8,000", "The limit is the amount you asked for.")
+    for told in (*english, "94.3 亩（6.29 公顷）", "玉米 83%", "批准：额度 CNY 8,000", "health: not validated"):
         assert told in html
     assert "需人工核实" not in html
     told = mixed._repr_html_()
     assert "Asks for a person" in told
     assert "需人工核实" in told
-    assert "declared crop differs from the crop seen" in told
+    assert "may bear two crops" in told
     assert "To a person · 转人工审核" in told
     assert repr(big) == (
-        "FarmView(F-004: 94.3 mu (6.29 ha), maize 89%, Approve: limit CNY 8,000; 1 parcel, 48 clear looks)"
+        "FarmView(F-004: 94.3 mu (6.29 ha), maize 83%, Approve: limit CNY 8,000; 1 parcel, 48 clear looks)"
     )
 
 
@@ -398,7 +398,7 @@ def test_the_picture_shows_chips_curve_dates_and_facts(big: FarmView) -> None:
     assert len(figure.axes) == 7  # six chips and a curve
     words = _words(figure)
     for told in (BIG, "94.3 mu (6.29 ha)", "Approve: limit CNY 8,000", "emergence 1 Jun ±4 d", "peak 12 Jul\n",
-                 "harvest 1 Oct ±5 d", "clear look", "cloudy look", "NDVI", f"{FIELD}  ·  maize 89%  ·  94.3 mu",
+                 "harvest 1 Oct ±5 d", "clear look", "cloudy look", "NDVI", f"{FIELD}  ·  maize 83%  ·  94.3 mu",
                  "demonstration policy"):  # fmt: skip
         assert told in words
     line = next(line for line in figure.axes[0].lines if len(line.get_xdata()) > 100)
@@ -430,7 +430,7 @@ def test_the_largest_parcels_and_their_events_are_drawn(mixed: FarmView) -> None
     assert "not shown: 2 smaller" in words
     assert "drought, suspected" in words
     assert "cut long before its neighbours\n" in words
-    assert "Asks for a person: declared crop differs" in words
+    assert "Asks for a person: may bear two crops" in words
 
 
 def test_the_picture_speaks_chinese_where_it_can(mixed: FarmView, monkeypatch: pytest.MonkeyPatch) -> None:
