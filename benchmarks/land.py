@@ -43,8 +43,8 @@ SAME, UNSEEN = ("sim-county", "yangtze"), ("loess",)
 STATISTIC_ERROR = 0.05
 """Relative error of a county statistic (science notes, 4.1)."""
 FACTS = (
-    "describe_seasons", "judge_parcels", "judged_only", "score_health", "detect_events", "measure_growth",
-    "without_guesses", "gather_farms", "estimate_yields", "assess_credit",
+    "describe_seasons", "judge_parcels", "check_claims", "note_claims", "judged_only", "score_health", "detect_events",
+    "measure_growth", "without_guesses", "gather_farms", "estimate_yields", "assess_credit",
 )  # fmt: skip
 """What `acreline.run` calls between the sums over pixels and the publication."""
 KINDS = [name for name in HEALTH_CLASSES if name not in ("normal", "harvested", "other")]

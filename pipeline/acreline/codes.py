@@ -67,6 +67,7 @@ class Code(Settings):
     otherwise: Literal["photo", "visit", "none"] | None = Field(
         None, description="with `wait`: what settles it where waiting cannot"
     )
+    of_others: bool = Field(False, description="its figures name another farm: not for a page that is handed out")
     short: Words = Field(description="a few words for tables, English and Chinese")
     said: Words = Field(description="a sentence without numbers for the farmer, English and Chinese")
 

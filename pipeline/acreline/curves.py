@@ -170,6 +170,14 @@ def days_of(time: pd.Series[Any]) -> npt.NDArray[np.int64]:
     return time.dt.tz_convert(None).to_numpy().astype("datetime64[D]").astype("int64")  # type: ignore[no-any-return]
 
 
+def known_days(dates: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    """UTC moments as whole days since 1970-01-01, NaN where one is not known (NaT)."""
+    days = np.full(len(dates), np.nan)
+    there = dates.notna().to_numpy()
+    days[there] = days_of(dates[there])
+    return days
+
+
 def dates_of(days: npt.NDArray[np.float64] | Sequence[float]) -> pd.Series[Any]:
     """Days since 1970-01-01 (NaN: not known) as UTC midnights (NaT)."""
     import pandas as pd

@@ -12,7 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.config import Crop
-from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids, smooth_curves
+from acreline.curves import (
+    clear_looks,
+    days_of,
+    end_of_day,
+    has_code,
+    join_codes,
+    known_days,
+    nullable,
+    parcel_ids,
+    smooth_curves,
+)
 from acreline.doors import check_growth
 from acreline.inversion import INPUT_BANDS, invert_canopy
 from acreline.layers import UNKNOWN, Growth, Looks, Seasons, Weather
@@ -144,9 +154,7 @@ def _flowering(seasons: Seasons, running: npt.NDArray[np.bool_]) -> Floats:
     """Day on which each stand begins to fill grain: the middle peak of its crop and slot; NaN: not known."""
     import pandas as pd
 
-    peak = np.full(len(seasons), np.nan)
-    there = seasons["peak"].notna().to_numpy() & ~running
-    peak[there] = days_of(seasons["peak"][there])
+    peak = np.where(running, np.nan, known_days(seasons["peak"]))
     middle: Floats = pd.Series(peak).groupby(_groups(seasons)).transform("median").to_numpy(dtype="float64")
     return np.where(running, np.nan, np.floor(middle))
 
@@ -167,11 +175,9 @@ def _dates(seasons: Seasons, name: str, still_open: npt.NDArray[np.bool_]) -> Fl
     """A date of each row in days since 1970-01-01, its crop's median where its own is not known; NaN without either."""
     import pandas as pd
 
-    values = np.full(len(seasons), np.nan)
-    there = seasons[name].notna().to_numpy()
-    values[there] = days_of(seasons[name][there])
+    values = known_days(seasons[name])
     median: Floats = np.floor(pd.Series(values).groupby(_groups(seasons)).transform("median").to_numpy(dtype="float64"))
-    return np.where(there | still_open, values, median)
+    return np.where(np.isnan(values) & ~still_open, median, values)
 
 
 def _daily_light(weather: Weather | None, first_day: int, last_day: int) -> tuple[Floats, bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from acreline.curves import clear_looks, days_of, end_of_day, has_code, join_codes, nullable, parcel_ids
+from acreline.curves import clear_looks, end_of_day, has_code, join_codes, known_days, nullable, parcel_ids
 from acreline.doors import check_health
 from acreline.errors import InputError
 from acreline.layers import (
@@ -110,9 +110,7 @@ def _looks_in_window(looks: Looks, seasons: Seasons) -> pd.DataFrame:
     table = clear_looks(looks, end_of_day(seasons["last_clear"].max()))
     ids = parcel_ids(looks)
     newest = int(table["day"].max()) if len(table) else 0
-    peak = np.full(len(seasons), np.nan)
-    there = seasons["peak"].notna().to_numpy()
-    peak[there] = days_of(seasons["peak"][there])
+    peak = known_days(seasons["peak"])
     annual = (seasons["slot"] == "AB").to_numpy(dtype=bool)
     # Grass has no season of its own to be aligned by: all fields of it are read around their common middle peak.
     common = pd.Series(peak).groupby(seasons["crop"].to_numpy(dtype=object)).transform("median").to_numpy()

@@ -109,7 +109,7 @@ def detect_events(
     found.loc[alone, "code"] = "suspected"
     if known is not None:
         found = _join(found, _unseen_reports(found, known, seasons, health))
-    found = _join(found, _network_alone(found, looks, seasons, health, detectors))
+    found = _join(found, _network_alone(found, land, health, detectors))
     return check_events(found.sort_values(["parcel_id", "event", "start"], kind="stable").reset_index(drop=True))
 
 
@@ -146,18 +146,17 @@ def _unseen_reports(found: pd.DataFrame, known: pd.DataFrame, seasons: Seasons, 
     return rows[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
 
 
-def _network_alone(
-    found: pd.DataFrame, looks: Looks, seasons: Seasons, health: Health, kinds: Sequence[str]
-) -> pd.DataFrame:
+def _network_alone(found: pd.DataFrame, land: Land, health: Health, kinds: Sequence[str]) -> pd.DataFrame:
     """What the network calls a parcel and neither a rule nor a report of it does, dated by the parcel's last look."""
-    from acreline.curves import clear_looks, dates_of, end_of_day, join_codes
+    from acreline.curves import dates_of, join_codes
 
     key = ["parcel_id", "event"]
     said = _named(health)
     said = said[said["event"].isin(list(kinds))].merge(found[key], on=key, how="left", indicator="by")
     said = said[said["by"] == "left_only"]
-    last = clear_looks(looks, end_of_day(seasons["last_clear"].max())).drop_duplicates("parcel_id", keep="last")
-    pixels = looks.evidence[looks.evidence["head"] == "health"].rename(columns={"cls": "event"})
+    last = land.table.drop_duplicates("parcel_id", keep="last")
+    evidence = land.looks.evidence
+    pixels = evidence[evidence["head"] == "health"].rename(columns={"cls": "event"})
     pixels = pixels.assign(share=pixels["n_px"] / pixels.groupby("parcel_id")["n_px"].transform("sum"))
     pixels = pixels.astype({"parcel_id": "string", "event": "string"})[[*key, "share"]]
     rows = said.merge(last[["parcel_id", "day", "pass_id"]], on="parcel_id").merge(pixels, on=key)

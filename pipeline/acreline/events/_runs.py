@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from acreline.curves import UTC_MS, clear_looks, dates_of, days_of, end_of_day, join_codes, turn_day
+from acreline.curves import UTC_MS, clear_looks, dates_of, end_of_day, join_codes, known_days, turn_day
 from acreline.layers import Looks, Seasons, Weather
 from acreline.records import NO_CROP
 
@@ -37,14 +37,6 @@ class Land:
     def stands(self) -> pd.DataFrame:
         """Seasons of one slot each: of land that may be either nothing whole can be told."""
         return self.seasons[self.seasons["slot"] != "AB"].reset_index(drop=True)
-
-
-def known_days(dates: pd.Series) -> npt.NDArray[np.float64]:
-    """Days since 1970-01-01, NaN where a date is not known."""
-    days = np.full(len(dates), np.nan)
-    there = dates.notna().to_numpy()
-    days[there] = days_of(dates[there])
-    return days
 
 
 def looks_with_seasons(looks: Looks, seasons: Seasons) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from acreline import config
-from acreline.curves import dates_of
-from acreline.events._runs import Land, known_days
+from acreline.curves import dates_of, known_days
+from acreline.events._runs import Land
 from acreline.events._stands import stand_events, usual_of
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from acreline.codes import all_codes
 from acreline.layers import UNKNOWN
 from acreline.report.curve import place_curve
 from acreline.report.field import (
@@ -35,8 +36,6 @@ from acreline.report.tell import tell_farms
 from acreline.report.words import word
 
 GREY = "#9aa5ad"
-OF_OTHERS = frozenset({"overlapping_claim", "claimed_before_by_other"})
-"""Doubts whose figures name another farm or its parcel: not on a page that is handed to this one."""
 Pair = tuple[str, str]
 """English and Chinese."""
 DASH = ("–", "–")
@@ -153,7 +152,8 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
     grown = parcel["stands"] if several else [parcel]
     reason = word("flag", parcel["reason"]) if parcel["reason"] else None
     detail = parcel["detail"]
-    if any(code in OF_OTHERS for code in re.findall(r"\w+", f"{parcel['reason']} {detail}")):
+    of_others = {slug for slug, code in all_codes().items() if code.of_others}
+    if of_others & set(re.findall(r"\w+", f"{parcel['reason']} {detail}")):
         detail = None
     return {
         "id": parcel["id"],

@@ -75,6 +75,7 @@ function parcelBox() {
   const parcel = data.parcels[state.parcel];
   if (!parcel) return null;
   const readout = el("output", { class: "readout" }, ui("hover"));
+  const vigour = vigourLine(parcel);
   const events = parcel.events.map((event) => el("span", { class: "chip" }, word("event", event.event) + " " + (event.start || "") + (event.share === null ? "" : " · " + percent(event.share))));
   return el("section", { class: "parcel-box" },
     el("h3", {}, ui("curve") + " · " + ui("parcel") + " ", el("b", {}, parcel.id), readout),
@@ -82,7 +83,7 @@ function parcelBox() {
     parcel.settle.length ? [el("h3", {}, ui("open_points")), settleList(parcel.settle, false)] : null,
     parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
-    vigourLine(parcel) ? el("p", { class: "quiet" }, vigourLine(parcel)) : null,
+    vigour ? el("p", { class: "quiet" }, vigour) : null,
     events.length ? el("p", {}, ui("events") + ": ", events) : null,
     parcel.stands.length ? [el("h3", {}, ui("stands")), el("ul", { class: "stands" }, parcel.stands.map(standLine))] : null);
 }
