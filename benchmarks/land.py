@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from land_rows import rows_of, speed_row, surveyed_rows
+from leaf_rows import leaf_rows
 from rows import write_rows
 
 import acreline.model
@@ -85,6 +86,7 @@ def main() -> None:
         if counties:
             rows += rows_of(setting, counties)
             rows += [speed_row(setting, counties)]
+            rows += leaf_rows(setting, chosen, asked.parcels, asked.seed, asked.work)
     rows += surveyed_rows(asked.work, asked.field_images)
     for row in rows:
         met = {True: "met   ", False: "missed", None: "      "}[row["met"]]

@@ -167,6 +167,25 @@ def surveyed_rows(work: Path, pictures: Path | None) -> list[Row]:
             make_row("90 % intervals of surveyed harvests that hold the truth", where, told["interval_90"]["covered"],
                      "share", n=told["n"], target="0.88..0.92", baseline=PROMISED, command=command),
         ]  # fmt: skip
+        if path == pictures:
+            rows += label_rows(told, f"real: {path.stem}", command)
+    return rows
+
+
+def label_rows(told: Any, where: str, command: str) -> list[Row]:
+    """Declared crops that what was cut contradicts, and those of them that images alone show."""
+    logged = [one for one in told["contradicted"] if "crop_contradicted" in one["codes"]]
+    ripens = [one for one in told["contradicted"] if "ripens_otherwise" in one["codes"]]
+    seen = [one for one in logged if one in ripens]
+    rows = [make_row("declared crops found to be contradicted by what the combine logged", where, len(logged), "fields",
+                     n=told["fields"], target=">= 3", baseline=", ".join(one["id"] for one in logged) or "none",
+                     command=command)]  # fmt: skip
+    if logged:
+        others = ", ".join(one["id"] for one in ripens if one not in logged) or "none"
+        besides = f"flagged besides, the log agreeing with what was declared: {others}"
+        rows.append(make_row("of these, found without the log, by the day they ripen", where, len(seen) / len(logged),
+                             "share", n=len(logged), target=">= 1", command=command,
+                             baseline=besides))  # fmt: skip
     return rows
 
 

@@ -40,6 +40,7 @@ from acreline.trial.teaching import check_teaching, one_by_one, packaged_teachin
 from acreline.trial.tests_page import render_tests
 
 MODEL, TOP_MODEL = "acrenet-s", "acrenet-toa"
+EQUAL = f"{MODEL}, one network at equal time"
 MONTHLY = ("unseen_year", "unseen_zone_and_year")
 SQUARE = Path(__file__).parents[1] / "data" / "flanders-2018"
 
@@ -71,20 +72,21 @@ def models_of(seeds: Sequence[Path]) -> tuple[Model, list[Contender]]:
 
 
 def equal_time(saved: Path | None, shipped: Model) -> list[Contender]:
-    """One network of the model's shape that was taught for as long as the neural baselines, of `teach_rivals.py`."""
-    if saved is None or not (saved / "acrenet.json").is_file():
-        return []
+    """Networks of the model's shape that were taught for as long as the neural baselines, of `teach_rivals.py`."""
     from safetensors.torch import load_file
 
-    told = json.loads((saved / "acrenet.json").read_text(encoding="utf-8"))
-    net = check_teaching(told["recipe"]).build()
-    net.load_state_dict({key.removeprefix("members.0."): value for key, value in
-                         load_file(saved / "acrenet.safetensors").items()})  # fmt: skip
-    nets = AcreNets([net]).eval().requires_grad_(False)
-    name = f"{MODEL}, one network, {told['minutes']:g} minutes"
-    words = f"land alone, {told['steps']} steps of {told['step_seconds']:.2f} s on one core"
-    return [Contender(name, partial(paint_bank, nets), shipped.card.axis, None, None, words,
-                      sum(value.numel() for value in net.parameters()))]  # fmt: skip
+    found = []
+    for path in sorted(saved.glob("acrenet-*.json")) if saved is not None else ():
+        told = json.loads(path.read_text(encoding="utf-8"))
+        net = check_teaching(told["recipe"]).build()
+        weights = load_file(path.with_suffix(".safetensors"))
+        net.load_state_dict({key.removeprefix("members.0."): value for key, value in weights.items()})
+        nets = AcreNets([net]).eval().requires_grad_(False)
+        name = f"{EQUAL}, seed {told['seed']}, {told['minutes']:g} minutes"
+        words = f"land alone, {told['steps']} steps of {told['step_seconds']:.2f} s on one core"
+        size = sum(value.numel() for value in net.parameters())
+        found.append(Contender(name, partial(paint_bank, nets), shipped.card.axis, EQUAL, None, words, size))
+    return found
 
 
 def rivals_of(shipped: Model, saved: Path | None, taught: Path, workers: int) -> list[Contender]:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Teach the neural baselines, and one network of the model's shape, for the same minutes on the same land.
 
-    python benchmarks/teach_rivals.py --minutes 40 --out runs/rivals [--names utae lraspp acrenet]
+    python benchmarks/teach_rivals.py --minutes 40 --out runs/rivals [--names utae lraspp acrenet] [--seeds 8 9]
 
 Each is taught by itself on one core for the steps that fit the minutes, drawing of batches included, by a probe on this
 machine just before. What is saved is read by `benchmarks/model.py --rivals DIR`. `acrenet` is one member of the model's
-recipe, for a comparison at equal time; its checkpoint is `DIR/acrenet.safetensors`.
+recipe, for a comparison at equal time: one of the recipe's own seed and one of each of --seeds, which tell how much is
+chance. Their checkpoints are `DIR/acrenet-SEED.safetensors`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from safetensors.torch import save_file
 
+from acreline.model.banks import Bank
 from acreline.model.learning import Lesson, learn
 from acreline.trial.counties import draw_counties
 from acreline.trial.rivals import RIVALS
 from acreline.trial.rivals.learn import build_rival, learn_rival, rival_recipe, save_rival
 from acreline.trial.rivals.speed import probe, steps_in
-from acreline.trial.teaching import one_by_one, packaged_teaching, read_banks
+from acreline.trial.teaching import Teaching, one_by_one, packaged_teaching, read_banks
 
 NETWORKS = ("acrenet", *(name for name, rival in RIVALS.items() if rival.build is not None))
 
@@ -38,6 +40,7 @@ def main() -> None:
     parser.add_argument(
         "--taught", type=Path, default=Path("runs/bench-model/work"), help="drawn counties are kept here"
     )
+    parser.add_argument("--seeds", type=int, nargs="*", help="of acrenet; default: the recipe's own")
     asked = parser.parse_args()
     teaching = packaged_teaching(asked.model)
     paths = draw_counties(one_by_one(teaching.counties), asked.taught, workers=2)
@@ -46,27 +49,34 @@ def main() -> None:
     for name in asked.names:
         steps = steps_in(probe(name, teaching, banks), asked.minutes, feeders=False)
         print(f"{name}: {steps} steps in {asked.minutes:g} minutes", flush=True)
-        started = time.perf_counter()
         if name == "acrenet":
-            one = teaching.land_recipe.model_copy(update={"steps": steps})
-            nets = learn(one, [bank for bank in banks if bank.shape is not None], Lesson(1000 * teaching.seed))
-            save_file(
-                {key: value.contiguous() for key, value in nets.state_dict().items()}, asked.out / "acrenet.safetensors"
-            )
-            spent = time.perf_counter() - started
-            told = {
-                "name": name,
-                "minutes": round(spent / 60, 1),
-                "steps": steps,
-                "step_seconds": round(spent / steps, 4),
-                "recipe": one.model_dump(mode="json"),
-            }
-            (asked.out / "acrenet.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            for seed in asked.seeds or [teaching.seed]:
+                teach_own(teaching, banks, seed, steps, asked.out)
         else:
             recipe = rival_recipe(teaching)
             net = build_rival(name, recipe, seed=teaching.seed)
             save_rival(learn_rival(net, recipe, banks, seed=teaching.seed, steps=steps), asked.out)
-        print(f"{name}: taught in {np.round((time.perf_counter() - started) / 60, 1)} minutes", flush=True)
+            print(f"{name}: taught", flush=True)
+
+
+def teach_own(teaching: Teaching, banks: Sequence[Bank], seed: int, steps: int, out: Path) -> None:
+    """One network of the model's shape, taught of land alone; its weights and a JSON file beside them."""
+    recipe = teaching.land_recipe.model_copy(update={"steps": steps, "seed": seed})
+    started = time.process_time()
+    nets = learn(recipe, [bank for bank in banks if bank.shape is not None], Lesson(1000 * seed))
+    spent = time.process_time() - started
+    weights = {key: value.contiguous() for key, value in nets.state_dict().items()}
+    save_file(weights, out / f"acrenet-{seed}.safetensors")
+    told = {
+        "name": "acrenet",
+        "seed": seed,
+        "minutes": round(spent / 60, 1),
+        "steps": steps,
+        "step_seconds": round(spent / steps, 4),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    (out / f"acrenet-{seed}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    print(f"acrenet, seed {seed}: taught in {spent / 60:.1f} minutes of one core", flush=True)
 
 
 if __name__ == "__main__":

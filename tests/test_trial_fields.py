@@ -106,7 +106,8 @@ def test_fields_of_another_year_stand_on_the_normal_yield(tmp_path: Path) -> Non
     table = pd.concat(parts).assign(Date=lambda t: t["Date"].str.replace("2018", "2021"))
     table.to_csv(tmp_path / "rows.csv", index=False)
     metrics = evaluate_yield(tmp_path / "rows.csv", tmp_path / "out")
-    assert metrics["codes"] == {"few_looks": 1, "crop_unknown": 1, "not_surveyed": 3}
+    expected = {"few_looks": 1, "crop_unknown": 1, "not_surveyed": 3, "crop_contradicted": 0, "ripens_otherwise": 0}
+    assert metrics["codes"] == expected
     assert metrics["rmse_t_per_ha"] is None
     told = pd.read_csv(tmp_path / "out" / "predictions.csv").set_index("id")
     assert told.loc["wet", "value"] > told.loc["dry", "value"]
@@ -115,6 +116,38 @@ def test_fields_of_another_year_stand_on_the_normal_yield(tmp_path: Path) -> Non
     assert width["seldom"] > width["wet"]
     assert np.isnan(told.loc["odd", "value"])
     assert any("fewer than 3 known yields" in line for line in yield_lines(metrics, tmp_path))
+
+
+EARLY = [0.3, 0.9, 1.0, 0.9, 0.3, 0.1, 0.0, 0.0]
+LATE = [0.3, 0.8, 0.9, 1.0, 1.0, 0.9, 0.3, 0.0]
+
+
+def test_crops_that_are_contradicted_are_coded(tmp_path: Path) -> None:
+    barley = [series(EARLY, id=f"b{k}", crop="WG", harvester_product="Barley - Winter", yield_t_ha=6 + k / 10)
+              for k in range(4)]  # fmt: skip
+    wheat = [series(LATE, id=f"w{k}", crop="WW", harvester_product="WEIZEN", yield_t_ha=7 + k / 10) for k in range(4)]
+    odd = [  # NDVI falls from 0.818 to 0.439 between 26 and 31 March; its middle, 0.547, is passed after the 29th
+        series(LATE, id="said", crop="WG", harvester_product="WEIZEN", yield_t_ha=5.0),  # both speak against it
+        series(LATE, id="seen", crop="WG", harvester_product="", yield_t_ha=5.1),  # only its ripening does
+        series(LATE[:3], id="seldom", crop="WG", harvester_product="weizen", yield_t_ha=5.2),  # only the combine does
+        series(LATE, id="rye", crop="rye", harvester_product="", yield_t_ha=5.2),  # the only one of its crop
+    ]
+    pd.concat([*barley, *wheat, *odd]).to_csv(tmp_path / "rows.csv", index=False)
+    metrics = evaluate_yield(tmp_path / "rows.csv", tmp_path / "out")
+    found = {one["id"]: {k: v for k, v in one.items() if k != "id"} for one in metrics["contradicted"]}
+    assert found["said"] == {
+        "declared": "winter_barley", "harvested": "winter_cereal", "ripened": "2018-03-29", "like": "winter_cereal",
+        "codes": ["crop_contradicted", "ripens_otherwise"],
+    }  # fmt: skip
+    assert found["seen"]["codes"] == ["ripens_otherwise"]
+    assert found["seldom"]["codes"] == ["crop_contradicted"]
+    assert set(found) == {"said", "seen", "seldom"}
+    told = pd.read_csv(tmp_path / "out" / "predictions.csv").set_index("id")["code"]
+    assert told["said"].split("|")[-2:] == ["crop_contradicted", "ripens_otherwise"]
+    lines = yield_lines(metrics, tmp_path)
+    assert (
+        "  said: declared winter_barley; combine logged winter_cereal; ripened like winter_cereal (2018-03-29)" in lines
+    )
 
 
 # --- pictures -----------------------------------------------------------------------------------------------------
@@ -152,7 +185,7 @@ def test_pictures_are_read_off_the_edge_and_without_cloud(tmp_path: Path) -> Non
     rows = read_field_rows(tmp_path / "set")
     assert rows.looks["clear_share"].tolist() == [1, 1, 0, 1, 1]
     assert rows.looks["B04"].tolist() == pytest.approx([0.147, 0.095, np.nan, 0.03, 0.108], nan_ok=True)
-    assert rows.fields.loc["made"].tolist() == ["winter_cereal", 7.1]
+    assert rows.fields.loc["made"].tolist() == ["winter_cereal", 7.1, ""]
     metrics = evaluate_health(tmp_path / "set", tmp_path / "health")
     assert metrics["codes"]["no_clear_pixel"] == 1
     metrics = evaluate_yield(tmp_path / "set", tmp_path / "yield")

@@ -36,6 +36,16 @@ HAZE_BLUE = 0.18
 """Reflectance of B02 from which a field is no field but a cloud: dry bright soil stays below."""
 CROPS = {"WW": "winter_cereal", "WG": "winter_barley", "SG": "spring_cereal", "WR": "rapeseed", "KM": "maize"}
 """Codes of crops in pictures of Bavarian farms."""
+HARVESTED = {
+    "weizen": "winter_cereal",
+    "gerste": "winter_barley",
+    "raps": "rapeseed",
+    "mais": "maize",
+    "wheat - winter": "winter_cereal",
+    "barley - winter": "winter_barley",
+    "barley - spring": "spring_cereal",
+}
+"""What combines log, in small letters."""
 DT_PER_T = 10.0
 
 
@@ -52,7 +62,8 @@ class FieldRows:
     measured: pd.DataFrame
     """What else stands in the rows, in their order: numbers and words by column."""
     fields: pd.DataFrame
-    """By id: crop (slug or the source's own word, empty = not said) and yield_t_per_ha (NaN = not known)."""
+    """By id: crop (slug or the source's own word, empty = not said), yield_t_per_ha (NaN = not known) and harvested
+    (what was logged when it was cut, as crop; empty = not known)."""
     notes: tuple[str, ...]
 
     @property
@@ -132,7 +143,20 @@ def _fields_of(rest: pd.DataFrame) -> pd.DataFrame:
     words = first[crop].fillna("").astype(str) if crop is not None else pd.Series("", index=first.index)
     harvest = next((lower[name] for name in ("yield_t_per_ha", "yield_t_ha", "yield") if name in lower), None)
     told = pd.to_numeric(first[harvest], errors="coerce") if harvest is not None else np.nan
-    return pd.DataFrame({"crop": words.map(lambda word: CROPS.get(word, word)), "yield_t_per_ha": told})
+    cut = next((lower[name] for name in ("harvested", "harvested_crop", "harvester_product") if name in lower), None)
+    logged = first[cut].fillna("").astype(str) if cut is not None else pd.Series("", index=first.index)
+    return pd.DataFrame(
+        {
+            "crop": words.map(lambda word: CROPS.get(word, word)),
+            "yield_t_per_ha": told,
+            "harvested": logged.map(_harvested),
+        }
+    )
+
+
+def _harvested(word: str) -> str:
+    """Crop that a combine's word means; a word that is not known stays as it is."""
+    return HARVESTED.get(word.strip().lower(), CROPS.get(word.strip(), word.strip()))
 
 
 def _read_pictures(folder: Path) -> FieldRows:
@@ -188,6 +212,7 @@ def _field_facts(properties: dict[str, Any]) -> dict[str, Any]:
         "id": str(properties.get("Name") or properties.get("field") or properties.get("id")),
         "crop": CROPS.get(code, code),
         "yield_t_per_ha": np.nan if harvest is None else float(harvest),
+        "harvested": _harvested(str(properties.get("harvester_product") or properties.get("harvested") or "")),
     }
 
 

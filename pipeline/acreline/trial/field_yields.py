@@ -16,6 +16,8 @@ from acreline.errors import InputError
 from acreline.inversion import invert_canopy
 from acreline.light import CLOUDED, growth_index, sun_above, usable_light
 from acreline.records import TRUE_SPREAD
+from acreline.trial import field_crops
+from acreline.trial.field_crops import FEWEST_LOOKS, steady_looks
 from acreline.trial.field_rows import FieldRows, clear_series, read_field_rows
 from acreline.trial.leaf_area import PREDICTIONS, write_report
 from acreline.trial.packaged import labels_folder
@@ -31,9 +33,6 @@ INDEX_ERROR = 0.112
 """Relative error of one field's index: light 0.10, as `inversion` reads it, gaps 0.05; see `docs/decisions/0011`."""
 LATITUDE_DEG = 48.4
 """Of fields whose rows do not say where they lie: it changes how much May counts beside July, by a few hundredths."""
-DIP = 0.12
-"""A look whose NDVI lies so far below the line between its neighbours saw a cloud: no crop comes back so fast."""
-FEWEST_LOOKS = 4
 FEWEST_FIELDS = 3
 """Surveyed fields of a crop from which on they set its level."""
 DRAWS = 2000
@@ -41,6 +40,7 @@ CODES = {
     "few_looks": f"fewer than {FEWEST_LOOKS} clear looks",
     "crop_unknown": "no crop is said, or one of which no normal yield is known",
     "not_surveyed": "no surveyed fields of the crop in that year: the crop's normal yield sets the level",
+    **field_crops.CODES,
 }
 
 
@@ -73,7 +73,8 @@ def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
 
     Returns:
         what `metrics.json` holds: n, rmse_t_per_ha and bias with 95 % intervals over fields, the same of the mean of
-        the other surveyed fields of the crop, coverage and width of the 90 % intervals.
+        the other surveyed fields of the crop, coverage and width of the 90 % intervals; contradicted: fields that may
+        bear another crop than was declared, of `field_crops.doubted_crops`. They are told by the declared one.
 
     Raises:
         InputError: the data cannot be read, or no field has enough looks.
@@ -81,12 +82,18 @@ def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
     """
     rows = read_field_rows(path)
     told = tell_yields(rows, read_survey())
+    doubted = field_crops.doubted_crops(rows, clear_series(rows))
+    told["code"] = [
+        "|".join([*filter(None, code.split("|")), *doubted.get(name, {"codes": []})["codes"]])
+        for name, code in zip(told["id"], told["code"], strict=True)
+    ]
     metrics = {
         "task": "yield",
         "data": {"name": rows.name, "rows": len(rows.looks), "sha256": rows.digest, "notes": list(rows.notes)},
         "value": "harvest in t/ha at market moisture",
         "fields": len(told),
         "codes": {code: int(told["code"].str.split("|").map(lambda words, c=code: c in words).sum()) for code in CODES},
+        "contradicted": [{"id": name, **one} for name, one in doubted.items()],
         **_figures(told),
     }
     shown = told[["id", "date", "value", "low", "high", "code"]]
@@ -176,7 +183,7 @@ def _season(mine: pd.DataFrame, rows: FieldRows, theirs: pd.DataFrame, survey: F
     for table, source, prefix in parts:
         facts = {name: rest for name, *rest in _facts(source)}
         for name, looks in table.groupby("id", sort=True):
-            kept = looks[_steady(looks)]
+            kept = looks[steady_looks(looks)]
             if len(kept) < FEWEST_LOOKS or name not in facts:
                 continue
             canopy = invert_canopy(kept[list(source.bands)].to_numpy(np.float32), source.bands)
@@ -190,18 +197,6 @@ def _season(mine: pd.DataFrame, rows: FieldRows, theirs: pd.DataFrame, survey: F
     stacked = np.array(curves, np.float64).reshape(-1, 3, len(grid))
     light = usable_light(CLOUDED * sun_above(LATITUDE_DEG, pd.DatetimeIndex(grid).day_of_year.to_numpy()))
     return _Season(ids, np.array(crops), np.array(known), stacked[:, 0], stacked[:, 1], stacked[:, 2], light, last)
-
-
-def _steady(looks: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Looks that are no dip between their neighbours."""
-    infrared = looks["B8A" if "B8A" in looks else "B08"].to_numpy(np.float64)
-    red, day = looks["B04"].to_numpy(np.float64), looks["date"].to_numpy().astype("datetime64[s]").astype(np.float64)
-    ndvi = (infrared - red) / (infrared + red)
-    keep = np.ones(len(ndvi), bool)
-    if len(ndvi) >= 3:
-        share = (day[1:-1] - day[:-2]) / np.maximum(day[2:] - day[:-2], 1)
-        keep[1:-1] = ndvi[1:-1] >= ndvi[:-2] + share * (ndvi[2:] - ndvi[:-2]) - DIP
-    return keep
 
 
 def _same_fields(mine: pd.DataFrame, theirs: pd.DataFrame, bands: Sequence[str]) -> set[str]:
@@ -227,6 +222,7 @@ def yield_lines(metrics: dict[str, Any], out: Path) -> list[str]:
     """The report in a few lines for a terminal."""
     lines = [f"yield on {metrics['data']['name']}: {metrics['fields']:,} fields, {metrics['n']:,} of them harvested"]
     lines += [f"  {count:,} fields {code}: {CODES[code]}" for code, count in metrics["codes"].items() if count]
+    lines += field_crops.doubted_lines(metrics["contradicted"])
     if metrics["interval_90"] is None:
         lines.append(f"fewer than {FEWEST_FIELDS} known yields: no comparison")
     else:
