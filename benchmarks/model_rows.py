@@ -63,7 +63,7 @@ def simulated_rows(told: Mapping[str, Any]) -> list[Row]:
     for test, part in told["tests"].items():
         mine = headline(part["contenders"][first])
         seeds = part["seeds"].get(model, {})
-        others = [one["name"] for one in contenders[1:] if one["model"] is None or one["model"] != model]
+        others = [one for one in contenders[1:] if one["model"] is None or one["model"] != model]
         for key, pair in TARGETS.items():
             target = pair[test in FAR]
             value, n = mine[key]
@@ -80,7 +80,7 @@ def simulated_rows(told: Mapping[str, Any]) -> list[Row]:
                     "share",
                     n=n,
                     target=target,
-                    baseline=_beside(key, part["contenders"], others, first),
+                    baseline=_beside(key, part, others, first),
                     command=COMMAND,
                 )
             )
@@ -131,18 +131,21 @@ def stricken_rows(model: str, metrics: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def _beside(key: str, told: Mapping[str, Any], others: Sequence[str], first: str) -> str:
-    """The rivals' figures; where there are none, what the figure would be otherwise."""
+def _beside(key: str, part: Mapping[str, Any], others: Sequence[Mapping[str, Any]], first: str) -> str:
+    """The rivals' figures, seeds of one as mean and spread; without any, what the figure would be otherwise."""
     parts = []
+    told = part["contenders"]
     own = told[first]
     if key.startswith(("oa_", "macro_f1_", "miou_")):
         slot = own[f"slot_{key[-1].upper()}"]
         majority = slot["majority"] if key.startswith("miou_") else slot["parcel_majority"]
         parts.append(f"commonest class {majority:.3f} of {'pixels' if key.startswith('miou_') else 'parcels'}")
-    for name in others:
-        value, _ = headline(told[name])[key]
-        if value is not None:
-            parts.append(f"{name} {value:.3f}")
+    summed = {name: seeds[key] for name, seeds in part["seeds"].items() if key in seeds}
+    alone = [one["name"] for one in others if one["model"] not in summed]
+    parts += [f"{name} {value:.3f}" for name in alone for value, _ in [headline(told[name])[key]] if value is not None]
+    for name in dict.fromkeys(one["model"] for one in others if one["model"] in summed):
+        seeds = summed[name]
+        parts.append(f"{name} {seeds['mean']:.3f} (mean of {seeds['n']} seeds, sd {seeds['sd']:.3f})")
     usual = USUAL.get(key) or USUAL.get(key[:-2], "")
     if usual:
         sets = own["slot_" + key[-1].upper()]["sets"] if key.startswith("coverage_") else None

@@ -125,6 +125,21 @@ def test_every_figure_with_a_target_has_a_row(told: dict[str, Any], rows_of: Mod
     ]
 
 
+def test_seeds_of_a_rival_are_told_as_mean_and_spread(rows_of: ModuleType) -> None:
+    axis = SeasonAxis(bins=8)
+    who = [
+        Contender("model", knows, axis),
+        Contender("short, seed 1", knows, axis, "short"),
+        Contender("short, seed 2", half_knows, axis, "short"),
+        Contender("guess", guesses, axis),
+    ]
+    rows = rows_of.simulated_rows(four_tests(who, {"unseen_year": [land("one"), land("two")]}))
+    accuracy = next(row for row in rows if row["quantity"] == HEADLINES["oa_a"])
+    assert (accuracy["value"], accuracy["met"]) == (1.0, True)
+    assert "guess 0.250; short 0.812 (mean of 2 seeds, sd 0.265)" in accuracy["baseline"]
+    assert "seed 1" not in accuracy["baseline"]
+
+
 def test_rows_of_cards_and_what_cards_lack(rows_of: ModuleType) -> None:
     groups = {"n": 50, "oa": 0.96, "macro_f1": 0.9, "majority_oa": 0.4}
     sets = {"real": {"promised": 0.9, "measured": 0.91, "fields": 419, "mean_set_size": 3.4}, "simulated": {}}
