@@ -177,9 +177,23 @@ def test_a_rice_field_stands_in_its_own_water() -> None:
     looks = made_looks(dict.fromkeys(NAMES, MAIZE), every(5), dict.fromkeys(NAMES, SURE), change=early_water)
     seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
     assert detect_events(looks, seasons, score_health(looks, seasons), ["flood"])["parcel_id"].tolist() == ["p3"]
-    rice = seasons.copy()
-    rice["crop"] = "single_rice"
-    assert len(detect_events(looks, Seasons(rice), score_health(looks, seasons), ["flood"])) == 0
+    health = score_health(looks, seasons)
+
+    def found(came_up: date) -> int:
+        rice = seasons.assign(crop="single_rice", emergence=pd.Timestamp(came_up, tz="UTC").as_unit("ms"))
+        return len(detect_events(looks, Seasons(rice), health, ["flood"]))
+
+    assert found(date(2018, 6, 24)) == 0  # not a week old: the water is its own
+    assert found(date(2018, 6, 5)) == 1  # much more of it than its neighbours show: a flood
+
+    def shallow(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p3" and _between(day, date(2018, 6, 20), 10):
+            look["mndwi"] = -0.05
+
+    looks = made_looks(dict.fromkeys(NAMES, MAIZE), every(5), dict.fromkeys(NAMES, SURE), change=shallow)
+    assert len(detect_events(looks, seasons, health, ["flood"])) == 1  # 0.35 above other maize
+    assert found(date(2018, 6, 5)) == 0  # but a young paddy may be a later one
+    assert found(date(2018, 4, 20)) == 1  # its canopy has closed
 
 
 def early_water(parcel: str, day: date, look: dict[str, float]) -> None:

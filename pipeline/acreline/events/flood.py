@@ -33,7 +33,9 @@ class Settings(config.Settings):
     canopy_mndwi: float = Field(-0.1, description="alone: above this with a fall of NDVI, water under a canopy")
     min_ndvi_fall: float = Field(0.2, gt=0, description="alone: fall of NDVI since the look before")
     max_blue: float = Field(0.15, gt=0, description="alone: a look that is brighter in B02 saw haze or snow")
-    paddy_days: int = Field(40, ge=0, description="after it shows green a rice field stands in its own water")
+    paddy_days: int = Field(7, ge=0, description="after it shows green a rice field stands in its own water alone")
+    young_days: int = Field(40, ge=0, description="so long its own water still shows between the plants")
+    young_rise: float = Field(0.5, gt=0, description="in place of min_rise so long: fields are not all of one day")
     max_usual_water: float = Field(0.1, ge=0, description="a parcel usually wetter than this is a pond or a paddy")
     confirming_rain_mm: float = Field(50, gt=0, description="rain of the 7 days before that agrees; order of magnitude")
 
@@ -43,8 +45,9 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
 
     The quarter stays dry where a river takes half of a crop's fields, which would move their middle; and rain, snow or
     haze on all of them moves it with them. A crop with fewer than 6 fields on the pass is held against open water alone
-    (MNDWI above 0, or above -0.1 while NDVI falls by more than 0.2; science 3.1). Water on a rice field before it is
-    well grown is its own, and a greenhouse's roof looks like water.
+    (MNDWI above 0, or above -0.1 while NDVI falls by more than 0.2; science 3.1). A rice field stands in its own
+    water at first; until its canopy has closed it must lie 0.5 above the dry quarter, for fields that were planted later
+    show more of theirs. A greenhouse's roof looks like water.
 
     `share` is the larger of the mask's water share and the share of pixels below NDVI 0.1; `severity` is the NDVI lost
     since the last dry look, as a share of what stood there.
@@ -62,12 +65,13 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
         alone = (water >= settings.min_water_share) | (mndwi > settings.open_water_mndwi)
         alone |= (mndwi > settings.canopy_mndwi) & (previous - ndvi > settings.min_ndvi_fall)
         alone &= table["blue"].to_numpy() <= settings.max_blue
-        beside = (above_dry >= settings.min_rise) & (mndwi > settings.wet_mndwi)
-        wet = np.where(several, beside, alone) & (table["crop"] != "greenhouse").to_numpy(dtype=bool)
-        paddy = table["crop"].isin(PADDY).to_numpy() & (
-            table["day"].to_numpy() <= table["emergence"].to_numpy() + settings.paddy_days
-        )
-    flagged = wet & ~paddy & (usual <= settings.max_usual_water) & ~np.isnan(previous)
+        age = table["day"].to_numpy() - table["emergence"].to_numpy()
+        rice = table["crop"].isin(PADDY).to_numpy()
+        young = rice & (age <= settings.young_days)
+        rise = np.where(young, settings.young_rise, settings.min_rise)
+        beside = (above_dry >= rise) & (mndwi > settings.wet_mndwi)
+        wet = np.where(several, beside, alone & ~young) & (table["crop"] != "greenhouse").to_numpy(dtype=bool)
+    flagged = wet & ~(rice & (age <= settings.paddy_days)) & (usual <= settings.max_usual_water) & ~np.isnan(previous)
     dry = table["ndvi"].where(~flagged).groupby(table["parcel"]).ffill().to_numpy()
     lost = np.nan_to_num((dry - ndvi) / np.maximum(dry, 0.05))
     share = np.maximum(water, table["bare"].to_numpy())
