@@ -345,8 +345,17 @@ def _seasons(parcels: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _events(parcels: gpd.GeoDataFrame) -> pd.DataFrame:
     hit = parcels[parcels["events"] == "drought"]["id"].tolist()
-    days = {"start": pd.Timestamp("2018-06-20", tz="UTC"), "end": pd.Timestamp("2018-07-25", tz="UTC")}
-    row = {"event": "drought", **days, "share": 0.8, "severity": 0.4, "confirmed": False, "evidence": "", "code": ""}
+    days = {"not_before": "2018-06-16", "start": "2018-06-20", "end": "2018-07-25"}
+    row = {
+        "event": "drought",
+        **{name: pd.Timestamp(day, tz="UTC") for name, day in days.items()},
+        "share": 0.8,
+        "severity": 0.4,
+        "confirmed": False,
+        "evidence": '["S2A_R051_20180620", "S2B_R051_20180725"]',
+        "could_be": "senescence|late_sowing",
+        "code": "suspected",
+    }
     return pd.DataFrame([{"parcel_id": name, **row} for name in hit], columns=list(EVENT_COLUMNS))
 
 

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pipeline" / "acreline"
 GROUND = {"errors", "units", "records", "layers", "config", "hashing", "logs", "geo", "datum", "coverage", "curves"}
 GROUND |= {"doors", "tiles", "fetch", "geotiff", "rasters", "cubes", "reflectance", "thermal", "promises"}
-GROUND |= {"inversion", "light", "codes"}
+GROUND |= {"inversion", "light", "codes", "confounders"}
 STAGES = {"parcels", "search", "weather", "imagery", "model", "looks", "seasons", "health", "events", "growth", "farms"}
 STAGES |= {"yields", "credit", "report", "regional", "claims"}
 ALONE = {  # library -> the rooms that own it

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -193,3 +194,23 @@ def test_an_unknown_kind() -> None:
     with pytest.raises(ConfigError, match="'crop' is no kind") as caught:
         list_kind("crop")
     assert "crops, providers" in caught.value.hint
+
+
+def test_what_struck_is_explained(publication: Path, tmp_path: Path) -> None:
+    farm = read_farms(publication)[0][0]
+    copy = tmp_path / "publication"
+    shutil.copytree(publication, copy)
+    days = {name: pd.Timestamp(day, tz="UTC") for name, day in (("not_before", "2018-06-16"), ("start", "2018-06-20"))}
+    struck = {
+        "parcel_id": farm.parcel_ids[0], "event": "flood", **days, "end": days["start"], "share": 0.4, "severity": 0.3,
+        "confirmed": False, "evidence": "[]", "could_be": "pond", "code": "suspected",
+    }  # fmt: skip
+    other = struck | {"parcel_id": "of nobody"}
+    pd.DataFrame([struck, other]).to_parquet(copy / "events.parquet")
+    told = explain_farm(copy, farm.farm_id, "en")
+    at = told.index("Events:")
+    assert told[at + 1].startswith(f"- {farm.parcel_ids[0]} Flood (suspected, ")
+    assert told[at + 1].endswith("struck between 2018-06-16 and 2018-06-20; 40% of the parcel, severity 0.30; "
+                                 "could also be: a pond")  # fmt: skip
+    assert not any("of nobody" in line for line in told)
+    assert "灾害事件：" in explain_farm(copy, farm.farm_id, "zh")

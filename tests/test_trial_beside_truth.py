@@ -83,6 +83,7 @@ def test_events_are_found_missed_and_false() -> None:
     })  # fmt: skip
     said = pd.DataFrame({
         "event": ["flood", "flood", "frost", "frost"], "parcel_id": ["a", "e", "c", "e"],
+        "not_before": [(day - pd.Timedelta(days=1)).tz_localize("UTC"), *[pd.NaT] * 3],
         "start": [(day + pd.Timedelta(days=4)).tz_localize("UTC")] * 4, "severity": [0.8, 1.0, 1.0, 1.0],
         "share": [0.5, 1.0, 1.0, 1.0],
     })  # fmt: skip
@@ -90,7 +91,7 @@ def test_events_are_found_missed_and_false() -> None:
     assert told["kinds"]["flood"] == {"found": 1, "missed": 1, "false": 1}
     assert told["kinds"]["frost"] == {"found": 0, "missed": 0, "false": 1}  # a weak one on c is neither
     assert told["kinds"]["drought"] == {"found": 0, "missed": 0, "false": 0}  # it brushed the rim
-    assert told["days"] == [4.0]
+    assert told["days"] == [1.5]  # between the look on the 9th and that on the 14th: the middle
     assert told["damage"] == pytest.approx([0.8 * 0.5 - 0.5])
     assert (told["sound"], told["alarmed"]) == (2, 1)
     assert scores.event_f1(told["kinds"]) == {"flood": 0.5}

@@ -99,7 +99,7 @@ def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[D
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The trail of one farm's decision, a line per step, then what would settle what is open about its parcels.
+    """The trail of one farm's decision, a line per step, what struck its parcels, and what would settle what is open.
 
     Raises:
         ConfigError: no such farm, or a language that is not spoken.
@@ -114,7 +114,21 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision = decision_from_json(lines[farm_id])
     told = _what_would_settle(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
-    return [*explain_decision(decision, lang), *told]
+    return [*explain_decision(decision, lang), *_what_struck(publication, farm_id, lang), *told]
+
+
+def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """The events of a farm's parcels, a line each."""
+    from acreline.report.doubts import read_parcels
+    from acreline.report.event_words import event_line
+    from acreline.report.read import read_rows
+    from acreline.report.words import word
+
+    zh = lang == "zh"
+    mine = {row["id"] for row in read_parcels(publication, farm_id)}
+    rows = [row for row in read_rows(publication, "events") if row["parcel_id"] in mine]
+    head = word("ui", "events")[zh] + ("：" if zh else ":")
+    return [head, *(f"- {row['parcel_id']} {event_line(row)[zh]}" for row in rows)] if rows else []
 
 
 def _what_would_settle(publication: Path, farm: Farm, decision: Decision, lang: str) -> list[str]:

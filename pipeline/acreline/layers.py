@@ -128,7 +128,19 @@ HEALTH_COLUMNS = (
     "evidence",
     "code",
 )
-EVENT_COLUMNS = ("parcel_id", "event", "start", "end", "share", "severity", "confirmed", "evidence", "code")
+EVENT_COLUMNS = (
+    "parcel_id",
+    "event",
+    "not_before",  # the clear look before `start`, which did not show it: it struck in between; NaT: not known
+    "start",
+    "end",
+    "share",
+    "severity",
+    "confirmed",
+    "evidence",
+    "could_be",  # what else it could be, codes of `confounders`, by "|"
+    "code",
+)
 GROWTH_COLUMNS = ("parcel_id", "slot", "crop", "index_raw", "index_ratio", "index_error", "evidence", "code")
 
 Cube = NewType("Cube", "xr.Dataset")

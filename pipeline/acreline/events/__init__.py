@@ -2,7 +2,7 @@
 """What struck a field, when, and how sure we are: one file per detector, found by its name.
 
 A detector is a module of this folder with a frozen settings model `Settings`, the names of what looks alike
-(`CONFOUNDERS`, in words in `_confounders.py`), and `detect(land, settings) -> DataFrame` with the columns of
+(`CONFOUNDERS`, in words in `acreline.confounders`), and `detect(land, settings) -> DataFrame` with the columns of
 `EVENT_COLUMNS`, `confirmed` where the weather agrees. Reports and the network are heard here, for all kinds alike.
 """
 
@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.config import Settings
+from acreline.confounders import CONFOUNDER_WORDS
 from acreline.doors import check_events
 from acreline.errors import ConfigError, InputError
-from acreline.events._confounders import CONFOUNDER_WORDS
 from acreline.events._runs import Land, as_events, reported
 from acreline.layers import EVENT_COLUMNS, Events, Health, Looks, Seasons, Weather
 
@@ -75,8 +75,9 @@ def detect_events(
         settings: a detector's own settings in place of its defaults, by name.
 
     Returns:
-        one row per (parcel, event, start), sorted: start and end are the first and last look that show it; share of the
-        parcel and severity 0 to 1; `confirmed` where weather, a report or the network's own class of the field agrees;
+        one row per (parcel, event, start), sorted: start and end are the first and last look that show it, not_before
+        the clear look before that did not, where there is one; share of the parcel and severity 0 to 1; could_be what
+        else it could be; `confirmed` where weather, a report or the network's own class of the field agrees;
         `evidence` a JSON list of passes; code outside_growth where nothing that grows was hit, suspected where nothing
         else says so, reported_only where a parcel was reported and no sign of it was seen (severity 0), network_only
         where the network alone names a kind that was looked for: it tells neither day nor severity, so start and end
@@ -101,7 +102,7 @@ def detect_events(
     for name in sorted(detectors):
         detector = find_detector(name)
         chosen = (settings or {}).get(name) or detector.Settings()
-        tables.append(detector.detect(land, chosen))
+        tables.append(detector.detect(land, chosen).assign(could_be="|".join(detector.CONFOUNDERS)))
     filled = [table for table in tables if len(table)] or tables[:1]
     found = pd.concat(filled, ignore_index=True)[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
     found["confirmed"] |= reported(found, known) | _seconded(found, health)
@@ -134,15 +135,16 @@ def _seconded(events: pd.DataFrame, health: Health) -> npt.NDArray[np.bool_]:
 
 def _unseen_reports(found: pd.DataFrame, known: pd.DataFrame, seasons: Seasons, health: Health) -> pd.DataFrame:
     """Reports of single parcels that no rule agrees with, as events of their own; the network may confirm them."""
-    from acreline.curves import join_codes
+    from acreline.curves import dates_of, join_codes
 
     reports = as_events(known).assign(share=known["share"].to_numpy() if "share" in known else 1.0)
     reports = reports[reports["parcel_id"].isin(seasons["parcel_id"].astype("string"))]
     left = reports[~reported(reports, found)].drop_duplicates(["parcel_id", "event", "start"])
     agrees = _seconded(left, health)
     rows = left.assign(
-        severity=0.0, confirmed=agrees, evidence="[]", code=join_codes({"reported_only": ~agrees}, len(left))
-    )
+        severity=0.0, confirmed=agrees, evidence="[]", code=join_codes({"reported_only": ~agrees}, len(left)),
+        not_before=dates_of(np.full(len(left), np.nan)), could_be=_could_be(left["event"]),
+    )  # fmt: skip
     return rows[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
 
 
@@ -169,8 +171,16 @@ def _network_alone(found: pd.DataFrame, land: Land, health: Health, kinds: Seque
         confirmed=False,
         evidence='["' + rows["pass_id"].astype("string") + '"]',
         code=join_codes({"network_only": told, "suspected": told}, len(rows)),
+        not_before=dates_of(np.full(len(rows), np.nan)),
+        could_be=_could_be(rows["event"]),
     )
     return rows[list(EVENT_COLUMNS)].astype(empty_events().dtypes.to_dict())
+
+
+def _could_be(kinds: pd.Series[str]) -> pd.Series[str]:
+    """What else events could be, as in the table; empty of a kind that no detector looks for."""
+    known = {name: "|".join(find_detector(name).CONFOUNDERS) for name in list_detectors()}
+    return kinds.map(lambda kind: known.get(kind, "")).astype("string")
 
 
 def confounders(name: str) -> dict[str, tuple[str, str]]:
@@ -196,12 +206,14 @@ def empty_events() -> pd.DataFrame:
         {
             "parcel_id": "string",
             "event": "string",
+            "not_before": "datetime64[ms, UTC]",
             "start": "datetime64[ms, UTC]",
             "end": "datetime64[ms, UTC]",
             "share": "float64",
             "severity": "float64",
             "confirmed": "bool",
             "evidence": "string",
+            "could_be": "string",
             "code": "string",
         }
     )

@@ -95,7 +95,7 @@ def make_events(
         severity: of each look, 0 to 1; an event has its largest.
 
     Returns:
-        the columns of `EVENT_COLUMNS`, `confirmed` False everywhere.
+        the columns of `EVENT_COLUMNS` but could_be, `confirmed` False everywhere.
     """
     import pandas as pd
 
@@ -103,10 +103,14 @@ def make_events(
     same = (parcel[1:] == parcel[:-1]) & (slot[1:] == slot[:-1])
     before = np.concatenate([[False], flagged[:-1] & same]) if len(table) else flagged
     run = np.cumsum(flagged & ~before)
-    rows = table[flagged].assign(run=run[flagged], share=share[flagged], severity=severity[flagged])
+    look_before = table["day"].groupby(table["parcel"]).shift(1)
+    rows = table[flagged].assign(
+        run=run[flagged], share=share[flagged], severity=severity[flagged], not_before=look_before[flagged]
+    )
     grouped = rows.groupby("run")
     events = grouped.agg(
         parcel_id=("parcel_id", "first"),
+        not_before=("not_before", "first"),
         start=("day", "min"),
         end=("day", "max"),
         share=("share", "max"),
@@ -133,6 +137,7 @@ def make_events(
         {
             "parcel_id": events["parcel_id"].astype("string"),
             "event": pd.array([event] * len(events), dtype="string"),
+            "not_before": dates_of(events["not_before"].to_numpy(dtype="float64")),
             "start": dates_of(start),
             "end": dates_of(end),
             "share": events["share"].to_numpy(dtype="float64").clip(0, 1).round(4),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from acreline.curves import clear_looks, end_of_day, parcel_ids
+from acreline.curves import clear_looks, dates_of, end_of_day, parcel_ids
 from acreline.inversion import INPUT_BANDS, invert_canopy
 from acreline.layers import UNKNOWN, Looks, Seasons
 from acreline.records import NO_CROP
@@ -76,6 +76,7 @@ def stand_events(
         {
             "parcel_id": rows["parcel_id"].astype("string"),
             "event": pd.array([event] * count, dtype="string"),
+            "not_before": dates_of(np.full(count, np.nan)),
             "start": start[struck].reset_index(drop=True),
             "end": end[struck].reset_index(drop=True),
             "share": np.ones(count),

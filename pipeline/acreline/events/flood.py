@@ -46,8 +46,8 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
     The quarter stays dry where a river takes half of a crop's fields, which would move their middle; and rain, snow or
     haze on all of them moves it with them. A crop with fewer than 6 fields on the pass is held against open water alone
     (MNDWI above 0, or above -0.1 while NDVI falls by more than 0.2; science 3.1). A rice field stands in its own
-    water at first; until its canopy has closed it must lie 0.5 above the dry quarter, for fields that were planted later
-    show more of theirs. A greenhouse's roof looks like water.
+    water at first; until its canopy has closed it must lie 0.5 above the dry quarter, since fields that were planted
+    later show more of theirs. A greenhouse's roof looks like water.
 
     `share` is the larger of the mask's water share and the share of pixels below NDVI 0.1; `severity` is the NDVI lost
     since the last dry look, as a share of what stood there.

@@ -173,7 +173,7 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
             for grade, beside in zip(parcel["grades"], ("beside_neighbours", "beside_normal"), strict=True)
             if grade
         ],
-        "events": [(word("event", event["event"]), event["start"] or "") for event in parcel["events"]],
+        "events": [event["said"] for event in parcel["events"]],
         "picture": _pictures(picture) if isinstance(picture, FieldPicture) else None,
         "why": None if isinstance(picture, FieldPicture) else word("picture", picture.why),
         "day": picture.day,

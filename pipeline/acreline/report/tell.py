@@ -18,6 +18,7 @@ from acreline.curves import clear_looks
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
 from acreline.records import NO_CROP, OUTCOMES, STATUSES
 from acreline.report.doubts import tell_doubts
+from acreline.report.event_words import event_line
 from acreline.report.png import palette_png
 from acreline.report.read import (
     MAP_LAYERS,
@@ -227,8 +228,7 @@ def _event(row: Row) -> Row:
         "event": row["event"],
         "start": row["start"],
         "end": row["end"],
-        "share": _round(row["share"], 3),
-        "confirmed": bool(row["confirmed"]),
+        "said": event_line(row),
     }
 
 

@@ -46,6 +46,12 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "lodging_hail": ("Lodging or hail", "倒伏或冰雹"),
         "harvest": ("Harvest", "收获"),
     },
+    "struck": {
+        "confirmed": ("confirmed", "已确认"),
+        "seen_on": ("seen on", "影像日期"),
+        "could_be": ("could also be", "也可能是"),
+        "day_not_known": ("day not known", "日期不明"),
+    },
     "grade": {
         "very_weak": ("very weak", "很弱"),
         "weak": ("weak", "偏弱"),

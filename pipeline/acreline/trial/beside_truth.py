@@ -127,6 +127,9 @@ def event_counts(
     struck = struck[struck["parcel_id"].isin(judged)].replace({"event": SAME_EVENT})
     said = said[said["parcel_id"].isin(judged)].copy()
     said["day"] = said["start"].dt.tz_localize(None)
+    # It struck between the look before and the first that shows it: the middle is its day, as of a stand's dates.
+    gap = said["day"] - said["not_before"].dt.tz_localize(None)
+    said["middle"] = said["day"] - gap.fillna(pd.Timedelta(0)) / 2
     named = struck[(struck["severity"] >= NAMED) & (struck["share"] >= STRUCK_SHARE)]
     counts, days, damage = {}, [], []
     for kind in kinds:
@@ -139,7 +142,7 @@ def event_counts(
         )
         pairs = pairs[near]
         first = pairs.sort_values("day").drop_duplicates(["parcel_id", "start"])
-        days += ((first["day"] - first["start"]).dt.total_seconds() / 86_400).tolist()
+        days += ((first["middle"] - first["start"]).dt.total_seconds() / 86_400).tolist()
         damage += (first["severity_told"] * first["share_told"] - first["damage"]).tolist()
         # An event on a parcel that was struck, if weakly or elsewhere on it, is no false one.
         false = told.loc[~told["parcel_id"].isin(any_of_it), "parcel_id"].nunique()

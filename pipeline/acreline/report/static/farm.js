@@ -76,7 +76,7 @@ function parcelBox() {
   if (!parcel) return null;
   const readout = el("output", { class: "readout" }, ui("hover"));
   const vigour = vigourLine(parcel);
-  const events = parcel.events.map((event) => el("span", { class: "chip" }, word("event", event.event) + " " + (event.start || "") + (event.share === null ? "" : " · " + percent(event.share))));
+  const events = parcel.events.map((event) => el("li", {}, pick(event.said)));
   return el("section", { class: "parcel-box" },
     el("h3", {}, ui("curve") + " · " + ui("parcel") + " ", el("b", {}, parcel.id), readout),
     parcel.reason ? el("p", { class: "why" }, badge("status", parcel.status), " " + word("flag", parcel.reason) + (parcel.detail ? ": " + parcel.detail : "")) : null,
@@ -84,7 +84,7 @@ function parcelBox() {
     parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
     vigour ? el("p", { class: "quiet" }, vigour) : null,
-    events.length ? el("p", {}, ui("events") + ": ", events) : null,
+    events.length ? [el("h3", {}, ui("events")), el("ul", { class: "stands" }, events)] : null,
     parcel.stands.length ? [el("h3", {}, ui("stands")), el("ul", { class: "stands" }, parcel.stands.map(standLine))] : null);
 }
 
