@@ -319,6 +319,28 @@ def test_hail_is_a_fall_that_stays() -> None:
     assert row["code"] == "suspected"
 
 
+def test_what_is_cut_on_any_day_is_neither_beaten_nor_harvested_early() -> None:
+    soon = bump(date(2018, 6, 15), date(2018, 8, 15), days=3)
+    for curves, change, kind in (
+        (dict.fromkeys(NAMES, MAIZE), beaten, "lodging_hail"),
+        ({**dict.fromkeys(NAMES, MAIZE), "soon": soon}, None, "early_harvest"),
+    ):
+        looks = made_looks(curves, every(5), dict.fromkeys(curves, SURE), change=change)
+        seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+        health = score_health(looks, seasons)
+        for crop, count in (("maize", 1), ("vegetables", 0), ("grassland", 0)):
+            assert len(detect_events(looks, Seasons(seasons.assign(crop=crop)), health, [kind])) == count, (kind, crop)
+
+
+def test_an_early_harvest_of_a_doubtful_crop_is_not_told() -> None:
+    soon = bump(date(2018, 6, 15), date(2018, 8, 15), days=3)
+    looks = made_looks({**dict.fromkeys(NAMES, MAIZE), "soon": soon}, every(5), dict.fromkeys([*NAMES, "soon"], SURE))
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    doubtful = Seasons(seasons.assign(crop_confidence=0.7))
+    assert len(detect_events(looks, seasons, score_health(looks, seasons), ["early_harvest"])) == 1
+    assert len(detect_events(looks, doubtful, score_health(looks, seasons), ["early_harvest"])) == 0
+
+
 def test_a_fall_that_is_gone_on_the_next_look_is_none() -> None:
     def cloud(parcel: str, day: date, look: dict[str, float]) -> None:
         if parcel == "p4" and _between(day, STRUCK, 5):

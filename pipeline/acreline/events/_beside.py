@@ -20,6 +20,9 @@ COHORT_DAYS = 20
 """Fields that came up within so many days are held beside each other: a late field looks ill beside early ones, and
 spring and summer sowings of one crop grow against each other (science 3.1)."""
 
+CUT_ANY_DAY = ("vegetables", "greenhouse", "grassland", "tea")
+"""Crops that are cut on any day, field by field: neither a sudden fall nor an early harvest means damage."""
+
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 

@@ -32,6 +32,13 @@ class Usual:
     """Other stands of which the value is known."""
 
 
+def surely_known(seasons: pd.DataFrame, min_confidence: float) -> npt.NDArray[np.bool_]:
+    """Stands whose crop is told with at least so much confidence, (stand,): beside another crop's any field is odd."""
+    told = seasons["crop_confidence"].to_numpy(dtype="float64", na_value=np.nan)
+    sure: npt.NDArray[np.bool_] = np.nan_to_num(told) >= min_confidence
+    return sure
+
+
 def usual_of(seasons: pd.DataFrame, value: Floats, min_spread: float) -> Usual:
     """Median and spread of a value over the stands of each crop and slot; NaN values take no part."""
     import pandas as pd

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from acreline import config
 from acreline.curves import days_of
-from acreline.events._beside import depart, growing, next_of_stand, share_below, steps
+from acreline.events._beside import CUT_ANY_DAY, depart, growing, next_of_stand, share_below, steps
 from acreline.layers import Weather
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def sudden_falls(table: pd.DataFrame, settings: Settings) -> tuple[Mask, Floats,
             & (table["water"].to_numpy() <= settings.max_water)
             & (beside.others >= settings.min_neighbours)
             & growing(table, settings.after_peak_days)
+            & ~table["crop"].isin(CUT_ANY_DAY).to_numpy()
         )
     share = share_below(table, "ndvi", np.nan_to_num(stood + ndvi) / 2)
     return struck, np.nan_to_num(lost), share

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from acreline import config
 from acreline.curves import dates_of, known_days
+from acreline.events._beside import CUT_ANY_DAY
 from acreline.events._runs import Land
-from acreline.events._stands import stand_events, usual_of
+from acreline.events._stands import stand_events, surely_known, usual_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ class Settings(config.Settings):
     full_early_days: float = Field(60, gt=0, description="that counts as severity 1")
     max_doubt_days: float = Field(8, gt=0, description="a date less sure than this tells nothing")
     min_neighbours: int = Field(5, ge=2, description="other harvests of the crop and slot")
+    min_confidence: float = Field(0.8, ge=0, le=1, description="in the crop: a field of another has its own time")
 
 
 def detect(land: Land, settings: Settings) -> pd.DataFrame:
@@ -40,5 +42,6 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
         before = usual.middle - cut
         early = (before > settings.early_days) & (before / usual.spread > settings.early_z)
         early &= (usual.others >= settings.min_neighbours) & (doubt <= settings.max_doubt_days)
+    early &= surely_known(own, settings.min_confidence) & ~own["crop"].isin(CUT_ANY_DAY).to_numpy()
     day = dates_of(cut)
     return stand_events(own, early, "early_harvest", day, day, np.nan_to_num(before / settings.full_early_days))
