@@ -31,6 +31,7 @@ class Settings(config.Settings):
     min_spread: float = Field(0.02, gt=0, description="fields alike to better than this are not ranked any finer")
     after_peak_days: int = Field(45, ge=0, description="later than this after its peak a field ripens and dries anyway")
     full_shortfall: float = Field(0.3, gt=0, description="NDMI below the neighbours that counts as severity 1")
+    wet_rain_mm: float = Field(60, ge=0, description="rain of the 30 days before from which on nothing is a drought")
     dry_rain_mm: float = Field(15, ge=0, description="rain of the 30 days before that agrees; order of magnitude")
 
 
@@ -38,7 +39,8 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find droughts: NDMI below the same crop's on the same pass, on all looks of 20 days or more, while growing.
 
     A stand's usual distance from its neighbours (median over its looks) is taken off first, so that a field that is
-    always drier is not called struck. A drought that strikes all fields alike moves their median and stays unseen.
+    always drier is not called struck; nor is one where, by the weather, 60 mm fell in the 30 days before (2 mm a day,
+    order of magnitude). A drought that strikes all fields alike moves their median and stays unseen.
     `share` is the share of pixels below the dry line if NDMI is spread normally in the field; `severity` is the
     shortfall of NDMI over 0.3.
     """
@@ -59,4 +61,4 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
     )
     rain = rain_before(land.weather, events["start"], 30)
     events["confirmed"] = np.nan_to_num(rain, nan=np.inf) <= settings.dry_rain_mm
-    return events
+    return events[~(rain >= settings.wet_rain_mm)].reset_index(drop=True)
