@@ -12,6 +12,7 @@ import pandas as pd
 import pandas.testing
 import pytest
 
+from acreline.config import Sourced
 from acreline.errors import ContractError
 from acreline.layers import Looks, Seasons
 from acreline.looks import merge_looks
@@ -134,6 +135,24 @@ def test_wheat_then_maize_are_two_stands_on_one_parcel() -> None:
         made_looks({"p": double}, every(5), {"p": BOTH}), made_crops(), CALIBRATION, SEASON, as_of=AS_OF
     )
     pandas.testing.assert_frame_equal(apart, table.iloc[:2])
+
+
+@pytest.mark.parametrize(("days", "shift"), [(3, 3), (200, None)])
+def test_a_crop_is_up_before_it_shows_green(days: float, shift: int | None) -> None:
+    looks = made_looks({"p": double, "q": MAIZE}, every(5), {"p": BOTH, "q": _sure("maize")})
+    usual = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    late_to_show = Sourced(value=days, cv=0.3, source="made up")
+    crops = made_crops()
+    crops["maize"] = crops["maize"].model_copy(update={"green_after_days": late_to_show})
+    told = describe_seasons(looks, crops, CALIBRATION, SEASON, as_of=AS_OF)
+    moved = (usual["emergence"] - told["emergence"]).dt.days.tolist()
+    assert moved[0] == 0  # wheat needs no days here
+    if shift is not None:
+        assert moved[1:] == [shift, shift]
+        doubt = usual["emergence_doubt_days"].astype(float)
+        assert told["emergence_doubt_days"].tolist()[1] == pytest.approx(np.hypot(doubt[1], 0.9))
+    else:  # no maize came up under standing wheat
+        assert told["emergence"][1] == told["harvest"][0] + pd.Timedelta(days=1)
 
 
 def test_two_rices_whose_peaks_lie_close_are_told_apart() -> None:

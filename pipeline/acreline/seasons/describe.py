@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,7 @@ def describe_seasons(
             "stage": pd.array(np.asarray(STAGES, dtype=object)[stage], dtype="string"),
         }
     )
+    dated["emergence"], dated["emergence_doubt"] = _came_up(dated, parcel, crop, crops)
     for name in ("emergence", "peak", "harvest"):
         result[name] = dates_of(dated[name])
         result[f"{name}_doubt_days"] = nullable(dated[f"{name}_doubt"])
@@ -130,6 +131,26 @@ def describe_seasons(
     result["evidence"] = pd.array(_evidence(table, dated["passes"]), dtype="string")
     result["code"] = join_codes(codes, len(result))
     return check_seasons(result)
+
+
+def _came_up(
+    dated: Mapping[str, npt.NDArray[Any]],
+    parcel: npt.NDArray[np.int64],
+    crop: npt.NDArray[Any],
+    crops: Mapping[str, Crop],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Emergence and its doubt, (stand,): the day on which the field showed green, less what its crop needs for that.
+
+    No crop came up before the one before it was cut.
+    """
+    lags = {slug: (one.value, one.value * one.cv) for slug, kind in crops.items() if (one := kind.green_after_days)}
+    days, unsure = np.array([lags.get(slug, (0.0, 0.0)) for slug in crop], np.float64).reshape(-1, 2).T
+    green, doubt = dated["emergence"], np.hypot(dated["emergence_doubt"], unsure)
+    before = np.full(len(parcel), np.nan)
+    before[1:] = np.where(parcel[1:] == parcel[:-1], dated["harvest"][:-1], np.nan)
+    with np.errstate(invalid="ignore"):
+        came_up = np.where(green - days <= before, np.minimum(before + 1, green), green - days)
+    return came_up, doubt
 
 
 def _evidence(table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Sequence[str]:
