@@ -2,6 +2,7 @@
 """Teach the neural baselines, and one network of the model's shape, for the same minutes on the same land.
 
     python benchmarks/teach_rivals.py --minutes 40 --out runs/rivals [--names utae lraspp acrenet] [--seeds 8 9]
+        [--steps N]
 
 Each is taught by itself on one core for the steps that fit the minutes, drawing of batches included, by a probe on this
 machine just before. What is saved is read by `benchmarks/model.py --rivals DIR`. `acrenet` is one member of the model's
@@ -41,13 +42,14 @@ def main() -> None:
         "--taught", type=Path, default=Path("runs/bench-model/work"), help="drawn counties are kept here"
     )
     parser.add_argument("--seeds", type=int, nargs="*", help="of acrenet; default: the recipe's own")
+    parser.add_argument("--steps", type=int, help="in place of the probe: as many as another process found to fit")
     asked = parser.parse_args()
     teaching = packaged_teaching(asked.model)
     paths = draw_counties(one_by_one(teaching.counties), asked.taught, workers=2)
     banks = read_banks(teaching, paths)
     asked.out.mkdir(parents=True, exist_ok=True)
     for name in asked.names:
-        steps = steps_in(probe(name, teaching, banks), asked.minutes, feeders=False)
+        steps = asked.steps or steps_in(probe(name, teaching, banks), asked.minutes, feeders=False)
         print(f"{name}: {steps} steps in {asked.minutes:g} minutes", flush=True)
         if name == "acrenet":
             for seed in asked.seeds or [teaching.seed]:
