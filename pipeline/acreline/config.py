@@ -180,9 +180,7 @@ class Crop(Settings):
     yield_kg_per_ha: Sourced | None = None
     price_per_kg: Sourced | None = None
     price_currency: str = "CNY"
-    green_after_days: Sourced | None = Field(
-        None, description="days from emergence, or transplanting, until a field of it shows green; null: taken as none"
-    )
+    green_after_days: Sourced | None = Field(None, description="from emergence or transplanting; null: no days")
     min_peak_ndvi: float = Field(0.4, ge=0, le=1, description="a stand below it at its peak is late or failed")
 
 

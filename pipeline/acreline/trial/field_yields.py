@@ -18,8 +18,9 @@ from acreline.light import CLOUDED, growth_index, sun_above, usable_light
 from acreline.records import TRUE_SPREAD
 from acreline.trial import field_crops
 from acreline.trial.field_crops import FEWEST_LOOKS, steady_looks
+from acreline.trial.field_pages import render_yield
 from acreline.trial.field_rows import FieldRows, clear_series, read_field_rows
-from acreline.trial.leaf_area import PREDICTIONS, write_report
+from acreline.trial.leaf_area import PAGE, PREDICTIONS, write_report
 from acreline.trial.packaged import labels_folder
 from acreline.yields import COMMON_ERROR, SEEN_SPREAD, combine_cv, log_normal
 
@@ -62,7 +63,7 @@ class _Season:
 
 
 def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
-    """Tell the yield of each field, as `predictions.csv`, and how far that lies from what was harvested.
+    """Tell the yield of each field, as `predictions.csv` and a page, and how far that lies from what was harvested.
 
     A field is told by its index beside those of surveyed fields of its crop and year (the packaged ones, and those of
     the data whose yield is known), never by its own yield.
@@ -97,7 +98,7 @@ def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
         **_figures(told),
     }
     shown = told[["id", "date", "value", "low", "high", "code"]]
-    write_report(out, metrics, shown)
+    write_report(out, metrics, shown, render_yield(metrics, told))
     return metrics
 
 
@@ -234,7 +235,7 @@ def yield_lines(metrics: dict[str, Any], out: Path) -> list[str]:
             f"  RMSE {usual_rmse:.2f} t/ha of the mean of the other fields of the crop",
             f"  90 % intervals hold {doubt['covered']:.0%}, {doubt['mean_width_t_per_ha']:.1f} t/ha wide",
         ]
-    return [*lines, f"predictions: {out / PREDICTIONS}"]
+    return [*lines, f"predictions: {out / PREDICTIONS}", f"page: {out / PAGE}"]
 
 
 def _figures(told: pd.DataFrame) -> dict[str, Any]:

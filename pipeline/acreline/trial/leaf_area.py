@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from acreline.errors import StoreError
 from acreline.inversion import band_places, invert_canopy, lai_interval
+from acreline.trial.field_pages import render_health
 from acreline.trial.field_rows import FieldRows, read_field_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS, PREDICTIONS = "metrics.json", "predictions.csv"
+METRICS, PREDICTIONS, PAGE = "metrics.json", "predictions.csv", "index.html"
 DRAWS = 1000
 FEWEST = 8
 """Pairs from which on a rank correlation is told."""
@@ -32,7 +33,7 @@ CODES = {
 
 
 def evaluate_health(path: Path, out: Path) -> dict[str, Any]:
-    """Tell the green leaf area of each field on each date, as `predictions.csv`, and how it ranks beside what is known.
+    """Tell each field's green leaf area by date, as `predictions.csv` and a page, and rank it beside what is known.
 
     Args:
         path: data of a kind of `field_rows.KINDS`; every column of numbers that is no band is compared with.
@@ -58,7 +59,7 @@ def evaluate_health(path: Path, out: Path) -> dict[str, Any]:
         "codes": {code: int((told["code"] == code).sum()) for code in CODES},
         "measured": _beside(rows, told),
     }
-    write_report(out, metrics, told)
+    write_report(out, metrics, told, render_health(metrics, told, rows.measured))
     return metrics
 
 
@@ -84,8 +85,8 @@ def tell_leaf_area(rows: FieldRows) -> pd.DataFrame:
     )
 
 
-def write_report(out: Path, metrics: dict[str, Any], told: pd.DataFrame) -> None:
-    """`metrics.json` and `predictions.csv`.
+def write_report(out: Path, metrics: dict[str, Any], told: pd.DataFrame, page: str) -> None:
+    """`metrics.json`, `predictions.csv` and `index.html`.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -95,6 +96,7 @@ def write_report(out: Path, metrics: dict[str, Any], told: pd.DataFrame) -> None
         text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         (out / METRICS).write_text(text, encoding="utf-8", newline="\n")
         told.to_csv(out / PREDICTIONS, index=False, lineterminator="\n")
+        (out / PAGE).write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
         raise StoreError(f"{out}: the report cannot be written: {error}", hint="choose another --out") from error
 
@@ -141,7 +143,7 @@ def health_lines(metrics: dict[str, Any], out: Path) -> list[str]:
             lines.append(f"  {name:<10} {_told(one['spearman'])}  95 % {low} to {high}  within {within}")
     if not metrics["measured"]:
         lines.append("nothing was measured in these rows: no comparison")
-    return [*lines, f"predictions: {out / PREDICTIONS}"]
+    return [*lines, f"predictions: {out / PREDICTIONS}", f"page: {out / PAGE}"]
 
 
 def _told(value: float | None) -> str:
