@@ -18,6 +18,7 @@ from acreline.light import CLOUDED, growth_index, sun_above, usable_light
 from acreline.records import TRUE_SPREAD
 from acreline.trial import field_crops
 from acreline.trial.field_crops import FEWEST_LOOKS, steady_looks
+from acreline.trial.field_intervals import conform
 from acreline.trial.field_pages import render_yield
 from acreline.trial.field_rows import FieldRows, clear_series, read_field_rows
 from acreline.trial.leaf_area import PAGE, PREDICTIONS, write_report
@@ -74,7 +75,8 @@ def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
 
     Returns:
         what `metrics.json` holds: n, rmse_t_per_ha and bias with 95 % intervals over fields, the same of the mean of
-        the other surveyed fields of the crop, coverage and width of the 90 % intervals; contradicted: fields that may
+        the other surveyed fields of the crop, coverage and width of the 90 % intervals and their kind
+        (`field_intervals`); contradicted: fields that may
         bear another crop than was declared, of `field_crops.doubted_crops`. They are told by the declared one.
 
     Raises:
@@ -82,7 +84,7 @@ def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
         StoreError: the folder cannot be written.
     """
     rows = read_field_rows(path)
-    told = tell_yields(rows, read_survey())
+    told, kind = conform(tell_yields(rows, read_survey()))
     doubted = field_crops.doubted_crops(rows, clear_series(rows))
     told["code"] = [
         "|".join([*filter(None, code.split("|")), *doubted.get(name, {"codes": []})["codes"]])
@@ -95,6 +97,7 @@ def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
         "fields": len(told),
         "codes": {code: int(told["code"].str.split("|").map(lambda words, c=code: c in words).sum()) for code in CODES},
         "contradicted": [{"id": name, **one} for name, one in doubted.items()],
+        "interval": kind,
         **_figures(told),
     }
     shown = told[["id", "date", "value", "low", "high", "code"]]
@@ -229,11 +232,12 @@ def yield_lines(metrics: dict[str, Any], out: Path) -> list[str]:
     else:
         usual, doubt = metrics["mean_predictor"], metrics["interval_90"]
         low, high = metrics["rmse_ci95"]
+        held, wide, kind = doubt["covered"], doubt["mean_width_t_per_ha"], metrics["interval"]
         rmse, share, usual_rmse = metrics["rmse_t_per_ha"], metrics["nrmse"], usual["rmse_t_per_ha"]
         lines += [
             f"  RMSE {rmse:.2f} t/ha (95 % {low:.2f} to {high:.2f}), {share:.0%} of the mean",
             f"  RMSE {usual_rmse:.2f} t/ha of the mean of the other fields of the crop",
-            f"  90 % intervals hold {doubt['covered']:.0%}, {doubt['mean_width_t_per_ha']:.1f} t/ha wide",
+            f"  90 % intervals ({kind}) hold {held:.0%}, {wide:.1f} t/ha wide",
         ]
     return [*lines, f"predictions: {out / PREDICTIONS}", f"page: {out / PAGE}"]
 
