@@ -24,6 +24,18 @@ def test_whittaker_solves_its_equation(n: int) -> None:
         np.testing.assert_allclose(found[:, k], wanted, rtol=1e-6, atol=1e-9)
 
 
+def test_whittaker_agrees_with_the_library_of_that_name() -> None:
+    smoother = pytest.importorskip("whittaker_eilers").WhittakerSmoother
+    rng = np.random.default_rng(0)
+    days = 440  # a season: a look every five days, two thirds of them cloudy, some half clear
+    weights = np.where(np.arange(days)[:, None] % 5 == 0, rng.choice([0, 0, 0.5, 1], (days, 8)), 0.0)
+    values = 0.2 + 0.6 * np.exp(-(((np.arange(days)[:, None] - 200) / 60) ** 2)) + rng.normal(0, 0.03, (days, 8))
+    found = _whittaker(weights, weights * values)
+    for k in range(8):
+        theirs = smoother(lmbda=SMOOTHNESS, order=2, data_length=days, weights=weights[:, k].tolist())
+        np.testing.assert_allclose(found[:, k], theirs.smooth(values[:, k].tolist()), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_season_of_two_days_is_what_was_seen(n: int) -> None:
     found = _whittaker(np.ones((n, 1)), np.arange(1.0, n + 1)[:, None])
