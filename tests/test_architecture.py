@@ -13,9 +13,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pipeline" / "acreline"
 GROUND = {"errors", "units", "records", "layers", "config", "hashing", "logs", "geo", "datum", "coverage", "curves"}
 GROUND |= {"doors", "tiles", "fetch", "geotiff", "rasters", "cubes", "reflectance", "thermal", "promises"}
-GROUND |= {"inversion", "light", "codes", "confounders"}
+GROUND |= {"inversion", "light", "codes", "confounders", "settings"}
 STAGES = {"parcels", "search", "weather", "imagery", "model", "looks", "seasons", "health", "events", "growth", "farms"}
-STAGES |= {"yields", "credit", "report", "regional", "claims"}
+STAGES |= {"yields", "credit", "report", "regional", "claims", "prices"}
 ALONE = {  # library -> the rooms that own it
     "torch": {"model", "trial"},
     "torchvision": {"model", "trial"},
@@ -131,9 +131,16 @@ def test_money_never_loads_an_array_library(room: str) -> None:
     for path, name in ROOMS[room]:
         assert name.split(".")[0] in LIGHT_MAY, f"{path.name} imports {name}"
         if name.startswith("acreline."):
-            assert name.split(".")[1] in {"errors", "units", "records", "config", "codes", "hashing", room}, (
-                f"{path.name} imports {name}"
-            )
+            assert name.split(".")[1] in {
+                "errors",
+                "units",
+                "records",
+                "config",
+                "settings",
+                "codes",
+                "hashing",
+                room,
+            }, f"{path.name} imports {name}"
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -52,6 +52,9 @@ events: []
 # tmean_c, tmax_c, rain_mm, radiation_mj_per_m2).
 # applicants: applicants.csv
 # weather: weather.csv
+# Dated tables of prices and of what crops cost to grow: a file of yours, or the orders of magnitude for China.
+# prices: china
+# costs: china
 
 model: acrenet-s
 

@@ -102,7 +102,7 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
 
 def _check_keys(region: Region) -> None:
     """An input that is named and cannot be read would stand in the manifest as if it had spoken."""
-    for key in ("applicants", "weather", "statistics", "normals", "known_events"):
+    for key in ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events"):
         path = getattr(region, key)
         if path is not None and not path.is_file():
             raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")
@@ -144,6 +144,8 @@ def input_hashes(region: Region) -> dict[str, str]:
         "weather": region.weather,
         "normals": region.normals,
         "statistics": region.statistics,
+        "prices": region.prices,
+        "costs": region.costs,
         "known_events": region.known_events,
         "previous_run": None if region.previous_run is None else earlier_parcels(region.previous_run),
     }

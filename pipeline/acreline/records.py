@@ -78,6 +78,8 @@ class Stand:
     currency: str | None = None
     code: str | None = None
     """Why yield or value is missing or wide."""
+    cash_cost: Interval | None = None
+    """What growing it costs in money paid out, in `currency`; None where that is not known in this currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Farm:
     value: Interval | None = None
     currency: str | None = None
     applicant: Applicant | None = None
+    cash_cost: Interval | None = None
+    """Of all its stands; None where it is not known of each in the farm's currency."""
 
 
 @dataclass(frozen=True, slots=True)

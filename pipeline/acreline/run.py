@@ -25,6 +25,7 @@ from acreline.layers import Parcels, Scenes
 from acreline.looks import merge_looks
 from acreline.parcels import read_parcels
 from acreline.plan import plan_run
+from acreline.prices import with_prices
 from acreline.publish import Facts, publish_run
 from acreline.records import Decision, Farm
 from acreline.regional import read_known_events, read_normals, read_statistics
@@ -81,6 +82,7 @@ def run_region(
     parcels = read_parcels(region.parcels)
     applicants = read_applicants(region.applicants)
     weather = read_weather(region.weather, as_of=day)
+    crops = with_prices(crops, region.prices, region.costs, as_of=day)
     statistics = read_statistics(region.statistics, packaged_crops() | crops, as_of=day)
     normals = read_normals(region.normals, harvest_year=region.season.end.year)
     known = read_known_events(region.known_events, parcels, list_detectors(), as_of=day)

@@ -112,6 +112,7 @@ def farms_table(farms: Sequence[Farm]) -> pd.DataFrame:
             "value_mid": _numbers(known(None if farm.value is None else farm.value.mid for farm in farms)),
             "value_high": _numbers(known(None if farm.value is None else farm.value.high for farm in farms)),
             "currency": _texts(known(farm.currency for farm in farms)),
+            "cash_cost": _numbers(known(None if farm.cash_cost is None else farm.cash_cost.mid for farm in farms)),
             "flags": ["|".join(farm.flags) for farm in farms],
             "events": ["|".join(farm.events) for farm in farms],
         }
@@ -133,7 +134,7 @@ def stands_table(farms: Sequence[Farm]) -> pd.DataFrame:
     }
     for end in ("low", "mid", "high"):
         columns[f"area_m2_{end}"] = pd.array([getattr(stand.area_m2, end) for stand in stands], dtype="float64")
-    for name in ("yield_kg_per_ha", "value"):
+    for name in ("yield_kg_per_ha", "value", "cash_cost"):
         for end in ("low", "mid", "high"):
             ends = [None if getattr(s, name) is None else getattr(getattr(s, name), end) for s in stands]
             columns[f"{name}_{end}"] = pd.array(ends, dtype="Float64")
@@ -191,6 +192,7 @@ def farm_from_json(raw: Mapping[str, Any]) -> Farm:
     values["parcel_ids"] = tuple(values["parcel_ids"])
     values["planted_m2"] = Interval(**values["planted_m2"])
     values["value"] = _interval(values["value"])
+    values["cash_cost"] = _interval(values.get("cash_cost"))  # runs of an earlier version did not know it
     values["last_clear"] = None if values["last_clear"] is None else date.fromisoformat(values["last_clear"])
     values["flags"] = tuple(values["flags"])
     values["events"] = tuple(values["events"])
@@ -204,7 +206,9 @@ def farm_from_json(raw: Mapping[str, Any]) -> Farm:
 
 
 def _stand(raw: Mapping[str, Any]) -> Stand:
-    intervals = {name: _interval(raw[name]) for name in ("area_m2", "yield_kg_per_ha", "value")}
+    intervals = {
+        name: _interval(raw[name]) for name in ("area_m2", "yield_kg_per_ha", "value", "cash_cost") if name in raw
+    }
     return Stand(**{**raw, **intervals, "crop_set": tuple(raw["crop_set"])})
 
 

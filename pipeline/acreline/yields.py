@@ -51,11 +51,11 @@ def estimate_yields(
             of the statistic that the region does not grow are not used.
 
     Returns:
-        the farms in the same order, stands with `yield_kg_per_ha`, `value`, `currency` and a `code` where one of them
-        is missing (crop_unknown, crop_not_in_region, no_yield, no_price) or wide (not_modelled, no_index), or where of
-        several possible crops only the first could be priced (crop_set_not_priced). A farm has a
-        value only if all its parcels were measured and each of its stands has a value, in one currency; two currencies
-        add the flag mixed_currency.
+        the farms in the same order, stands with `yield_kg_per_ha`, `value`, `currency`, `cash_cost` (None where no cost
+        is known in that currency) and a `code` where one of the first three is missing (crop_unknown,
+        crop_not_in_region, no_yield, no_price) or wide (not_modelled, no_index), or where of several possible crops
+        only the first could be priced (crop_set_not_priced). A farm has a value only if all its parcels were measured
+        and each of its stands has a value, in one currency; two currencies add the flag mixed_currency.
 
     Raises:
         ConfigError: a crop's normal yield or price is not above zero.
@@ -93,22 +93,25 @@ def _value_farm(farm: Farm, crops: Mapping[str, Crop], statistics: Statistics) -
         flags = (*flags, "mixed_currency")
     whole = farm.status not in ("failed", "rejected") and len(values) == len(stands) > 0
     if not whole or len(currencies) != 1:
-        return replace(farm, stands=stands, flags=flags, value=None, currency=None)
-    return replace(farm, stands=stands, flags=flags, value=sum(values, ZERO), currency=currencies[0])
+        return replace(farm, stands=stands, flags=flags, value=None, currency=None, cash_cost=None)
+    costs = [stand.cash_cost for stand in stands if stand.cash_cost is not None]
+    cash = sum(costs, ZERO) if len(costs) == len(stands) else None
+    value = sum(values, ZERO)
+    return replace(farm, stands=stands, flags=flags, value=value, currency=currencies[0], cash_cost=cash)
 
 
 def _value_stand(stand: Stand, crops: Mapping[str, Crop], statistics: Statistics) -> Stand:
     crop = crops.get(stand.crop)
     if crop is None:
         missing = "crop_unknown" if stand.crop == "unknown" else "crop_not_in_region"
-        return replace(stand, yield_kg_per_ha=None, value=None, currency=None, code=missing)
+        return replace(stand, yield_kg_per_ha=None, value=None, currency=None, cash_cost=None, code=missing)
     estimate = _estimate(stand, crop, statistics.get(crop.slug))
     if estimate is None:
-        return replace(stand, yield_kg_per_ha=None, value=None, currency=None, code="no_yield")
+        return replace(stand, yield_kg_per_ha=None, value=None, currency=None, cash_cost=None, code="no_yield")
     kg_per_ha, cv, code = estimate
     harvest = log_normal(kg_per_ha, cv)
     if crop.price_per_kg is None:
-        return replace(stand, yield_kg_per_ha=harvest, value=None, currency=None, code="no_price")
+        return replace(stand, yield_kg_per_ha=harvest, value=None, currency=None, cash_cost=None, code="no_price")
     value = _worth(stand.area_m2, kg_per_ha, cv, crop.slug, crop.price_per_kg)
     rivals = sorted({*stand.crop_set} - {stand.crop, NO_CROP})
     others = [_worth_as(other, stand, crop, crops, statistics) for other in rivals]
@@ -117,7 +120,17 @@ def _value_stand(stand: Stand, crops: Mapping[str, Crop], statistics: Statistics
         code = "crop_set_not_priced"
     low, high = min([value.low, *(w.low for w in known)]), max([value.high, *(w.high for w in known)])
     value = Interval(low, value.mid, high)
-    return replace(stand, yield_kg_per_ha=harvest, value=value, currency=crop.price_currency, code=code)
+    cash = _cash_cost(stand.area_m2, crop)
+    return replace(stand, yield_kg_per_ha=harvest, value=value, currency=crop.price_currency, code=code, cash_cost=cash)
+
+
+def _cash_cost(area: Interval, crop: Crop) -> Interval | None:
+    """What is paid out for the stand, whatever it yields; None where the crop's cost is not known in its currency."""
+    cost = crop.cost
+    if cost is None or cost.currency != crop.price_currency:
+        return None
+    per_ha = log_normal(_above_zero(cost.per_ha, crop.slug, "cost.per_ha") * cost.cash_share, cost.per_ha.cv)
+    return Interval(*(getattr(area, end) / M2_PER_HA * getattr(per_ha, end) for end in ("low", "mid", "high")))
 
 
 def _worth(area: Interval, kg_per_ha: float, cv: float, slug: str, price: Sourced) -> Interval:

@@ -218,6 +218,7 @@ def _stand(row: Row) -> Row:
         "mu": [_round(m2_to_mu(row[f"area_m2_{end}"]), 2) for end in ("low", "mid", "high")],
         "yield": _interval(row, "yield_kg_per_ha"),
         "value": _interval(row, "value"),
+        "cash_cost": _interval(row, "cash_cost") if "cash_cost_mid" in row else None,
         "currency": row.get("currency"),
         "code": row.get("code"),
     }

@@ -189,6 +189,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "events": ("Events", "灾害事件"),
         "stands": ("Crops on this parcel", "该地块的作物"),
         "yield": ("Yield", "单产"),
+        "cash_cost": ("paid out to grow it", "现金成本"),
         "confidence": ("confidence", "置信度"),
         "curve": ("What the satellite saw", "卫星观测"),
         "curve_help": (

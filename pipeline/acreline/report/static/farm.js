@@ -62,6 +62,7 @@ function standLine(stand) {
   const parts = [word("slot", stand.slot) + ": " + cropNames(stand.crop_set, stand.crop), number(stand.mu[1], 1) + " " + ui("mu") + " (" + number(stand.mu[0], 1) + " – " + number(stand.mu[2], 1) + ")"];
   if (stand.yield) parts.push(ui("yield") + " " + stand.yield.map((end) => number(end, 0)).join(" / ") + " " + ui("kg_per_ha"));
   if (stand.value) parts.push(ui("value") + " " + rounded(stand.value[0], stand.currency) + " – " + rounded(stand.value[2]));
+  if (stand.cash_cost) parts.push(ui("cash_cost") + " " + rounded(stand.cash_cost[1], stand.currency));
   if (stand.code) parts.push(word("flag", stand.code));
   return el("li", {}, parts.join(" · "));
 }

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a settings file may say: frozen models, unknown keys refused. `config` reads them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+Datum = Literal["wgs84", "cgcs2000", "gcj02", "bd09"]
+AreaUnit = Literal["m2", "mu", "ha", "acre"]
+Slot = Literal["A", "B", "AB"]
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file these settings were read from."""
+        return self._file
+
+
+class SeasonSettings(Settings):
+    """The crop year that is looked at, first and last day."""
+
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _rises(self) -> SeasonSettings:
+        if not self.start < self.end:
+            raise ValueError(f"the season must start before it ends, not {self.start} .. {self.end}")
+        if (self.end - self.start).days > 550:
+            raise ValueError(f"a season is at most 550 days, not {(self.end - self.start).days}")
+        return self
+
+
+class ParcelSource(Settings):
+    """Where the farm file is and how to read it."""
+
+    path: Path
+    datum: Datum = Field(description="datum of the drawn coordinates; a Chinese web map is gcj02 or bd09")
+    declared_area_unit: AreaUnit | None = Field(None, description="needed where the file has declared_area")
+    layer: str | None = Field(None, description="layer of a GeoPackage with several")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="our name -> the file's: farm_id, parcel_id, declared_crop, declared_area, registry_area, drawn_on",
+    )
+    crs: str | None = Field(None, description="only for a file that carries none, e.g. EPSG:4326")
+
+
+class EvidenceBar(Settings):
+    """How much must have been seen before a machine may speak."""
+
+    min_clear_looks: int = Field(6, ge=1, description="clear looks a parcel needs in the season")
+    max_days_since_clear: int = Field(60, ge=1, description="age of the newest clear look at as-of, days")
+
+
+class ClaimSettings(Settings):
+    """From where on a finding about a claim on land asks for a person."""
+
+    earlier_share: float = Field(0.10, gt=0, le=1, description="share of a parcel that lay with another farm before")
+    registry_tolerance: float = Field(0.05, ge=0, description="share by which a parcel may exceed its registered area")
+    water_share: float = Field(0.20, gt=0, le=1, description="share of a parcel that is water on most clear looks")
+    grace_days: int = Field(10, ge=0, description="days after the harvest's latest date on which one may still draw")
+
+
+class Region(Settings):
+    """One batch: a place, a season, a provider, a model and a policy."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    season: SeasonSettings
+    as_of: date | None = None
+    provider: str
+    catalog: str | None = Field(None, description="address or folder that replaces the provider's own")
+    parcels: ParcelSource
+    applicants: Path | None = None
+    weather: Path | None = None
+    normals: Path | None = None
+    statistics: Path | None = None
+    prices: Path | None = Field(None, description="dated table of prices: a file, or a name of configs/prices/")
+    costs: Path | None = Field(None, description="dated table of costs: a file, or a name of configs/costs/")
+    known_events: Path | None = None
+    previous_run: Path | None = Field(None, description="folder of a finished run of an earlier season")
+    crops: list[str] = Field(min_length=1)
+    events: list[str] = Field(default_factory=list)
+    model: str = "acrenet-s"
+    policy: str
+    block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
+    evidence: EvidenceBar = Field(default_factory=lambda: EvidenceBar())
+    claims: ClaimSettings = Field(default_factory=lambda: ClaimSettings())
+    max_failed_share: float = Field(
+        0.1, ge=0, le=1, description="above this share of failed parcels a run does not replace an earlier publication"
+    )
+
+    farm_pages: int = Field(
+        200, ge=0, description="pages with pictures are made for each farm where there are no more farms than this"
+    )
+
+    @field_validator("block_px")
+    @classmethod
+    def _on_the_20_m_grid(cls, value: int) -> int:
+        if value % 32:
+            raise ValueError(f"block_px must be a multiple of 32, not {value}")
+        return value
+
+
+class ReadSettings(Settings):
+    """How pixels are fetched."""
+
+    threads: int = Field(2, ge=1, le=64, description="files read at once: 2 from disk, 8 to 16 over HTTP")
+    connect_timeout_s: float = Field(10, gt=0, le=60)
+    timeout_s: float = Field(60, gt=0, le=600)
+    max_retry: int = Field(3, ge=0, le=10)
+    gdal: dict[str, str] = Field(default_factory=dict, description="GDAL options, e.g. AWS_S3_ENDPOINT")
+
+
+class Provider(Settings):
+    """A STAC API or a folder of STAC items, told as data; signing and offset are named ways written in Python."""
+
+    name: str
+    title: str = ""
+    kind: Literal["api", "folder"]
+    href: str | None = Field(None, description="address of the API, or path of the catalogue")
+    collection: str | None = None
+    bands: dict[str, str | list[str]] = Field(description="B02 ... B12, SCL -> asset key, or keys to try in order")
+    offset: Literal["stac", "boa_flag", "baseline"] = Field(
+        "stac",
+        description="stac: the asset's own scale and offset; boa_flag: Earth Search's flag wins over them; "
+        "baseline: subtract 1000 from 04.00 on, whatever the asset says",
+    )
+    signing: Literal["none", "planetary_computer", "s3"] = "none"
+    lag_days: int = Field(0, ge=0, description="days from sensing to being in the catalogue")
+    page_size: int = Field(100, ge=1, le=1000)
+    max_items: int = Field(20_000, ge=1)
+    max_retry: int = Field(4, ge=0, le=10)
+    timeout_s: float = Field(60, gt=0, le=600, description="one request")
+    deadline_s: float = Field(600, gt=0, description="the whole search")
+    max_cloud_percent: float = Field(100, ge=0, le=100, description="scenes above it are set aside unread")
+    read: ReadSettings = Field(default_factory=lambda: ReadSettings())
+
+
+class Sourced(Settings):
+    """A number with where it comes from: a citation, or `order of magnitude`."""
+
+    value: float
+    cv: float = Field(0.0, ge=0, description="relative standard deviation")
+    source: str = Field(min_length=3)
+
+
+class Cost(Settings):
+    """What it costs to grow a crop for one harvest."""
+
+    per_ha: Sourced = Field(description="all of it, own work and land too")
+    cash_share: float = Field(ge=0, le=1, description="of it what is paid in money")
+    currency: str = Field("CNY", pattern=r"^[A-Z]{3}$")
+
+
+class Crop(Settings):
+    """One kind of crop: names, slot, calendar, normal yield and price."""
+
+    slug: str = Field(pattern=r"^[a-z][a-z_]*$")
+    name_en: str
+    name_zh: str
+    slot: Slot
+    colour: str = Field(pattern=r"^#[0-9a-f]{6}$")
+    hcat_code: int | None = None
+    sowing: str = ""
+    harvest: str = ""
+    modelled_yield: bool = Field(True, description="false: regional value with a wide interval, flagged not_modelled")
+    yield_kg_per_ha: Sourced | None = None
+    price_per_kg: Sourced | None = None
+    price_currency: str = "CNY"
+    cost: Cost | None = Field(None, description="null: not known; a region's `costs:` wins over it, as `prices:` do")
+    green_after_days: Sourced | None = Field(None, description="from emergence or transplanting; null: no days")
+    min_peak_ndvi: float = Field(0.4, ge=0, le=1, description="a stand below it at its peak is late or failed")
+
+
+class RuleSettings(Settings):
+    """One rule of a policy: its name and numbers; the rule's own model checks the numbers."""
+
+    rule: str
+    source: str = Field(min_length=3, description="who says so: a document, or `demonstration only`")
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Policy(Settings):
+    """A credit policy: dated, approved, rules in order."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    title: str
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    round_to: Decimal = Field(gt=0, description="limits are rounded down to a multiple of this")
+    valid_from: date
+    valid_to: date | None = None
+    author: str
+    approver: str
+    rules: list[RuleSettings] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _four_eyes(self) -> Policy:
+        if self.author == self.approver:
+            raise ValueError(f"author and approver must be two people, both are {self.author!r}")
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} lies before valid_from {self.valid_from}")
+        return self
