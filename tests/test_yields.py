@@ -118,6 +118,14 @@ def test_no_index_gives_the_normal_yield_wide(code: str | None, told: str) -> No
     assert made.code == told
 
 
+@pytest.mark.parametrize(("vigour", "factor"), [(None, 1.0), (0.0, 1.0), (2.0, 1.16), (-2.0, 0.84), (-9.0, 0.76)])
+def test_a_crop_that_is_not_modelled_follows_its_vigour(vigour: float | None, factor: float) -> None:
+    made = one(replace(stand("tea"), vigour=vigour), crop("tea", modelled_yield=False))
+    assert made.yield_kg_per_ha is not None
+    assert made.yield_kg_per_ha.mid == pytest.approx(6000 * factor)
+    assert made.code == "not_modelled"
+
+
 def test_a_crop_that_is_not_modelled_is_wide() -> None:
     made = one(stand("vegetables"), crop("vegetables", modelled_yield=False))
     assert made.yield_kg_per_ha is not None

@@ -80,6 +80,8 @@ class Stand:
     """Why yield or value is missing or wide."""
     cash_cost: Interval | None = None
     """What growing it costs in money paid out, in `currency`; None where that is not known in this currency."""
+    vigour: float | None = None
+    """Robust z against fields of the same crop nearby; None where too few neighbours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,9 +152,10 @@ def _stand_facts(facts: pd.DataFrame, seasons: Seasons, health: Health, growth: 
             index_ratio=_number(row["index_ratio"]),
             index_error=_number(row["index_error"]),
             code=next((code for code in str(row["code_growth"]).split("|") if code in WIDE_CODES), None),
+            vigour=_number(row["vigour"]),
         )
         health_class = _text(row["health"]) or UNKNOWN
-        found.setdefault(int(row["row"]), []).append((stand, health_class, _number(row["vigour"]), row))
+        found.setdefault(int(row["row"]), []).append((stand, health_class, stand.vigour, row))
     return found
 
 
