@@ -20,7 +20,7 @@ from acreline import hashing
 from acreline.hashing import PIXEL_ROOMS, canonical_json, digest, file_sha256, files_sha256, pixel_code_digest
 
 PACKAGE = Path(hashing.__file__).parent
-NO_PIXELS = {"errors", "config", "doors", "hashing", "logs", "units", "records", "promises"}
+NO_PIXELS = {"errors", "config", "settings", "doors", "hashing", "logs", "units", "records", "promises"}
 """Ground that a block's worker imports, but whose code cannot change a number in a part. What a card promises
 (`promises`) is asked of whole parcels, after their parts are merged; a part holds the network's own numbers."""
 
