@@ -14,8 +14,8 @@ import pytest
 
 from acreline.codes import find_code
 from acreline.trial import evaluate_health, evaluate_yield
-from acreline.trial.field_pages import _round_up
-from acreline.trial.field_yields import SURVEY
+from acreline.trial.field_pages import LEAF_AREA, _round_up, render_yield
+from acreline.trial.field_yields import SURVEY, read_survey, tell_yields
 from acreline.trial.packaged import labels_folder
 from tests.test_trial_fields import EARLY, LATE, series
 
@@ -62,6 +62,29 @@ def test_where_nothing_was_measured_there_is_no_comparison(tmp_path: Path) -> No
     assert "无法比较" in page
     assert page.count("<svg") == 1  # the season of the one field
     assert all(words in page for words in find_code("cloud_doubtful").short)
+    assert "1 of 10 looks (10.0 %)" in page
+
+
+def test_a_number_without_end_is_not_drawn(tmp_path: Path) -> None:
+    table = pd.read_csv(made_rows(tmp_path / "rows.csv", lai=1))
+    table["lai"] = table["lai"].where(table.index % 7 > 0, np.inf)
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    metrics = evaluate_health(tmp_path / "rows.csv", tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="dot"') == metrics["measured"]["lai"]["n"] == 120
+    assert "inf" not in re.findall(r">([a-z]+)</text>", page)
+
+
+@pytest.mark.parametrize(
+    ("column", "same"),
+    [
+        ("lai", True), ("green_lai", True), ("lai_2000", True), ("plai", True), ("gai", True),
+        ("leaf area index", True), ("leaf_area", True),
+        ("leaf_nitrogen", False), ("specific_leaf_area", False), ("again", False), ("claim", False),
+    ],
+)  # fmt: skip
+def test_only_leaf_area_is_drawn_on_the_scale_of_leaf_area(column: str, same: bool) -> None:
+    assert (LEAF_AREA.search(column) is not None) is same
 
 
 def test_a_page_of_yield_holds_the_figures_of_the_file(tmp_path: Path) -> None:
@@ -73,6 +96,29 @@ def test_a_page_of_yield_holds_the_figures_of_the_file(tmp_path: Path) -> None:
     assert page.count('class="bar"') == metrics["n"]
     assert page.count("<tr><td>") == metrics["fields"] + len(metrics["contradicted"])
     assert "冬大麦" in page
+
+
+def test_one_or_two_known_yields_are_listed_and_not_drawn(tmp_path: Path) -> None:
+    table = pd.concat(series(LATE, id=f"w{k}", crop="WW", yield_t_per_ha=7.13 if k else None) for k in range(3))
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    metrics = evaluate_yield(tmp_path / "rows.csv", tmp_path / "out")
+    assert metrics["n"] == 2
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert alone(page)
+    assert "Fewer than three yields are known" in page
+    assert "<svg" not in page
+    assert page.count("<td>7.1</td>") == 2
+
+
+def test_the_legend_names_the_crops_that_are_drawn_and_the_page_what_was_fitted(tmp_path: Path) -> None:
+    metrics = evaluate_yield(labels_folder() / SURVEY, tmp_path)
+    told = tell_yields(read_survey(), read_survey())
+    told.loc[told.index[0], ["crop", "known"]] = ["maize", np.nan]
+    told.loc[told.index[1], "crop"] = ""
+    page = render_yield(metrics, told)
+    assert re.findall(r"</svg>([a-z ]+) <span", page) == ["not said", "winter barley", "winter cereals"]
+    assert "the width of the intervals" not in page
+    assert "the width of the intervals" in render_yield(metrics | {"interval": "conformal"}, told)
 
 
 def test_contradicted_crops_and_codes_stand_on_the_page(tmp_path: Path) -> None:

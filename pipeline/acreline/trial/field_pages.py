@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,10 @@ MOST_CURVES = 12
 """Fields whose season is drawn: those of most looks."""
 MOST_DOTS = 1500
 """Of more pairs every few are drawn, so that a page stays light; the figures are of all."""
-LEAF_WORDS = ("lai", "gai", "leaf")
-"""A measured column whose name holds one of these is on the scale of what is told, and drawn beside it."""
+LEAF_AREA = re.compile(
+    r"(?<![a-z])([gp]?lai|gai)(?![a-z])|leaf[^a-z]?area[^a-z]?index|^(green[^a-z]?)?leaf[^a-z]?area$"
+)
+"""A measured column so named, in small letters, is on the scale of what is told; leaf nitrogen and the like are not."""
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -37,7 +40,8 @@ def render_yield(metrics: Mapping[str, Any], told: pd.DataFrame) -> str:
     """
     crops = sorted(set(told["crop"].astype(str)))
     inks = {crop: INKS[k % len(INKS)] for k, crop in enumerate(crops)}
-    harvested = told[told["known"].notna() & told["value"].notna()]
+    known = told[told["known"].notna() & told["value"].notna()]
+    compared = metrics["interval_90"] is not None  # a drawing of one or two fields would look like a comparison
     return render_page(
         "fields.html.j2",
         "report.css",
@@ -45,8 +49,8 @@ def render_yield(metrics: Mapping[str, Any], told: pd.DataFrame) -> str:
         m=metrics,
         task="yield",
         codes=_codes(metrics["codes"]),
-        scatter=_yield_scatter(harvested, inks) if len(harvested) else None,
-        legend=[(inks[crop], group_name(crop)) for crop in crops if crop],
+        scatter=_yield_scatter(known, inks) if compared else None,
+        legend=[(inks[crop], _crop(crop)) for crop in sorted(set(known["crop"].astype(str)))],
         fields=[_yield_row(row) for row in told.sort_values("id").to_dict("records")],
         contradicted=[_contradicted(one) for one in metrics["contradicted"]],
         measured=[],
@@ -63,17 +67,18 @@ def render_health(metrics: Mapping[str, Any], told: pd.DataFrame, measured: pd.D
         measured: what else stands in the same rows, in the same order.
     """
     used = (told["code"] == "").to_numpy()
-    leaf = next((name for name in metrics["measured"] if any(word in name.lower() for word in LEAF_WORDS)), None)
+    leaf = next((name for name in metrics["measured"] if LEAF_AREA.search(name.lower())), None)
     parts = []
     for column, figures in metrics["measured"].items():
         numbers = _numbers(measured[column])
         both = used & np.isfinite(numbers) & told["value"].notna().to_numpy()
+        same_scale = LEAF_AREA.search(column.lower()) is not None
         parts.append(
             {
                 "name": column,
                 "figures": figures,
                 "rivals": [(name, figures[name]) for name in ("leaf area", "NDVI", "NDRE")],
-                "scatter": _scatter(numbers[both], told["value"].to_numpy(np.float64)[both], column == leaf),
+                "scatter": _scatter(numbers[both], told["value"].to_numpy(np.float64)[both], same_scale),
             }
         )
     return render_page(
@@ -92,6 +97,10 @@ def render_health(metrics: Mapping[str, Any], told: pd.DataFrame, measured: pd.D
     )
 
 
+def _crop(slug: str) -> Pair:
+    return group_name(slug) if slug else ("not said", "未说明")
+
+
 def _codes(counts: Mapping[str, int]) -> list[tuple[int, Pair]]:
     return [(count, _short(code)) for code, count in counts.items() if count]
 
@@ -107,7 +116,7 @@ def _yield_row(row: Mapping[Any, Any]) -> dict[str, Any]:
         **{name: None if _missing(row[name]) else row[name] for name in ("value", "low", "high", "known", "mean")},
         "id": row["id"],
         "date": row["date"],
-        "crop": group_name(row["crop"]) if row["crop"] else ("not said", "未说明"),
+        "crop": _crop(row["crop"]),
         "codes": [_short(code) for code in split_codes(row["code"])],
     }
 
@@ -207,7 +216,7 @@ def _numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
     import pandas as pd
 
     numbers: npt.NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    return numbers
+    return np.where(np.isfinite(numbers), numbers, np.nan)  # an infinite one would be the end of an axis
 
 
 def _missing(value: Any) -> bool:
