@@ -83,7 +83,7 @@ def equal_time(saved: Path | None, shipped: Model) -> list[Contender]:
         net.load_state_dict({key.removeprefix("members.0."): value for key, value in weights.items()})
         nets = AcreNets([net]).eval().requires_grad_(False)
         name = f"{EQUAL}, seed {told['seed']}, {told['minutes']:g} minutes"
-        words = f"land alone, {told['steps']} steps of {told['step_seconds']:.2f} s on one core"
+        words = f"land alone, {told['steps']} steps: what fits {told['minutes']:g} minutes of one core"
         size = sum(value.numel() for value in net.parameters())
         found.append(Contender(name, partial(paint_bank, nets), shipped.card.axis, EQUAL, None, words, size))
     return found

@@ -334,6 +334,7 @@ def test_the_clock_tells_steps_and_painting_apart() -> None:
     assert told.name == "utae"
     assert told.threads == 1
     assert min(told.step_seconds, told.draw_seconds, told.forward_px_per_second) > 0
-    speed = Speed("x", 1, 1, step_seconds=2.0, step_cpu_seconds=2.0, draw_seconds=1.0, forward_px_per_second=1.0)
+    speed = Speed("x", 1, 1, step_seconds=2.0, step_cpu_seconds=2.0, draw_seconds=9.0, draw_cpu_seconds=1.0,
+                  forward_px_per_second=1.0)  # fmt: skip
     assert steps_in(speed, 40, feeders=True) == 1200
     assert steps_in(speed, 40, feeders=False) == 800

@@ -40,6 +40,8 @@ class Speed:
     """Median of a step's time on all processors: where others share the machine, what the step itself takes."""
     draw_seconds: float
     """Median of the drawing of a batch, on one thread; other processes can do it ahead."""
+    draw_cpu_seconds: float
+    """Median of the drawing's own time on all processors."""
     forward_px_per_second: float
     """Pixels of 10 m painted in a second from ready bins, the network alone."""
 
@@ -65,8 +67,11 @@ def probe(
 
 
 def steps_in(speed: Speed, minutes: float, *, feeders: bool) -> int:
-    """Steps that fit a time: batches drawn between the steps, or ahead by another process (the slower of the two)."""
-    both = (speed.step_seconds, speed.draw_seconds)
+    """Steps that fit a time: batches drawn between the steps, or ahead by another process (the slower of the two).
+
+    Minutes are those of processors that have nothing else to do: where others share the machine, its clock says little.
+    """
+    both = (speed.step_cpu_seconds / speed.threads, speed.draw_cpu_seconds)
     return int(60 * minutes / (max(both) if feeders else sum(both)))
 
 
@@ -90,16 +95,17 @@ def _probe(name: str, recipe: Recipe, banks: Sequence[Bank], threads: int, steps
         )
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-4)
     source = Steps(drawer, 0, mine.mixup)
-    drawn, stepped, worked = [], [], []
+    drawn, dug, stepped, worked = [], [], [], []
     net.train()
     for number in range(WARM_UP + steps):
-        start = time.perf_counter()
+        start, idle = time.perf_counter(), time.process_time()
         fed = source[number]
         middle, busy = time.perf_counter(), time.process_time()
         optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses(fed).values())).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         drawn.append(middle - start)
+        dug.append(busy - idle)
         stepped.append(time.perf_counter() - middle)
         worked.append(time.process_time() - busy)
     x = torch.rand(1, recipe.bins, len(CHANNELS), window_px, window_px)
@@ -111,5 +117,5 @@ def _probe(name: str, recipe: Recipe, banks: Sequence[Bank], threads: int, steps
             painter(x)
             spent.append(time.perf_counter() - start)
     count = sum(weight.numel() for weight in net.parameters())
-    step, work, draw, paint = (float(np.median(part[WARM_UP:])) for part in (stepped, worked, drawn, spent))
-    return Speed(name, threads, count, step, work, draw, window_px**2 / paint)
+    step, work, draw, dig, paint = (float(np.median(part[WARM_UP:])) for part in (stepped, worked, drawn, dug, spent))
+    return Speed(name, threads, count, step, work, draw, dig, window_px**2 / paint)
