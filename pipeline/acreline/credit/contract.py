@@ -27,6 +27,16 @@ DebtWithoutRecord = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all farms of a batch, the same whatever their order: what concentration is judged by."""
+
+    farms: int
+    value_low: Decimal
+    """Cautious worth of all harvests that have one, in whole units of money."""
+    value_low_by_crop: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RuleContext:
     """What a rule may know besides the farm: the day, the money, the crops' names, how many farms one person brings."""
 
@@ -37,6 +47,8 @@ class RuleContext:
     """Farms of this person in the batch; 1 where the person is not named."""
     crop_names: Mapping[str, Words] = field(default_factory=dict)
     """Crop slug -> name in English and Chinese."""
+    totals: Totals | None = None
+    """Sums over all farms of the region, made before any rule is asked; None where a farm is decided alone."""
 
     def name_crop(self, slug: str) -> Shown:
         """A crop as a farmer calls it; the slug where no name is known."""
@@ -55,6 +67,8 @@ class Rule:
     """Pure: (farm, limit so far, settings, context) -> the step or steps it leaves."""
     reasons: Mapping[str, Words]
     """Reason code -> a sentence without numbers, for the farmer."""
+    actions: Mapping[str, Words] = field(default_factory=dict)
+    """Reason code -> what the farmer can do about it; a code of `configs/codes.yaml` has its own action there."""
     sets_limit: bool = False
     """It leaves a limit, or refers with none (`after` None) where the facts for its cap are missing."""
     needs_limit: bool = False
