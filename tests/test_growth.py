@@ -154,6 +154,13 @@ def test_a_running_season_is_marked_and_less_sure() -> None:
     assert (running["index_error"] > done["index_error"]).all()
 
 
+def test_a_late_crop_that_is_not_up_has_no_index_of_the_green_before_it() -> None:
+    manure = bump(date(2018, 2, 10), date(2018, 5, 12), high=0.75)
+    ahead = _measure(dict.fromkeys("abc", manure), as_of=date(2018, 5, 28))
+    assert ahead["code"].tolist() == ["not_begun|in_season|no_weather"] * 3
+    assert ahead[["index_raw", "index_ratio", "index_error"]].isna().all(axis=None)
+
+
 def test_radiation_turns_days_into_light_and_cancels_in_the_ratio() -> None:
     curves = {name: bump(UP, DOWN, high=high) for name, high in (("a", 0.55), ("b", 0.75), ("c", 0.95))}
     plain, lit = _measure(curves), _measure(curves, weather=_weather(20.0))

@@ -357,6 +357,44 @@ def test_stages_through_the_year() -> None:
     assert stages[(11, 1)] == "harvested"
 
 
+def manured(day: date) -> float:
+    """Mustard until the middle of May, then maize."""
+    return max(bump(date(2018, 2, 10), date(2018, 5, 12), high=0.75)(day), MAIZE(day))
+
+
+@pytest.mark.parametrize("month", [3, 4, 5])
+def test_a_green_manure_of_spring_dates_no_late_crop(month: int) -> None:
+    row = _describe({"m": manured}, {"m": "maize"}, as_of=date(2018, month, 28)).iloc[0]
+    assert row["code"] == "not_begun|peak_not_reached"
+    assert row[["emergence", "peak", "harvest", "peak_ndvi"]].isna().all()
+    assert row["stage"] == {3: "not_begun", 4: "not_begun", 5: "bare"}[month]
+
+
+def test_after_its_green_manure_the_late_crop_is_dated_by_its_own_rise() -> None:
+    stages = {}
+    for month, day in ((6, 25), (7, 10), (8, 1), (9, 1), (11, 1)):
+        row = _describe({"m": manured}, {"m": "maize"}, as_of=date(2018, month, day)).iloc[0]
+        stages[(month, day)] = row["stage"]
+        assert _days_off(row["emergence"], date(2018, 6, 1)) <= 10
+        assert "not_begun" not in str(row["code"])
+        assert pd.isna(row["harvest"]) == (month < 11)
+    assert stages[(6, 25)] in ("emerging", "growing")
+    assert stages[(7, 10)] in ("growing", "peak")
+    assert stages[(11, 1)] == "harvested"
+
+
+def test_a_late_crop_that_is_not_up_when_its_days_open_is_not_its_green_manure() -> None:
+    def late(day: date) -> float:
+        return max(bump(date(2018, 2, 10), date(2018, 6, 14), high=0.75)(day), bump(date(2018, 7, 25), DOWN)(day))
+
+    row = _describe({"m": late}, {"m": "maize"}, as_of=date(2018, 7, 2)).iloc[0]
+    assert row["code"] == "not_begun|peak_not_reached"
+    assert row[["emergence", "peak", "harvest"]].isna().all()
+    up = _describe({"m": late}, {"m": "maize"}, as_of=date(2018, 8, 20)).iloc[0]
+    assert _days_off(up["emergence"], date(2018, 7, 11)) <= 10
+    assert pd.isna(up["harvest"])
+
+
 def test_nothing_after_as_of_is_used() -> None:
     day = date(2018, 7, 1)
     full = _describe({"m": MAIZE}, {"m": "maize"}, as_of=day)

@@ -118,6 +118,12 @@ def test_no_index_gives_the_normal_yield_wide(code: str | None, told: str) -> No
     assert made.code == told
 
 
+def test_a_crop_that_is_not_up_has_no_yield_and_no_worth() -> None:
+    made = one(stand(index_ratio=None, index_error=None, code="not_begun"))
+    assert (made.yield_kg_per_ha, made.value, made.currency, made.cash_cost) == (None, None, None, None)
+    assert made.code == "not_begun"
+
+
 @pytest.mark.parametrize(("vigour", "factor"), [(None, 1.0), (0.0, 1.0), (2.0, 1.16), (-2.0, 0.84), (-9.0, 0.76)])
 def test_a_crop_that_is_not_modelled_follows_its_vigour(vigour: float | None, factor: float) -> None:
     made = one(replace(stand("tea"), vigour=vigour), crop("tea", modelled_yield=False))

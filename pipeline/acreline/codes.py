@@ -27,6 +27,10 @@ Words = tuple[str, str]
 LANGUAGES = ("en", "zh")
 CURVE_LOOKS = 4
 """Clear looks without which no curve is drawn."""
+LATE_OPENS = (6, 20)
+"""Month and day from which on the second crop of a year is told (`curves.GROWING_DAYS`)."""
+LOOK_ON_DAYS = 30
+"""How long to wait for a crop that should be up by now."""
 LEAST_LOOKS = 2
 """Fewer clear looks than this tell no rate at which more will come."""
 
@@ -63,7 +67,7 @@ class Code(Settings):
     layers: tuple[str, ...] = Field(min_length=1, description="rooms that raise it")
     kind: Literal["missing", "doubtful", "refused", "note"]
     action: Literal["rerun", "wait", "photo", "boundary", "documents", "visit", "none"]
-    waits_for: Literal["bar", "curve", "look", "harvest"] | None = Field(None, description="with `wait`: what for")
+    waits_for: Literal["bar", "curve", "look", "opening", "harvest"] | None = Field(None, description="with `wait`: what for")
     otherwise: Literal["photo", "visit", "none"] | None = Field(
         None, description="with `wait`: what settles it where waiting cannot"
     )
@@ -214,8 +218,8 @@ def wait_until(slug: str, seen: Seen) -> date | None:
     """About the day by which waiting will have settled a code.
 
     Clear looks are taken to keep coming as they came this season: so many more as the evidence bar or a curve needs,
-    and one more where a single look settles it. For the harvest it is the first day of the crop's window, or its last
-    day once it has begun.
+    and one more where a single look settles it. For the opening it is 20 June, from which on a late crop
+    is told, or a month on. For the harvest it is the first day of the crop's window, or its last day once it has begun.
 
     Returns:
         None where the code is not settled by waiting, or too little is known to tell a day.
@@ -226,6 +230,9 @@ def wait_until(slug: str, seen: Seen) -> date | None:
     waits_for = find_code(slug).waits_for
     if waits_for is None:
         return None
+    if waits_for == "opening":
+        opens = date(seen.as_of.year, *LATE_OPENS)
+        return max(opens, seen.as_of + timedelta(days=LOOK_ON_DAYS))
     if waits_for == "harvest":
         window = harvest_window(seen.harvest, seen.as_of)
         return None if window is None else window[0] if window[0] > seen.as_of else window[1]

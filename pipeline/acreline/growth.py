@@ -68,7 +68,7 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
         one row per (parcel, slot): index_raw; index_ratio against the area-weighted mean of the same crop and slot;
         index_error, one relative standard deviation: the budget of one field, or what the spread of ten and more fields
         of the crop lies above the true spread, if that is larger. `code` is `a|b` text of few_looks, crop_unknown,
-        no_crop, crop_not_in_region, few_neighbours (fewer than 3 fields), in_season, no_weather.
+        no_crop, crop_not_in_region, few_neighbours (fewer than 3 fields), not_begun, in_season, no_weather.
     """
     import pandas as pd
 
@@ -103,18 +103,20 @@ def measure_growth(looks: Looks, seasons: Seasons, crops: Mapping[str, Crop], we
     area = cover.reindex(pd.Index(seasons["parcel_id"].astype("string"))).fillna(0).to_numpy(dtype="float64")
     crop = seasons["crop"].to_numpy(dtype=object)
     listed = np.isin(crop.astype(str), list(crops))
-    raw[crop == NO_CROP] = np.nan
+    ahead = has_code(seasons, "not_begun")
+    raw[(crop == NO_CROP) | ahead] = np.nan
     measured = ~np.isnan(raw)
     ratio, few = _compare(seasons, raw, area, measured & listed)
     gap_part = GAP_ERROR * np.maximum(gap / GAP_DAYS, 1.0)
     budget = np.sqrt(FAPAR_ERROR**2 + gap_part**2 + np.where(running, OPEN_ERROR, 0.0) ** 2)
     error = np.maximum(budget, _beyond_true(seasons, ratio)).round(4)
     codes = {
-        "few_looks": ~measured & (crop != NO_CROP),
+        "few_looks": ~measured & (crop != NO_CROP) & ~ahead,
+        "not_begun": ahead,
         "crop_unknown": crop == UNKNOWN,
         "no_crop": crop == NO_CROP,
         "crop_not_in_region": (crop != UNKNOWN) & (crop != NO_CROP) & ~listed,
-        "few_neighbours": few,
+        "few_neighbours": few & ~ahead,
         "in_season": running,
         "no_weather": np.full(len(seasons), not lit),
     }

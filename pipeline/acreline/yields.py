@@ -25,6 +25,8 @@ NOT_MODELLED_CV = 0.5
 VIGOUR_SLOPE, MOST_VIGOUR = 0.08, 3.0
 """Share of the regional yield that a spread of vigour stands for where nothing is modelled, and how many spreads count.
 On simulated counties of seeds 902 to 911: orchards 0.12 (n 135), greenhouses 0.05 (n 43); order of magnitude."""
+NOT_BEGUN = "not_begun"
+"""Code of a stand of which nothing is to be seen yet: it has no yield and no worth."""
 Z95 = 1.6448536269514722
 """95 % quantile of the standard normal distribution."""
 M2_PER_HA = 10_000
@@ -57,7 +59,7 @@ def estimate_yields(
     Returns:
         the farms in the same order, stands with `yield_kg_per_ha`, `value`, `currency`, `cash_cost` (None where no cost
         is known in that currency) and a `code` where one of the first three is missing (crop_unknown,
-        crop_not_in_region, no_yield, no_price) or wide (not_modelled, no_index), or where of several possible crops
+        crop_not_in_region, not_begun, no_yield, no_price) or wide (not_modelled, no_index), or where of several possible crops
         only the first could be priced (crop_set_not_priced). A farm has a value only if all its parcels were measured
         and each of its stands has a value, in one currency; two currencies add the flag mixed_currency.
 
@@ -109,6 +111,8 @@ def _value_stand(stand: Stand, crops: Mapping[str, Crop], statistics: Statistics
     if crop is None:
         missing = "crop_unknown" if stand.crop == "unknown" else "crop_not_in_region"
         return replace(stand, yield_kg_per_ha=None, value=None, currency=None, cash_cost=None, code=missing)
+    if stand.code == NOT_BEGUN:
+        return replace(stand, yield_kg_per_ha=None, value=None, currency=None, cash_cost=None)
     estimate = _estimate(stand, crop, statistics.get(crop.slug))
     if estimate is None:
         return replace(stand, yield_kg_per_ha=None, value=None, currency=None, cash_cost=None, code="no_yield")

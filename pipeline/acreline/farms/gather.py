@@ -40,11 +40,12 @@ SEASON_FLAGS = {
     "few_pixels": "few_pixels",
     "mixed_parcel": "mixed_parcel",
     "weak_peak": "event_late_failed",
+    "not_begun": "not_begun",
 }
 """Codes of the season that ask for a person, and the flag they raise."""
 IDLE_CODES = ("unlike_training", "few_pixels", "mixed_parcel")
 """Those that ask for a person on land where nothing grew, too."""
-WIDE_CODES = ("few_looks", "few_neighbours", "in_season")
+WIDE_CODES = ("not_begun", "few_looks", "few_neighbours", "in_season")
 """Codes of the growth index that make a yield missing or wide; the rest the yields see for themselves."""
 
 StandFacts = tuple[Stand, str, float | None, dict[str, Any]]

@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Crops that grow by the same stages."""
 COMMON: dict[str, Pair] = {
+    "not_begun": ("not up yet", "尚未出苗"),
     "bare": ("bare ground", "裸地"),
     "emerging": ("seedling", "苗期"),
     "growing": ("growing", "生长期"),

@@ -22,7 +22,9 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 EARLY_DAYS = 30
-"""Before the window of its slot opens, a crop is told by this many days up to its newest look."""
+"""Before the window of slot A opens, its crop is told by this many days up to its newest look."""
+OWN_PEAK_DAYS, SOWN_DAYS = 30, 75
+"""What peaked, or began to rise, so long before the window of slot B opens is not the late crop's own."""
 MIN_AMPLITUDE = 0.15
 """A rise or fall of NDVI below this is no season (science 3.1: prominence of a peak)."""
 MIN_PEAK_DAYS = 50
@@ -37,7 +39,7 @@ NEAR_PEAK = 0.9
 REBOUND = 0.05
 """A smoothed curve that has risen by this from its low is rising again."""
 
-STAGES = ("bare", "emerging", "growing", "peak", "senescing", "harvested", "permanent", UNKNOWN)
+STAGES = ("not_begun", "bare", "emerging", "growing", "peak", "senescing", "harvested", "permanent", UNKNOWN)
 
 
 def date_seasons(
@@ -63,6 +65,7 @@ def date_seasons(
     rows = len(parcel)
     dated: dict[str, npt.NDArray[Any]] = {name: np.full(rows, np.nan) for name in names}
     dated["open"], dated["no_curve"] = np.zeros(rows, dtype=bool), np.ones(rows, dtype=bool)
+    dated["not_begun"] = np.zeros(rows, dtype=bool)
     dated["seasons"] = np.zeros(rows, dtype=np.int64)
     dated["stage"] = np.full(rows, STAGES.index(UNKNOWN), dtype=np.int64)
     dated["passes"] = np.full((rows, 5), -1, dtype=np.int64)
@@ -112,13 +115,18 @@ def _date_chunk(
     # The peak of the slot: the highest peak of its window, or just its highest day where the curve has none.
     window = seen.copy()
     opens, closes = (bound[:, None] - curves.first_day for bound in growing_window(slots, turn))
-    window &= (day >= np.minimum(opens, last[:, None] - EARLY_DAYS)) & (day <= closes)
+    # A late crop is not told before its own days: what is green then is a green manure or the crop before it.
+    late_crop = slots == "B"
+    told_from = np.where(late_crop[:, None], opens, np.minimum(opens, last[:, None] - EARLY_DAYS))
+    window &= (day >= told_from) & (day <= closes)
     seasons, is_top = _count_seasons(ndvi, first, last)
     tops = is_top & ~annual[:, None]
     later = np.flatnonzero(second)  # the late crop of land that bore an early one too, whose row lies before it
     window[later] &= day > _rebound(ndvi[later], _highest(ndvi, window, tops)[later - 1])[:, None]
-    top = _highest(ndvi, window, tops)
+    running = last <= closes[:, 0]
     has_curve: Mask = np.logical_or.reduce(seen, axis=1)
+    not_begun = has_curve & _only_own(ndvi, window, is_top, late_crop & running, opens)
+    top = _highest(ndvi, window, tops)
     has_peak: Mask = np.logical_or.reduce(window, axis=1)
     peak_ndvi = np.where(has_peak, ndvi[here, top], np.nan)
 
@@ -152,14 +160,14 @@ def _date_chunk(
     half = (soil + 0.5 * amplitude)[:, None]
     down = late & ((ndvi <= ground[:, None]) | ((curves.raw <= ground[:, None]) & (ndvi <= half)))
     cut: Mask = has_peak & ~annual & (peak_ndvi - end_low >= MIN_AMPLITUDE) & down.any(axis=1)
+    cut &= last >= opens[:, 0]  # a fall before the crop's own days is none of its own
     slope = np.full_like(ndvi, np.inf)
     slope[:, 1:] = np.diff(ndvi, axis=1)
     falling = late & (day > top[:, None]) & (day <= np.where(cut, down.argmax(axis=1), -1)[:, None])
     steepest = np.where(falling & ~np.isnan(slope), slope, np.inf).argmin(axis=1)
     with np.errstate(invalid="ignore"):
         falling_off = peak_ndvi - ndvi[here, last] > (1 - NEAR_PEAK) * amplitude
-    running = last <= closes[:, 0]
-    open_end = has_curve & running & ~(has_peak & (cut | falling_off))
+    open_end = has_curve & running & ~(has_peak & (cut | (falling_off & (last >= opens[:, 0]))))
 
     around_peak = _Around(curves, look_days, top)
     around_start = _Around(curves, look_days, np.maximum(emergence - 1, 0))
@@ -176,9 +184,14 @@ def _date_chunk(
         "ground": np.where(cut, down.argmax(axis=1) + origin, np.nan),
         "ground_until": np.where(slots == "A", after, length - 1) + float(origin),
         "open": open_end,
+        "not_begun": not_begun,
         "no_curve": ~has_curve,
         "seasons": seasons,
-        "stage": _stage(ndvi, last, top, soil, amplitude, np.asarray(has_peak), cut, annual),
+        "stage": np.where(
+            not_begun & (ndvi[here, last] > SOIL_NDVI),
+            STAGES.index("not_begun"),
+            _stage(ndvi, last, top, soil, amplitude, np.asarray(has_peak), cut, annual),
+        ),
         "passes": np.stack(
             [
                 np.where(has_peak, around_peak.before, -1),
@@ -190,6 +203,36 @@ def _date_chunk(
             axis=1,
         ),
     }
+
+
+def _only_own(ndvi: Floats, window: Mask, is_top: Mask, running: Mask, opens: Floats) -> Mask:
+    """Leave in the window of a late crop whose season runs nothing but the crop's own rise, should there be one.
+
+    What peaked long before the slot's days is a green manure's or the crop's before: no late crop peaks that soon. Its
+    fall is left out, and a rise that begins after it is the late crop's own.
+
+    Returns:
+        rows in whose window, which is changed in place, nothing has come up yet.
+    """
+    length = ndvi.shape[1]
+    day, seen = np.arange(length), ~np.isnan(ndvi)
+    last = length - 1 - seen[:, ::-1].argmax(axis=1)
+    others = is_top & (day < opens - OWN_PEAK_DAYS)
+    own = is_top & ~others
+    start = np.where(others.any(axis=1), length - 1 - others[:, ::-1].argmax(axis=1), seen.argmax(axis=1))
+    # Before the slot's days: a rise from the low that follows another's peak, unless it is spring growth of weeds.
+    rows = np.flatnonzero(running & (last < opens[:, 0]) & seen.any(axis=1))
+    since = np.where(seen[rows] & (day >= start[rows, None]), ndvi[rows], np.inf)
+    lowest = since.min(axis=1)
+    low = length - 1 - (since <= (lowest + REBOUND)[:, None])[:, ::-1].argmax(axis=1)
+    rising = (low >= opens[rows, 0] - SOWN_DAYS) & (ndvi[rows, last[rows]] - lowest >= MIN_AMPLITUDE)
+    window[rows] = seen[rows] & (day > low[:, None]) & rising[:, None]
+    # In them: what still falls as they open.
+    inside = window & (day >= opens)
+    falls = inside.any(axis=1) & (_highest(ndvi, inside, inside & is_top) == inside.argmax(axis=1))
+    rows = np.flatnonzero(running & (last >= opens[:, 0]) & falls & others.any(axis=1) & ~own.any(axis=1))
+    window[rows] &= day > _rebound(ndvi[rows], inside[rows].argmax(axis=1))[:, None]
+    return running & ~window.any(axis=1)
 
 
 def _highest(ndvi: Floats, window: Mask, tops: Mask) -> npt.NDArray[np.int64]:

@@ -74,7 +74,8 @@ def describe_seasons(
         have one row of slot AB. `crop_set` is `a|b` text, the first answer first; `none` in it is doubt that anything
         grew. Dates are UTC midnights (NaT: not known) with doubt in days (half the gap between the looks around);
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
-        few_pixels, mixed_parcel, not_farmland, few_looks, crop_not_in_region, peak_not_reached, weak_peak.
+        few_pixels, mixed_parcel, not_farmland, few_looks, crop_not_in_region, not_begun (a late crop of which
+        nothing is to be seen yet: it has no date), peak_not_reached, weak_peak.
 
     Raises:
         ContractError: the looks hold a crop class that the card does not.
@@ -106,6 +107,7 @@ def describe_seasons(
         "not_farmland": crop == NOT_FARMLAND,
         "few_looks": no_curve,
         "crop_not_in_region": ~listed,
+        "not_begun": dated["not_begun"],
         "peak_not_reached": ~no_curve & dated["open"] & (slots != "AB"),
         "weak_peak": weak,
     }
