@@ -205,8 +205,8 @@ def test_a_parcel_shows_its_stand_of_greatest_value() -> None:
     for row in (("p1", "A", "drought", -1.0, -2.0), ("p1", "B", "normal", 0.5, -1.5)):
         health.loc[len(health), ["parcel_id", "slot", "health", "vigour", "vigour_normal"]] = row
     events = empty(EVENT_COLUMNS)
-    for event in ("flood", "drought", "flood"):
-        events.loc[len(events), ["parcel_id", "event"]] = ("p1", event)
+    for event, code in (("flood", None), ("drought", "suspected"), ("flood", None), ("frost", "outside_growth")):
+        events.loc[len(events), ["parcel_id", "event", "code"]] = ("p1", event, code)
     facts = made_facts(
         farms=(made_farm("f1", *stands), made_farm("f2")), health=check_health(health), events=check_events(events)
     )

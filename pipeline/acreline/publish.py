@@ -13,6 +13,7 @@ import pandas as pd
 
 from acreline import __version__, tables
 from acreline.credit import decision_to_json
+from acreline.curves import has_code
 from acreline.errors import ContractError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
@@ -201,7 +202,7 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
     idle = facts.seasons[facts.seasons["crop"] == NO_CROP].set_index("parcel_id")
     health = facts.health.set_index(["parcel_id", "slot"]).sort_index()
     seasons = facts.seasons.drop_duplicates("parcel_id").set_index("parcel_id")
-    found = facts.events.groupby("parcel_id")["event"]
+    found = facts.events[~has_code(facts.events, "outside_growth")].groupby("parcel_id")["event"]
     events = found.agg(lambda names: "|".join(sorted(set(names)))).astype("string")
 
     table = facts.parcels.rename(columns={"parcel_id": "id", "area_m2": "metrics:area"})
