@@ -202,8 +202,8 @@ def test_a_parcel_shows_its_stand_of_greatest_value() -> None:
         made_stand("p2", None, slot="B", area=20.0),
     )
     health = empty(HEALTH_COLUMNS)
-    for row in (("p1", "A", "drought", -1.0, -2.0), ("p1", "B", "normal", 0.5, -1.5)):
-        health.loc[len(health), ["parcel_id", "slot", "health", "vigour", "vigour_normal"]] = row
+    for row in (("p1", "A", "drought", True, -1.2, -2.0), ("p1", "B", "normal", False, 0.5, -1.5)):
+        health.loc[len(health), ["parcel_id", "slot", "health", "confirmed", "vigour", "vigour_normal"]] = row
     events = empty(EVENT_COLUMNS)
     for event, code in (("flood", None), ("drought", "suspected"), ("flood", None), ("frost", "outside_growth")):
         events.loc[len(events), ["parcel_id", "event", "code"]] = ("p1", event, code)
@@ -213,6 +213,7 @@ def test_a_parcel_shows_its_stand_of_greatest_value() -> None:
     table = parcels_table(facts).set_index("id")
     assert table["crop"].tolist() == ["maize", "maize", "unknown"]
     assert table["health"].tolist() == ["normal", "unknown", "unknown"]
+    assert [None if pd.isna(value) else bool(value) for value in table["health_confirmed"]] == [False, None, None]
     assert table.loc["p1", ["vigour", "vigour_normal"]].tolist() == [0.5, -1.5]
     assert table.loc["p1", "planted_fraction"] == 0.25
     assert table["events"].tolist() == ["drought|flood", "", ""]

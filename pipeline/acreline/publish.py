@@ -218,6 +218,7 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         table.loc[bare, name] = idle.loc[table["id"][bare], name].to_numpy()
     table.loc[bare & (table["status"] == "ok"), "reason"] = "no_crop"  # nothing is wrong, and nothing grew
     table["health"] = graded["health"].astype("string").fillna(UNKNOWN).array
+    table["health_confirmed"] = graded["confirmed"].astype("boolean").array
     for name in ("vigour", "vigour_normal"):
         table[name] = pd.to_numeric(graded[name]).astype("Float64").array
     fractions = [
@@ -231,7 +232,7 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
     table["last_clear"] = pd.to_datetime(looked["last_clear"], utc=True).astype("datetime64[ms, UTC]").array
     table["events"] = ids.map(events).astype("string").fillna("")
     first = ["id", "farm_id", "metrics:area", "status", "reason", "detail", "crop", "crop_confidence", "crop_set"]
-    first += ["health", "vigour", "vigour_normal", "planted_fraction", "clear_looks", "last_clear", "events"]
+    first += ["health", "health_confirmed", "vigour", "vigour_normal", "planted_fraction", "clear_looks", "last_clear", "events"]
     rest = sorted(set(table.columns) - set(first) - {"geometry"})
     ordered: gpd.GeoDataFrame = table[[*first, *rest, "geometry"]]
     return ordered

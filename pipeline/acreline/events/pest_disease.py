@@ -38,9 +38,10 @@ class Settings(config.Settings):
 def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find a gradual loss of pigment: NDRE falls behind the neighbours' over 20 to 40 days, NDMI hardly does.
 
-    Both looks are of the crop while it grows. A loss most of which came from one look to the next is a flood's, hail's, frost's or a harvest's. What
-    took a gradual one is not told: insects, fungi and want of nitrogen look alike. `severity` is the shortfall of NDRE
-    over 0.25, `share` the share of pixels below the line from which on a look counts.
+    Both looks are at the crop while it grows. A loss most of which came from one look to the next is a flood's, hail's,
+    frost's or a harvest's. What took a gradual one is not told: insects, fungi and want of nitrogen look alike.
+    `severity` is the shortfall of NDRE over 0.25, `share` the share of pixels below the line from which on a look
+    counts.
     """
     table = land.table
     pigment, water = (depart(table, column, settings.min_spread) for column in ("ndre", "ndmi"))

@@ -168,6 +168,7 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
         "stages": [stage_words(row["crop"], row["stage"]) for row in parcel["stages"] if row["stage"]],
         "health": class_name(told, "health", parcel["health"]),
+        "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
         "vigour": [
             (word("grade", grade), word("ui", beside))
             for grade, beside in zip(parcel["grades"], ("beside_neighbours", "beside_normal"), strict=True)
@@ -179,6 +180,11 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "day": picture.day,
         "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
     }
+
+
+def _sure(confirmed: bool) -> Pair:
+    """Whether rules and network agree on a parcel's health."""
+    return word("struck", "confirmed") if confirmed else word("flag", "health_disagrees")
 
 
 def _grown(row: Row, told: Row, slot: Pair | None) -> Row:

@@ -174,6 +174,7 @@ def _parcels(publication: Path, curves: Mapping[str, list[int | None]]) -> list[
                 "confidence": _round(row["crop_confidence"], 5),
                 "crop_set": _split(row["crop_set"]),
                 "health": row["health"],
+                "sure": row.get("health_confirmed"),
                 "vigour": _round(row["vigour"], 2),
                 "grades": [vigour_grade(row["vigour"]), vigour_grade(row.get("vigour_normal"))],
                 "planted": _round(row["planted_fraction"], 3),

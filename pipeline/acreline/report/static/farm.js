@@ -49,7 +49,7 @@ function parcelTable(farm) {
     const differs = parcel.declared_crop && parcel.crop && ![parcel, ...grown].some((stand) => stand.crop === parcel.declared_crop);
     const crops = grown.map((stand) => el("div", {}, swatch(classColour("crop", stand.crop)), cropNames(stand.crop_set, stand.crop), stand.confidence ? el("small", {}, percent(stand.confidence)) : null));
     const cells = [parcel.id, [crops, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
-      className("health", parcel.health), parcel.grades[0] ? el("span", { title: signed(parcel.vigour) + " " + ui("sd") }, word("grade", parcel.grades[0])) : "–", number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
+      [className("health", parcel.health), parcel.sure === null ? null : el("small", {}, parcel.sure ? word("struck", "confirmed") : word("flag", "health_disagrees"))], parcel.grades[0] ? el("span", { title: signed(parcel.vigour) + " " + ui("sd") }, word("grade", parcel.grades[0])) : "–", number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
       el("span", { title: [parcel.reason && word("flag", parcel.reason), parcel.detail].filter(Boolean).join(": ") }, badge("status", parcel.status))];
     return el("tr", { "data-parcel": index, tabindex: 0, class: index === state.parcel ? "chosen" : null },
       cells.map((cell, i) => el("td", { class: heads[i][1] ? "number" : null }, cell)));
