@@ -243,6 +243,26 @@ def test_a_farm_page_says_of_each_parcel_what_is_open(publication: Path) -> None
     assert "What would" not in note
 
 
+def test_a_gap_and_a_doubtful_boundary_are_told_on_both_pages_and_explained(tmp_path: Path) -> None:
+    folder = make_publication(tmp_path / "publication")
+    seasons = pd.read_parquet(folder / "seasons.parquet")
+    seasons.loc[seasons["parcel_id"] == "P18", "code"] = "mixed_parcel|long_gap"
+    tables.write_table(seasons, folder / "seasons.parquet")
+    write_farm_pages(folder, make_pictures())
+    rows = {(row["id"], row["status"]): row for row in tell_page(folder)["parcels"]}
+    assert rows["P18", "ok"]["settle"] == [
+        {"action": "photo", "until": None, "codes": [["long_gap", ["P18"]]]},
+        {"action": "boundary", "until": None, "codes": [["mixed_parcel", ["P18"]]]},
+    ]
+    page = (folder / "report" / "farms" / "F-013.html").read_text(encoding="utf-8")
+    for lang in ("en", "zh"):
+        explained = "\n".join(explain_farm(folder, farm_name(12), lang))
+        for code in ("long_gap", "mixed_parcel"):
+            words = all_codes()[code].short[lang == "zh"]
+            assert words in page
+            assert words in explained
+
+
 def test_what_one_parcel_says_is_not_said_twice_on_its_farms_page(publication: Path) -> None:
     text = (publication / "report" / "farms" / "F-005.html").read_text(encoding="utf-8")
     assert text.count('<ul class="settle">') == 1
