@@ -118,17 +118,20 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
 
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The events of a farm's parcels, a line each."""
+    """The events of a farm's parcels, a line each, and the kinds that were not looked for."""
+    from acreline.publish import not_looked_for
     from acreline.report.doubts import read_parcels
     from acreline.report.event_words import event_line
-    from acreline.report.read import read_rows
+    from acreline.report.read import read_manifest, read_rows
     from acreline.report.words import word
 
     zh = lang == "zh"
     mine = {row["id"] for row in read_parcels(publication, farm_id)}
     rows = [row for row in read_rows(publication, "events") if row["parcel_id"] in mine]
     head = word("ui", "events")[zh] + ("：" if zh else ":")
-    return [head, *(f"- {row['parcel_id']} {event_line(row)[zh]}" for row in rows)] if rows else []
+    told = [head, *(f"- {row['parcel_id']} {event_line(row)[zh]}" for row in rows)] if rows else []
+    left_out = read_manifest(publication).get("not_looked_for") or []
+    return [*told, not_looked_for(left_out)[lang]] if left_out else told
 
 
 def _what_would_settle(publication: Path, farm: Farm, decision: Decision, lang: str) -> list[str]:

@@ -177,9 +177,7 @@ def _against_normal(table: pd.DataFrame, crop: npt.NDArray[Any], n: int, normals
     return np.clip(mean, -MAX_VIGOUR, MAX_VIGOUR).round(4)
 
 
-def _beside_vigour(
-    health: npt.NDArray[Any], vigour: Floats
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _beside_vigour(health: npt.NDArray[Any], vigour: Floats) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Rules and network side by side: where class and vigour go together, and where they do not."""
     damaged, normal = np.isin(health, DAMAGED), health == "normal"
     with np.errstate(invalid="ignore"):

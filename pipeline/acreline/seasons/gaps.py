@@ -19,7 +19,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def long_gaps(
-    table: pd.DataFrame, parcel: npt.NDArray[np.int64], slots: npt.NDArray[np.object_], emergence: Floats, harvest: Floats
+    table: pd.DataFrame,
+    parcel: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.object_],
+    emergence: Floats,
+    harvest: Floats,
 ) -> npt.NDArray[np.bool_]:
     """Stands that were not seen clear for more than 40 days between two looks while they grew.
 
