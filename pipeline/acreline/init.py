@@ -54,6 +54,8 @@ events: [flood]
 # tmean_c, tmax_c, rain_mm, radiation_mj_per_m2).
 # applicants: applicants.csv
 # weather: weather.csv
+# Events that were reported (CSV: event, start, end, parcel_id, valid_from: since when the report is known).
+# known_events: reports.csv
 # Dated tables of prices and of what crops cost to grow: a file of yours, or the orders of magnitude for China.
 # prices: china
 # costs: china
