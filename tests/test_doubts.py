@@ -159,10 +159,12 @@ def test_every_code_in_its_tables_is_known(publication: Path) -> None:
 
 def test_explain_says_what_would_settle_a_referral(publication: Path) -> None:
     lines = explain_farm(publication, farm_name(4), "en")
+    assert lines[lines.index("Noted:") + 1] == "- P06 too few clear looks: 8 clear looks (needs 10)"
     at = lines.index("What would settle it, cheapest first:")
     # 8 clear looks in 273 days, two more are wanted: 2 x 273 / 8 = 68.25 days, so the 69th
     assert lines[at + 1 :] == ["- wait for more clear pictures, until about 2018-09-08: too few clear looks (P06)"]
     told = explain_farm(publication, farm_name(4), "zh")
+    assert told[told.index("备注：") + 1] == "- P06 清晰观测不足：8 次清晰观测（需 10 次）"
     assert told[-2:] == [
         "可消除疑点的办法，花费最少的在前：",
         "- 等待更多清晰影像，约至 2018-09-08：清晰观测不足（P06）",
@@ -186,7 +188,11 @@ def test_explain_of_a_farm_with_nothing_open_ends_with_its_trail(publication: Pa
         explain_farm(publication, farm_name(3), "en")[-1]
         == "You may ask at any time that a person looks at this again."
     )
-    assert explain_farm(publication, farm_name(11), "zh")[-1] == "您可以随时要求人工复核。"  # a note asks for nothing
+    assert explain_farm(publication, farm_name(11), "en")[-2:] == [
+        "Noted:",
+        "- too few fields of the crop to compare with (P17)",  # a note asks for nothing
+    ]
+    assert explain_farm(publication, farm_name(11), "zh")[-2:] == ["备注：", "- 可比田块过少（P17）"]
 
 
 def test_explain_names_a_few_parcels_and_counts_the_others(publication: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,16 +151,16 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
     several = len(parcel["stands"]) > 1  # two crops a year: each with its slot
     grown = parcel["stands"] if several else [parcel]
     reason = word("flag", parcel["reason"]) if parcel["reason"] else None
-    detail = parcel["detail"]
+    figures = parcel["figures"]
     of_others = {slug for slug, code in all_codes().items() if code.of_others}
-    if of_others & set(re.findall(r"\w+", f"{parcel['reason']} {detail}")):
-        detail = None
+    if of_others & set(re.findall(r"\w+", f"{parcel['reason']} {parcel['detail']}")):
+        figures = None
     return {
         "id": parcel["id"],
         "status": parcel["status"],
         "status_words": word("status", parcel["status"]),
         "reason": reason,
-        "detail": detail,
+        "figures": figures,
         "settle": _settle(parcel["settle"], name_parcels=False),
         "notes": [word("flag", code) for code in parcel["notes"]],
         "mu": parcel["mu"],
