@@ -119,7 +119,8 @@ def made_looks(
         crops: parcel -> crop -> probability the network gives it on every pixel as the year's only crop; None: no
             evidence. What it says of each slot may be given instead: parcel -> slot -> class -> probability.
         health: the same for the health head.
-        change: may change one look's values (ndvi, ndre, ndmi, mndwi, blue, nir, swir, water, clear, seen).
+        change: may change one look's values (ndvi, ndre, ndmi, mndwi, blue, nir, swir, water, clear, seen; sd_mndwi
+            and so on, the spread of an index in the field).
         planted: share of the ground that bore a crop.
     """
     rows = []
@@ -180,8 +181,8 @@ def _look(parcel: str, day: date, look: Mapping[str, float]) -> dict[str, Any]:
     for band, value in bands.items():
         row[f"sum_{band}"] = clear * round(value * 1e4)
     for index in ("ndvi", "ndre", "ndmi", "mndwi"):
-        value = round(look[index] * 1e4)
-        row[f"sum_{index}"], row[f"ssq_{index}"] = clear * value, clear * value * value
+        value, spread = round(look[index] * 1e4), round(look.get(f"sd_{index}", 0.0) * 1e4)
+        row[f"sum_{index}"], row[f"ssq_{index}"] = clear * value, clear * (value * value + spread * spread)
     bin_of = min(max(int((look["ndvi"] + 0.2) / 1.2 * HISTOGRAM_BINS), 0), HISTOGRAM_BINS - 1)
     row[f"hist_{bin_of:02d}"] = clear
     return row

@@ -182,6 +182,7 @@ def _parcels(looks: pd.DataFrame) -> gpd.GeoDataFrame:
                 "crop_confidence": None if not measured else 0.58 if doubtful else 0.84 + 0.007 * index,
                 "crop_set": "" if not measured else "|".join(sorted({crop, "potato"})) if doubtful else crop,
                 "health": "drought" if index in (0, 8, 10) else "normal" if measured else "unknown",
+                "health_confirmed": index not in (0, 8, 10) if measured else None,
                 "vigour": round(0.9 - 0.11 * index, 3) if measured else None,
                 "vigour_normal": round(-2.4 + 0.11 * index, 3) if measured and index < 4 else None,
                 "planted_fraction": 0.94 - 0.004 * index if measured else None,

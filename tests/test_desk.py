@@ -210,7 +210,20 @@ def test_what_struck_is_explained(publication: Path, tmp_path: Path) -> None:
     told = explain_farm(copy, farm.farm_id, "en")
     at = told.index("Events:")
     assert told[at + 1].startswith(f"- {farm.parcel_ids[0]} Flood (suspected, ")
-    assert told[at + 1].endswith("struck between 2018-06-16 and 2018-06-20; 40% of the parcel, severity 0.30; "
-                                 "could also be: a pond")  # fmt: skip
+    assert "between 2018-06-16 and 2018-06-20; 40% of the parcel, severity 0.30; could also be: a pond." in told[at + 1]
+    assert told[at + 1].endswith("nothing else confirms them yet.")
     assert not any("of nobody" in line for line in told)
     assert "灾害事件：" in explain_farm(copy, farm.farm_id, "zh")
+
+
+def test_what_was_not_looked_for_is_explained(publication: Path, tmp_path: Path) -> None:
+    farm = read_farms(publication)[0][0]
+    copy = tmp_path / "publication"
+    shutil.copytree(publication, copy)
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8")) | {"not_looked_for": ["frost"]}
+    (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    words = "not looked for: frost; that none is told is no sign of health"
+    assert words in explain_farm(copy, farm.farm_id, "en")
+    assert "未查找的灾害：霜冻；未提及不等于未发生" in explain_farm(copy, farm.farm_id, "zh")
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"not_looked_for": []}), encoding="utf-8")
+    assert words not in explain_farm(copy, farm.farm_id, "en")

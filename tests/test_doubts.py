@@ -159,10 +159,12 @@ def test_every_code_in_its_tables_is_known(publication: Path) -> None:
 
 def test_explain_says_what_would_settle_a_referral(publication: Path) -> None:
     lines = explain_farm(publication, farm_name(4), "en")
+    assert lines[lines.index("Noted:") + 1] == "- P06 too few clear looks: 8 clear looks (needs 10)"
     at = lines.index("What would settle it, cheapest first:")
     # 8 clear looks in 273 days, two more are wanted: 2 x 273 / 8 = 68.25 days, so the 69th
     assert lines[at + 1 :] == ["- wait for more clear pictures, until about 2018-09-08: too few clear looks (P06)"]
     told = explain_farm(publication, farm_name(4), "zh")
+    assert told[told.index("备注：") + 1] == "- P06 清晰观测不足：8 次清晰观测（需 10 次）"
     assert told[-2:] == [
         "可消除疑点的办法，花费最少的在前：",
         "- 等待更多清晰影像，约至 2018-09-08：清晰观测不足（P06）",
@@ -186,7 +188,11 @@ def test_explain_of_a_farm_with_nothing_open_ends_with_its_trail(publication: Pa
         explain_farm(publication, farm_name(3), "en")[-1]
         == "You may ask at any time that a person looks at this again."
     )
-    assert explain_farm(publication, farm_name(11), "zh")[-1] == "您可以随时要求人工复核。"  # a note asks for nothing
+    assert explain_farm(publication, farm_name(11), "en")[-2:] == [
+        "Noted:",
+        "- too few fields of the crop to compare with (P17)",  # a note asks for nothing
+    ]
+    assert explain_farm(publication, farm_name(11), "zh")[-2:] == ["备注：", "- 可比田块过少（P17）"]
 
 
 def test_explain_names_a_few_parcels_and_counts_the_others(publication: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,6 +247,26 @@ def test_a_farm_page_says_of_each_parcel_what_is_open(publication: Path) -> None
     assert "too few fields of the crop to compare with" in note
     assert "可比田块过少" in note
     assert "What would" not in note
+
+
+def test_a_gap_and_a_doubtful_boundary_are_told_on_both_pages_and_explained(tmp_path: Path) -> None:
+    folder = make_publication(tmp_path / "publication")
+    seasons = pd.read_parquet(folder / "seasons.parquet")
+    seasons.loc[seasons["parcel_id"] == "P18", "code"] = "mixed_parcel|long_gap"
+    tables.write_table(seasons, folder / "seasons.parquet")
+    write_farm_pages(folder, make_pictures())
+    rows = {(row["id"], row["status"]): row for row in tell_page(folder)["parcels"]}
+    assert rows["P18", "ok"]["settle"] == [
+        {"action": "photo", "until": None, "codes": [["long_gap", ["P18"]]]},
+        {"action": "boundary", "until": None, "codes": [["mixed_parcel", ["P18"]]]},
+    ]
+    page = (folder / "report" / "farms" / "F-013.html").read_text(encoding="utf-8")
+    for lang in ("en", "zh"):
+        explained = "\n".join(explain_farm(folder, farm_name(12), lang))
+        for code in ("long_gap", "mixed_parcel"):
+            words = all_codes()[code].short[lang == "zh"]
+            assert words in page
+            assert words in explained
 
 
 def test_what_one_parcel_says_is_not_said_twice_on_its_farms_page(publication: Path) -> None:

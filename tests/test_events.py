@@ -124,7 +124,7 @@ def test_a_flood_is_found_where_it_was_drawn() -> None:
     assert len(table) == 1
     assert (row["parcel_id"], row["event"]) == ("p3", "flood")
     assert (row["start"].date(), row["end"].date()) == (looks[0], looks[-1])
-    assert row["share"] == 1.0  # every pixel below NDVI 0.1
+    assert row["share"] == 1.0  # every pixel far above the line of MNDWI
     assert row["severity"] == pytest.approx((MAIZE(STRUCK) - 0.05) / MAIZE(STRUCK), abs=0.01)
     assert all(f"{day:%Y%m%d}" in row["evidence"] for day in looks)
     assert not row["confirmed"]
@@ -145,6 +145,27 @@ def test_without_neighbours_water_under_the_canopy_needs_a_fall_of_green() -> No
 
 def test_beside_dry_fields_of_its_crop_water_under_the_canopy_shows_itself() -> None:
     assert _detect(emergent, ["flood"])["parcel_id"].tolist() == ["p1", "p2"]
+
+
+@pytest.mark.parametrize(
+    ("mndwi", "sd", "water", "fields", "share"),
+    [(-0.1 + 0.15, 0.15, 0.0, 8, 0.846),  # other maize at -0.4, the line 0.3 above: one spread below the mean
+     (-0.1 + 0.15, 0.3, 0.0, 8, 0.701), (-0.1 + 0.15, 0.15, 0.95, 8, 0.95), (-0.09, 0.3, 0.0, 8, 0.514),
+     (-0.1 + 0.05, 0.05, 0.0, 3, 0.846), (0.1, 0.0, 0.0, 3, 1.0)],  # alone: -0.1 where the green fell
+)  # fmt: skip
+def test_the_share_of_a_flood_is_that_above_the_line_it_crossed(
+    mndwi: float, sd: float, water: float, fields: int, share: float
+) -> None:
+    def under_the_canopy(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p1" and _between(day, STRUCK, 5):
+            look.update(mndwi=mndwi, sd_mndwi=sd, water=water, ndvi=look["ndvi"] - 0.3)
+
+    names = NAMES[:fields]
+    looks = made_looks(dict.fromkeys(names, MAIZE), every(5), dict.fromkeys(names, SURE), change=under_the_canopy)
+    seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    table = detect_events(looks, seasons, score_health(looks, seasons), ["flood"])
+    assert table["parcel_id"].tolist() == ["p1"]
+    assert table["share"].iloc[0] == pytest.approx(share, abs=0.002)
 
 
 def test_a_flood_that_takes_half_of_a_crop_is_found_on_all_of_it() -> None:
@@ -415,6 +436,14 @@ def test_pigment_lost_little_by_little_is_told() -> None:
     assert date(2018, 7, 15) <= row["start"].date() <= date(2018, 8, 5)
     assert 0.2 < row["severity"] <= 1
     assert row["share"] > 0.8
+
+
+def test_weeds_before_the_crop_are_no_measure_of_its_pigment() -> None:
+    def weedy(parcel: str, day: date, look: dict[str, float]) -> None:
+        if parcel == "p2" and date(2018, 5, 1) <= day < date(2018, 7, 10):  # up on 29 May, then poorer but steady
+            look["ndre"] += max(0.05 - 0.005 * (day - date(2018, 5, 10)).days, -0.06)
+
+    assert len(_detect(weedy, ["pest_disease"])) == 0
 
 
 def test_pigment_lost_at_a_stroke_is_no_disease() -> None:

@@ -352,3 +352,38 @@ def test_no_farm_touched_is_no_failure_and_simulated_land_says_so(
         "on simulated data",
         "far: the outline touches no parcel of this run",
     ]
+
+
+def test_outlines_are_read_from_geoparquet(tmp_path: Path) -> None:
+    drawn = gpd.GeoDataFrame({"event": ["hail"]}, geometry=[shapely.box(3, 50, 3.1, 50.1)], crs="EPSG:4326")
+    drawn.to_parquet(tmp_path / "hail.parquet")
+    told = read_outlines(tmp_path / "hail.parquet")
+    assert told.names == ("hail",)
+    assert told.shapes[0].equals(shapely.box(3, 50, 3.1, 50.1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("broken", "cannot be read: Parquet magic bytes not found in footer"),
+        ("cut", "cannot be read: "),
+        ("plain", "a table without outlines"),
+        ("missing", "cannot be read: no such file"),
+        ("folder", "cannot be read: a folder"),
+    ],
+)
+def test_a_wrong_parquet_is_refused_with_what_to_do(kind: str, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    if kind == "broken":
+        path.write_text("no table at all", encoding="utf-8")
+    elif kind == "cut":
+        gpd.GeoDataFrame({"event": ["hail"]}, geometry=[shapely.box(3, 50, 4, 51)], crs="EPSG:4326").to_parquet(path)
+        path.write_bytes(path.read_bytes()[:100])
+    elif kind == "plain":
+        pd.DataFrame({"a": [1]}).to_parquet(path)
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises(InputError, match=rf"x\.parquet: .*{found}") as caught:
+        read_outlines(path)
+    assert "duckdb" not in str(caught.value)
+    assert "GeoParquet" in caught.value.hint

@@ -178,8 +178,10 @@ def test_a_page_tells_outcome_limit_reasons_facts_and_trail(publication: Path) -
         assert part in text
     assert "额度为预计产值下限的60%。" in page(publication, "F-004")
     told = english(page(publication, "F-001"))
-    assert "Drought (suspected, nothing else says so): struck between 2018-06-16 and 2018-06-20" in told
+    assert "Drought (suspected, nothing else says so): between 2018-06-16 and 2018-06-20" in told
     assert "80% of the parcel, severity 0.40" in told
+    assert "There may have been drought on this plot: signs were seen, and nothing else confirms them yet." in told
+    assert re.search(r"suspected: model and neighbours disagree on its health\s*· Vigour: usual", told)
     assert "could also be: natural ripening, sown late" in told
     assert "Vigour: usual beside the same crop nearby, very weak beside earlier years" in english(
         page(publication, "F-001")

@@ -493,4 +493,4 @@ def test_reasons_flags_and_colours_are_those_of_the_publication(mixed: FarmView)
     assert card.colour_of(mixed, "crop", "grassland") == "#2ca25f"
     assert card.colour_of(mixed, "crop", "unheard_of") == card.GREY
     assert len(card.reasons(mixed.decision)) == len(mixed.decision.reasons)
-    assert ("may bear two crops", "可能种有两种作物") in card.flags(mixed)
+    assert ("may bear two crops, boundary doubtful", "可能种有两种作物，边界存疑") in card.flags(mixed)

@@ -141,6 +141,23 @@ def test_a_class_with_less_than_half_of_the_probability_is_not_published() -> No
     assert table.loc[["b", "c"], "code"].tolist() == ["no_normal", "no_normal"]  # said nothing is not doubtful
 
 
+def test_rules_and_network_stand_side_by_side() -> None:
+    fares = {
+        "a": {"drought": 0.9, "normal": 0.1},  # vigour -2.0, weak: both see it
+        "b": {"normal": 0.9, "drought": 0.1},  # -0.7
+        "c": {"harvested": 0.9, "normal": 0.1},  # neither damaged nor normal
+        "e": {"flood": 0.9, "normal": 0.1},  # 0.3: it stands as its neighbours do
+        "f": {"normal": 0.4, "flood": 0.3, "frost": 0.3},  # no class at all
+    }
+    table = score_health(*_fields(SEVEN, health=fares)).set_index("parcel_id")
+    told = {name: None if pd.isna(value) else bool(value) for name, value in table["confirmed"].items()}
+    assert told == {"a": True, "b": True, "c": None, "d": None, "e": False, "f": None, "g": None, "z-grass": None}
+    assert table["code"].str.contains("health_disagrees").to_dict() == {name: name == "e" for name in told}
+    sound = score_health(*_fields(SEVEN, health={"a": {"normal": 0.9, "drought": 0.1}})).set_index("parcel_id")
+    assert sound.loc["a", "code"] == "health_disagrees|no_normal"  # normal, and far below its neighbours
+    assert not sound.loc["a", "confirmed"]
+
+
 def test_a_field_never_seen_clear_has_no_vigour() -> None:
     looks = made_looks({"m": MAIZE}, {"m": []}, {"m": SURE})
     seasons = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)

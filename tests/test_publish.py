@@ -16,6 +16,7 @@ from acreline.blocks import Measured
 from acreline.config import read_region
 from acreline.doors import check_events, check_growth, check_health, check_seasons
 from acreline.errors import ContractError
+from acreline.events import list_detectors
 from acreline.layers import (
     EVENT_COLUMNS,
     GROWTH_COLUMNS,
@@ -38,7 +39,7 @@ from acreline.publish import (
 )
 from acreline.records import ZERO, Decision, Farm, Interval, Stand
 from acreline.report.words import word
-from acreline.store import Part, Store, verify_publication
+from acreline.store import Part, Store, read_manifest, verify_publication
 from tests.made_looks import MAIZE, made_looks, made_parcels
 
 NOON = datetime(2018, 6, 1, 12, tzinfo=UTC)
@@ -202,17 +203,18 @@ def test_a_parcel_shows_its_stand_of_greatest_value() -> None:
         made_stand("p2", None, slot="B", area=20.0),
     )
     health = empty(HEALTH_COLUMNS)
-    for row in (("p1", "A", "drought", -1.0, -2.0), ("p1", "B", "normal", 0.5, -1.5)):
-        health.loc[len(health), ["parcel_id", "slot", "health", "vigour", "vigour_normal"]] = row
+    for row in (("p1", "A", "drought", True, -1.2, -2.0), ("p1", "B", "normal", False, 0.5, -1.5)):
+        health.loc[len(health), ["parcel_id", "slot", "health", "confirmed", "vigour", "vigour_normal"]] = row
     events = empty(EVENT_COLUMNS)
-    for event in ("flood", "drought", "flood"):
-        events.loc[len(events), ["parcel_id", "event"]] = ("p1", event)
+    for event, code in (("flood", None), ("drought", "suspected"), ("flood", None), ("frost", "outside_growth")):
+        events.loc[len(events), ["parcel_id", "event", "code"]] = ("p1", event, code)
     facts = made_facts(
         farms=(made_farm("f1", *stands), made_farm("f2")), health=check_health(health), events=check_events(events)
     )
     table = parcels_table(facts).set_index("id")
     assert table["crop"].tolist() == ["maize", "maize", "unknown"]
     assert table["health"].tolist() == ["normal", "unknown", "unknown"]
+    assert [None if pd.isna(value) else bool(value) for value in table["health_confirmed"]] == [False, None, None]
     assert table.loc["p1", ["vigour", "vigour_normal"]].tolist() == [0.5, -1.5]
     assert table.loc["p1", "planted_fraction"] == 0.25
     assert table["events"].tolist() == ["drought|flood", "", ""]
@@ -319,3 +321,29 @@ def test_the_manifest_says_that_land_is_simulated(plan: Plan) -> None:
     told = {facts.scenes.simulated: make_manifest(plan, facts, NOTHING) for facts in (real, drawn)}
     assert [told[key]["simulated"] for key in (False, True)] == [False, True]
     assert told[True]["notices"] == [SIMULATED_NOTICE, *told[False]["notices"]]
+
+
+def test_what_was_not_looked_for_is_told(plan: Plan) -> None:
+    kinds = list_detectors()
+    some = replace(plan, region=plan.region.model_copy(update={"events": tuple(kinds[:-2])}))
+    manifest = make_manifest(some, made_facts(), NOTHING)
+    assert kinds[-2:] == manifest["not_looked_for"] == ["lodging_hail", "pest_disease"]
+    assert manifest["notices"][-1] == {
+        "en": "not looked for: lodging or hail, loss of pigment; that none is told is no sign of health",
+        "zh": "未查找的灾害：倒伏或冰雹、色素流失（原因待核实）；未提及不等于未发生",
+    }
+    whole = replace(plan, region=plan.region.model_copy(update={"events": tuple(kinds)}))
+    manifest = make_manifest(whole, made_facts(), NOTHING)
+    assert manifest["not_looked_for"] == []
+    assert not any("not looked for" in notice["en"] for notice in manifest["notices"])
+
+
+def test_a_kind_more_that_is_looked_for_is_news(plan: Plan, tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    publish_run(plan, made_facts(), NOTHING, store)
+    assert not publish_run(plan, made_facts(), NOTHING, store)[1]
+    fewer = replace(plan, region=plan.region.model_copy(update={"events": ()}))
+    publication, new = publish_run(fewer, made_facts(), NOTHING, store)
+    assert new
+    assert "flood" in read_manifest(publication)["not_looked_for"]
+    assert "not looked for: drought" in (publication / "report" / "index.html").read_text(encoding="utf-8")

@@ -101,6 +101,33 @@ def test_reports_by_parcel_and_of_the_whole_region(tmp_path: Path) -> None:
     assert read_known_events(None, parcels(), KINDS, as_of=DAY) is None
 
 
+def test_a_report_counts_from_the_day_it_was_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(
+        tmp_path,
+        "event,start,end,parcel_id,valid_from\nflood,2018-07-01,2018-07-05,a,2018-07-20\n"
+        "frost,2018-04-01,2018-04-02,a,\ndrought,2018-06-01,2018-08-01,b,2018-06-15\n",
+    )
+    told = {}
+    for day in (date(2018, 4, 1), date(2018, 4, 2), date(2018, 7, 19), date(2018, 7, 20)):
+        table = read_known_events(path, parcels(), KINDS, as_of=day)
+        assert table is not None
+        told[day] = table["event"].tolist()
+    assert list(told.values()) == [[], ["frost"], ["frost", "drought"], ["flood", "frost", "drought"]]
+    with caplog.at_level("INFO"):
+        read_known_events(path, parcels(), KINDS, as_of=date(2018, 7, 19))
+    assert "1 of 3 reported events were not known on 2018-07-19" in caplog.text
+
+
+def test_an_outline_counts_from_the_day_it_was_known(tmp_path: Path) -> None:
+    path = outlines(tmp_path, shapely.box(0, 0, 1, 1), valid_from=["2018-07-20"])
+    counts = []
+    for day in (date(2018, 7, 19), date(2018, 7, 20)):
+        table = read_known_events(path, parcels(), KINDS, as_of=day)
+        assert table is not None
+        counts.append(len(table))
+    assert counts == [0, 1]
+
+
 def outlines(folder: Path, *shapes: shapely.Geometry | None, crs: str | None = "EPSG:4326", **more: list[str]) -> Path:
     told = {"event": ["flood"], "start": ["2018-07-01"], "end": ["2018-07-05"]} | more
     path = folder / "outlines.geojson"
@@ -126,6 +153,8 @@ def test_an_outline_is_crossed_with_the_parcels(tmp_path: Path) -> None:
         ("event,start,end\nflood,2018-07-05,2018-07-01\n", "report 1: ends before it starts"),
         ("event,start,end,parcel_id\nflood,2018-07-01,2018-07-02,z\n", "parcel 'z' is not in the farm file"),
         ("event,start,end\nflood,July,2018-07-02\n", "row 1: start 'July' is no day"),
+        ("event,start,end,valid_from\nflood,2018-07-01,2018-07-02,soon\n", "row 1: valid_from 'soon' is no day"),
+        ("event,start,end,valid_from\nflood,2018-07-01,2018-07-02,2018-06-30\n", "report 1: valid_from lies before"),
     ],
 )
 def test_reports_that_do_not_fit_are_refused(text: str, words: str, tmp_path: Path) -> None:

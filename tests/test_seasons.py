@@ -265,7 +265,7 @@ def test_what_is_strange_goes_by_the_number_of_clear_looks() -> None:
         looks, made_crops(), replace(CALIBRATION, energy_steps=steps), SEASON, as_of=AS_OF
     ).set_index("parcel_id")
     assert table.loc["often", "code"] == "unlike_training"
-    assert pd.isna(table.loc["seldom", "code"])
+    assert table.loc["seldom", "code"] == "long_gap"
 
 
 def told_pixels(name: str, pixels: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
@@ -494,6 +494,29 @@ def test_what_cannot_be_known_says_so() -> None:
         "[]",
     )
     assert table.loc["few", "clear_looks"] == 3
+
+
+def test_weeks_that_nobody_saw_are_told() -> None:
+    def without(first: date, last: date) -> list[date]:
+        return [day for day in every(1) if not first < day < last]
+
+    days = {
+        "summer": without(date(2018, 7, 1), date(2018, 8, 11)),  # 41 days
+        "forty": without(date(2018, 7, 1), date(2018, 8, 10)),
+        "winter": without(date(2017, 11, 1), date(2018, 2, 1)),  # no maize stood
+        "later": without(date(2018, 10, 20), date(2018, 12, 10)),  # it was cut
+        "ends": without(date(2018, 9, 1), date(2018, 12, 16)),  # not yet over: the newest look is old
+        "cereal": without(date(2017, 11, 1), date(2018, 2, 1)),
+        "idle": without(date(2018, 7, 1), date(2018, 8, 20)),
+    }
+    told = {**dict.fromkeys(days, _sure("maize")), "cereal": _sure("winter_cereal"), "idle": {"none": 1.0}}
+    told["idle"] = {"A": {"none": 1.0}, "B": {"none": 1.0}}
+    looks = made_looks({**dict.fromkeys(days, MAIZE), "cereal": CEREAL}, days, told)
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)
+    code = table.set_index("parcel_id")["code"].fillna("")
+    assert sorted(code.index[code.str.contains("long_gap")]) == ["summer"]
+    early = table.loc[table["parcel_id"] == "cereal", "emergence"].iloc[0]
+    assert early > pd.Timestamp("2018-02-01", tz="UTC")  # the gap was over when it came up
 
 
 def test_a_class_the_card_does_not_know_is_refused() -> None:

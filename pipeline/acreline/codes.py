@@ -67,7 +67,9 @@ class Code(Settings):
     layers: tuple[str, ...] = Field(min_length=1, description="rooms that raise it")
     kind: Literal["missing", "doubtful", "refused", "note"]
     action: Literal["rerun", "wait", "photo", "boundary", "documents", "visit", "none"]
-    waits_for: Literal["bar", "curve", "look", "opening", "harvest"] | None = Field(None, description="with `wait`: what for")
+    waits_for: Literal["bar", "curve", "look", "opening", "harvest"] | None = Field(
+        None, description="with `wait`: what for"
+    )
     otherwise: Literal["photo", "visit", "none"] | None = Field(
         None, description="with `wait`: what settles it where waiting cannot"
     )

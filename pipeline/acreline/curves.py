@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from acreline.layers import HISTOGRAM_BINS, INDICES, Looks, Weather
+from acreline.layers import INDICES, Looks, Weather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,8 +84,8 @@ def clear_looks(looks: Looks, until: pd.Timestamp | None = None, bands: Sequence
 
     Returns:
         rows sorted by parcel, time and pass: parcel_id, parcel (row in `parcel_ids(looks)`), pass_id, time, day (days
-        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndvi, sd_ndre, sd_ndmi, blue, nir, swir, swir2
-        and `bands` (reflectance), water (share of clear pixels), bare (share with NDVI below 0.1), clear_share.
+        since 1970-01-01, UTC), ndvi, ndre, ndmi, mndwi (means), sd_ndvi, sd_ndre, sd_ndmi, sd_mndwi, blue, nir,
+        swir, swir2 and `bands` (reflectance), water (share of clear pixels), clear_share.
     """
     import pandas as pd
 
@@ -112,15 +112,12 @@ def clear_looks(looks: Looks, until: pd.Timestamp | None = None, bands: Sequence
     table["time"] = pd.Series(table["time"]).astype(UTC_MS)
     for name in INDICES:
         table[name] = passes[f"sum_{name}"].to_numpy() / n_clear / 10_000
-    for name in ("ndvi", "ndre", "ndmi"):
         spread = passes[f"ssq_{name}"].to_numpy() / n_clear / 1e8 - table[name].to_numpy() ** 2
         table[f"sd_{name}"] = np.sqrt(np.maximum(spread, 0.0))
     for name, band in (("blue", "B02"), ("nir", "B08"), ("swir", "B11"), ("swir2", "B12"),
                        *zip(bands, bands, strict=True)):  # fmt: skip
         table[name] = passes[f"sum_{band}"].to_numpy() / n_clear / 10_000
     table["water"] = passes["n_water"].to_numpy() / n_clear
-    low_bins = [f"hist_{k:02d}" for k in range(HISTOGRAM_BINS * 3 // 12)]  # NDVI -0.2 .. 0.1
-    table["bare"] = passes[low_bins].to_numpy(dtype="int64").sum(axis=1) / n_clear
     table["clear_share"] = np.minimum(n_clear / np.maximum(n_full[kept], 1), 1.0)
     table = table.sort_values(["parcel", "day", "pass_id"], kind="stable").reset_index(drop=True)
     return table[~_is_dip(table)].reset_index(drop=True)

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acreline.config import Crop, Policy, Provider, find_config, list_configs, read_policy, read_settings
 from acreline.errors import ConfigError, StoreError
 from acreline.records import Decision, Farm
 from acreline.tables import farm_from_json
 from acreline.units import m2_to_ha, m2_to_mu
+
+if TYPE_CHECKING:
+    from acreline.report.doubts import Doubt
 
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
@@ -99,7 +102,7 @@ def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[D
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The trail of one farm's decision, a line per step, what struck its parcels, and what would settle what is open.
+    """The trail of one farm's decision, a line per step, what struck its parcels, what was noted and what is open.
 
     Raises:
         ConfigError: no such farm, or a language that is not spoken.
@@ -113,26 +116,30 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision = decision_from_json(lines[farm_id])
-    told = _what_would_settle(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
-    return [*explain_decision(decision, lang), *_what_struck(publication, farm_id, lang), *told]
+    struck = _what_struck(publication, farm_id, lang)
+    opened = _what_is_open(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
+    return [*explain_decision(decision, lang), *struck, *opened]
 
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The events of a farm's parcels, a line each."""
+    """The events of a farm's parcels, a line each, and the kinds that were not looked for."""
+    from acreline.publish import not_looked_for
     from acreline.report.doubts import read_parcels
     from acreline.report.event_words import event_line
-    from acreline.report.read import read_rows
+    from acreline.report.read import read_manifest, read_rows
     from acreline.report.words import word
 
     zh = lang == "zh"
     mine = {row["id"] for row in read_parcels(publication, farm_id)}
     rows = [row for row in read_rows(publication, "events") if row["parcel_id"] in mine]
     head = word("ui", "events")[zh] + ("：" if zh else ":")
-    return [head, *(f"- {row['parcel_id']} {event_line(row)[zh]}" for row in rows)] if rows else []
+    told = [head, *(f"- {row['parcel_id']} {event_line(row)[zh]}" for row in rows)] if rows else []
+    left_out = read_manifest(publication).get("not_looked_for") or []
+    return [*told, not_looked_for(left_out)[lang]] if left_out else told
 
 
-def _what_would_settle(publication: Path, farm: Farm, decision: Decision, lang: str) -> list[str]:
-    """The cheapest that can be done about all that is open, a line per action with its codes and their parcels."""
+def _what_is_open(publication: Path, farm: Farm, decision: Decision, lang: str) -> list[str]:
+    """What is noted of a farm's parcels, with its figures, and the cheapest that can be done about all that is open."""
     from acreline.report.doubts import (
         farm_doubts,
         open_farm,
@@ -142,10 +149,8 @@ def _what_would_settle(publication: Path, farm: Farm, decision: Decision, lang: 
         read_parcels,
         settle,
     )
-    from acreline.report.words import word
     from acreline.store import read_manifest
 
-    zh = lang == "zh"
     frame = read_frame(read_manifest(publication))
     said = open_farm(
         farm.reason, farm.flags, farm.clear_looks, ((step.code, step.outcome, step.evidence) for step in decision.trail)
@@ -153,8 +158,37 @@ def _what_would_settle(publication: Path, farm: Farm, decision: Decision, lang: 
     parcels = read_parcels(publication, farm.farm_id)
     rows = read_codes(publication, [row["id"] for row in parcels])
     theirs = [doubt for row in parcels for doubt in parcel_doubts(row, rows.get(row["id"], []), said, frame)]
+    noted = _noted(parcels, theirs, zh=lang == "zh")
+    return [*noted, *_settled(settle(farm_doubts(said, theirs, frame)), decision, zh=lang == "zh")]
+
+
+def _noted(parcels: Sequence[Mapping[str, Any]], doubts: Sequence[Doubt], *, zh: bool) -> list[str]:
+    """Why each parcel has its status, with the figures, and the notes, which ask for nothing, with their parcels."""
+    from acreline.codes import all_codes
+    from acreline.report.detail_words import detail_said
+    from acreline.report.words import word
+
+    colon = "：" if zh else ": "
     lines = []
-    for one in settle(farm_doubts(said, theirs, frame)):
+    for row in parcels:
+        figures = detail_said(row["detail"])
+        why = [word("flag", row["reason"])[zh]] if row["reason"] else []
+        why += [figures[zh]] if figures else []
+        lines += [f"- {row['id']} {colon.join(why)}"] if why else []
+    notes: dict[str, list[str]] = {}
+    for doubt in doubts:
+        if doubt.code in all_codes() and all_codes()[doubt.code].kind == "note":
+            notes.setdefault(doubt.code, []).append(doubt.parcel_id)
+    lines += [f"- {word('flag', code)[zh]}{_where(places, zh)}" for code, places in notes.items()]
+    return [word("ui", "noted")[zh] + colon.strip(), *lines] if lines else []
+
+
+def _settled(told: Sequence[Mapping[str, Any]], decision: Decision, *, zh: bool) -> list[str]:
+    """The cheapest that settles all that is open, a line per action with its codes and their parcels."""
+    from acreline.report.words import word
+
+    lines = []
+    for one in told:
         done = word("action", one["action"])[zh]
         if one["until"]:
             done += word("ui", "until_about")[zh] + one["until"]

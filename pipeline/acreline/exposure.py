@@ -22,6 +22,8 @@ COLUMNS = (
     "limit_exposed", "limit_currency",
 )  # fmt: skip
 FAR = "EPSG:4326"
+PARQUET = (".parquet", ".geoparquet")
+DRAWN = "a vector file with polygons: GeoJSON, GeoPackage, GeoParquet, Shapefile"
 LEAST_M2 = 1.0
 """A smaller cut is two outlines that share an edge."""
 JUDGED = ("ok", "degraded")
@@ -111,8 +113,8 @@ def read_outlines(path: Path, name: str | None = None) -> Outlines:
     """The ground of the events in a file; all its polygons are one event, unless a column `event` names several.
 
     Args:
-        path: polygons of a flood, a hail swath and the like (GeoJSON, GeoPackage or another vector file) with a
-            coordinate reference system.
+        path: polygons of a flood, a hail swath and the like (GeoJSON, GeoPackage, GeoParquet or another vector file)
+            with a coordinate reference system.
         name: of the one event that all polygons are; default the column `event`, else the file's name.
 
     Raises:
@@ -123,14 +125,7 @@ def read_outlines(path: Path, name: str | None = None) -> Outlines:
     import numpy as np
     import shapely
 
-    try:
-        table = gpd.read_file(path)  # type: ignore[no-untyped-call]
-    except Exception as error:
-        raise InputError(
-            f"{path}: the event's outline cannot be read: {error}", hint="GeoJSON, GeoPackage or another vector file"
-        ) from error
-    if not isinstance(table, gpd.GeoDataFrame):
-        raise InputError(f"{path}: a table without outlines", hint="GeoJSON, GeoPackage or another vector file")
+    table = _read(path)
     if table.crs is None:
         raise InputError(f"{path}: no coordinate reference system", hint="write the file with its CRS, e.g. EPSG:4326")
     kinds = sorted(set(table.geom_type.dropna()) - {"Polygon", "MultiPolygon"})
@@ -156,6 +151,29 @@ def read_outlines(path: Path, name: str | None = None) -> Outlines:
     names = sorted(set(named))
     joined = [shapely.union_all(shapes[named == one]) for one in names]
     return Outlines(tuple(names), np.array(joined, dtype=object), mended, int((~ground).sum()))
+
+
+def _read(path: Path) -> gpd.GeoDataFrame:
+    """The outlines of a file as they stand in it."""
+    import geopandas as gpd
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: the event's outline cannot be read: {found}", hint=f"give {DRAWN}")
+    try:
+        if path.suffix.lower() not in PARQUET:
+            table = gpd.read_file(path)  # type: ignore[no-untyped-call]
+        elif b"geo" in (pq.read_schema(path).metadata or {}):
+            table = gpd.read_parquet(path)  # type: ignore[no-untyped-call]
+        else:
+            table = None
+    except Exception as error:
+        found = str(error).split(".;")[0].partition("\n")[0].rstrip(".")
+        raise InputError(f"{path}: the event's outline cannot be read: {found}", hint=f"give {DRAWN}") from error
+    if not isinstance(table, gpd.GeoDataFrame):
+        raise InputError(f"{path}: a table without outlines: no geometry in it", hint=f"give {DRAWN}")
+    return table
 
 
 def _event_names(table: gpd.GeoDataFrame, path: Path, name: str | None) -> npt.NDArray[Any]:

@@ -13,6 +13,7 @@ from acreline.curves import clear_looks, end_of_day, has_code, join_codes, known
 from acreline.doors import check_health
 from acreline.errors import InputError
 from acreline.layers import (
+    HEALTH_CLASSES,
     LOGP_SCALE,
     UNKNOWN,
     Health,
@@ -38,6 +39,9 @@ MIN_SPREAD = 0.02
 MAX_VIGOUR = 5.0
 MIN_CONFIDENCE = 0.5
 """A class that has not even half of the probability is not published as what the field is."""
+WEAK, VERY_WEAK = -1.0, -2.0
+"""Grades of vigour (science 3.1): damage shows from weak on, and a sound field is not very weak."""
+DAMAGED = tuple(name for name in HEALTH_CLASSES if name not in ("normal", "harvested", "other"))
 NORMAL_COLUMNS = ("crop", "week", "ndvi", "ndvi_sd")
 
 
@@ -57,6 +61,8 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
     Returns:
         one row per (parcel, slot): health class with its probability (`unknown` where the network said nothing, where
         no crop grew, or with code health_doubtful where its best class has a probability below 0.5);
+        confirmed, whether class and vigour go together (damage on a weak field, or a normal one that is not very weak):
+        False with code health_disagrees, missing where one of them is silent;
         vigour, None with code few_neighbours (fewer than 5 others) or no_look (no clear look in the window);
         vigour_normal, None with code no_normal; `evidence` is a JSON list of the passes used.
 
@@ -79,8 +85,10 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
     health, confidence = np.where(crop == NO_CROP, UNKNOWN, health), np.where(crop == NO_CROP, 0.0, confidence)
     doubtful = (health != UNKNOWN) & (confidence < MIN_CONFIDENCE)
     health = np.where(doubtful, UNKNOWN, health)
+    agrees, differs = _beside_vigour(health, vigour)
     codes = {
         "health_doubtful": doubtful,
+        "health_disagrees": differs,
         "no_look": ~sums["ndvi"].notna().to_numpy(),
         "few_neighbours": few,
         "no_normal": np.isnan(normal),
@@ -93,6 +101,7 @@ def score_health(looks: Looks, seasons: Seasons, normals: pd.DataFrame | None = 
                 "slot": seasons["slot"].astype("string").to_numpy(),
                 "health": pd.array(health, dtype="string"),
                 "health_confidence": confidence,
+                "confirmed": pd.arrays.BooleanArray(agrees, ~(agrees | differs)),
                 "vigour": nullable(vigour),
                 "vigour_neighbours": pd.array(neighbours, dtype="int32"),
                 "vigour_normal": nullable(normal),
@@ -166,6 +175,15 @@ def _against_normal(table: pd.DataFrame, crop: npt.NDArray[Any], n: int, normals
     z: pd.Series[Any] = (both["ndvi"] - both["usual"]) / np.maximum(both["ndvi_sd"], MIN_SPREAD)
     mean: Floats = z.groupby(both["row"]).mean().reindex(range(n)).to_numpy(dtype="float64")
     return np.clip(mean, -MAX_VIGOUR, MAX_VIGOUR).round(4)
+
+
+def _beside_vigour(health: npt.NDArray[Any], vigour: Floats) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Rules and network side by side: where class and vigour go together, and where they do not."""
+    damaged, normal = np.isin(health, DAMAGED), health == "normal"
+    with np.errstate(invalid="ignore"):
+        agrees = (damaged & (vigour < WEAK)) | (normal & (vigour >= VERY_WEAK))
+        differs = (damaged & (vigour >= WEAK)) | (normal & (vigour < VERY_WEAK))
+    return agrees, differs
 
 
 def _network_voice(looks: Looks, seasons: Seasons) -> tuple[npt.NDArray[Any], Floats]:

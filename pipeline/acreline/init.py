@@ -44,14 +44,18 @@ parcels:
 # Crops this region may grow, files of configs/crops/. See: acreline list crops
 crops: [{crops}]
 
-# Events to look for. See: acreline list events
-events: []
+# Events to look for; those left out are told as not looked for. Of the parcels that a kind was told of, so many were
+# struck by it on simulated counties: flood 71 of 73, lodging_hail 1 of 8, late_failed 3 of 34, drought 1 of 13,
+# pest_disease 0 of 8. See: acreline list events
+events: [flood]
 
 # Who asks for how much (CSV: farm_id, person_id, requested, existing_debt, record_years, insured_sum, household_need,
 # previous_limit; who leaves existing_debt empty is referred to a person), and daily weather (CSV: date, tmin_c,
 # tmean_c, tmax_c, rain_mm, radiation_mj_per_m2).
 # applicants: applicants.csv
 # weather: weather.csv
+# Events that were reported (CSV: event, start, end, parcel_id, valid_from: since when the report is known).
+# known_events: reports.csv
 # Dated tables of prices and of what crops cost to grow: a file of yours, or the orders of magnitude for China.
 # prices: china
 # costs: china

@@ -122,6 +122,7 @@ HEALTH_COLUMNS = (
     "slot",
     "health",
     "health_confidence",
+    "confirmed",  # the network's class and the vigour beside the neighbours go together; missing: one is silent
     "vigour",
     "vigour_neighbours",
     "vigour_normal",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ import pandas as pd
 
 from acreline import __version__, tables
 from acreline.credit import decision_to_json
+from acreline.curves import has_code
 from acreline.errors import ContractError, StoreError
+from acreline.events import list_detectors
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.plan import Plan, class_table, input_hashes
@@ -68,6 +71,7 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
         manifest = make_manifest(plan, facts, measured)
         pages = 0 < len(facts.farms) <= plan.region.farm_pages
         told = [manifest["code"], manifest["model"], manifest["policy"], _contents(staging), pages]
+        told.append(manifest["not_looked_for"])
         manifest["news"] = digest(told)
         current = store.latest
         if current is not None and _says_the_same(current, manifest["news"]):
@@ -201,7 +205,7 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
     idle = facts.seasons[facts.seasons["crop"] == NO_CROP].set_index("parcel_id")
     health = facts.health.set_index(["parcel_id", "slot"]).sort_index()
     seasons = facts.seasons.drop_duplicates("parcel_id").set_index("parcel_id")
-    found = facts.events.groupby("parcel_id")["event"]
+    found = facts.events[~has_code(facts.events, "outside_growth")].groupby("parcel_id")["event"]
     events = found.agg(lambda names: "|".join(sorted(set(names)))).astype("string")
 
     table = facts.parcels.rename(columns={"parcel_id": "id", "area_m2": "metrics:area"})
@@ -217,6 +221,7 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         table.loc[bare, name] = idle.loc[table["id"][bare], name].to_numpy()
     table.loc[bare & (table["status"] == "ok"), "reason"] = "no_crop"  # nothing is wrong, and nothing grew
     table["health"] = graded["health"].astype("string").fillna(UNKNOWN).array
+    table["health_confirmed"] = graded["confirmed"].astype("boolean").array
     for name in ("vigour", "vigour_normal"):
         table[name] = pd.to_numeric(graded[name]).astype("Float64").array
     fractions = [
@@ -230,7 +235,16 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
     table["last_clear"] = pd.to_datetime(looked["last_clear"], utc=True).astype("datetime64[ms, UTC]").array
     table["events"] = ids.map(events).astype("string").fillna("")
     first = ["id", "farm_id", "metrics:area", "status", "reason", "detail", "crop", "crop_confidence", "crop_set"]
-    first += ["health", "vigour", "vigour_normal", "planted_fraction", "clear_looks", "last_clear", "events"]
+    first += [
+        "health",
+        "health_confirmed",
+        "vigour",
+        "vigour_normal",
+        "planted_fraction",
+        "clear_looks",
+        "last_clear",
+        "events",
+    ]
     rest = sorted(set(table.columns) - set(first) - {"geometry"})
     ordered: gpd.GeoDataFrame = table[[*first, *rest, "geometry"]]
     return ordered
@@ -250,6 +264,8 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
     notices += [HEALTH_NOTICE] if card.health == "not validated" else []
     if "demonstration" in plan.policy.title.lower():
         notices.append(DEMONSTRATION_NOTICE)
+    left_out = sorted(set(list_detectors()) - set(plan.region.events))
+    notices += [not_looked_for(left_out)] if left_out else []
     return {
         "region": plan.region.name,
         "season": plan.region.season.model_dump(mode="json"),
@@ -275,7 +291,19 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "failed_blocks": dict(sorted(measured.failed.items())),
         "weather": None if plan.region.weather is None else plan.region.weather.name,
         "classes": class_table(plan),
+        "not_looked_for": left_out,
         "notices": notices,
+    }
+
+
+def not_looked_for(kinds: Sequence[str]) -> dict[str, str]:
+    """A notice of the kinds of event that no detector was asked for: silence about them is not health."""
+    from acreline.report.words import word
+
+    names = [word("event", kind) for kind in kinds]
+    return {
+        "en": f"not looked for: {', '.join(en.lower() for en, _ in names)}; that none is told is no sign of health",
+        "zh": f"未查找的灾害：{'、'.join(zh for _, zh in names)}；未提及不等于未发生",
     }
 
 

@@ -98,10 +98,12 @@ def read_known_events(path: Path | None, parcels: Parcels, kinds: Sequence[str],
 
     Args:
         path: CSV or Parquet with event, start, end (YYYY-MM-DD) and parcel_id (empty: the whole region); or polygons
-            with the properties event, start and end, in any vector file with a reference system. None: no reports.
+            with the properties event, start and end, in any vector file with a reference system. Either may say since
+            when a report was known, valid_from (YYYY-MM-DD); empty or missing: since the event's end, which no one
+            could state before. None: no reports.
         parcels: the region's, lon/lat.
         kinds: of event that are known.
-        as_of: an event that began later takes no part.
+        as_of: a report that was known later takes no part; how many is said in the log.
 
     Returns:
         one row per (report, parcel): parcel_id (missing: the whole region), event, start, end, share of the parcel
@@ -109,7 +111,7 @@ def read_known_events(path: Path | None, parcels: Parcels, kinds: Sequence[str],
 
     Raises:
         InputError: the file cannot be read or lacks columns or a reference system, an outline is no area, an event is
-            not known, a parcel is not in the farm file, or an event ends before it starts.
+            not known, a parcel is not in the farm file, an event ends before it starts, or was known before it began.
     """
     if path is None:
         return None
@@ -143,11 +145,29 @@ def read_known_events(path: Path | None, parcels: Parcels, kinds: Sequence[str],
         raise InputError(
             f"{path}, report {int(turned.to_numpy().argmax()) + 1}: ends before it starts", hint="check start and end"
         )
-    table = table[table["start"] <= pd.Timestamp(as_of)]
+    since = _known_since(table, path)
+    early = since < table["start"]
+    if early.any():
+        raise InputError(
+            f"{path}, report {int(early.to_numpy().argmax()) + 1}: valid_from lies before its start",
+            hint="valid_from is the day since which the report is known",
+        )
+    later = since > pd.Timestamp(as_of)
+    if later.any():
+        log.info("%d of %d reported events were not known on %s", int(later.sum()), len(table), as_of)
+    table = table[~later]
     if "geometry" in table:
         table = _cross(table, parcels)
     told: pd.DataFrame = table[["parcel_id", "event", "start", "end", "share"]].reset_index(drop=True)
     return told
+
+
+def _known_since(table: pd.DataFrame, path: Path) -> Any:
+    """The day since which each report is known: its valid_from, else the end of the event."""
+    if "valid_from" not in table:
+        return table["end"]
+    given = table["valid_from"].astype("string").str.strip()
+    return _days(given.where(given.fillna("") != "", table["end"].dt.strftime("%Y-%m-%d")), path, "valid_from")
 
 
 def read_normals(path: Path | None, *, harvest_year: int) -> pd.DataFrame | None:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from acreline import config
 from acreline.curves import rain_before
+from acreline.events._beside import share_below
 from acreline.events._runs import Land, make_events
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
     water at first; until its canopy has closed it must lie 0.5 above the dry quarter, since fields that were planted
     later show more of theirs. A greenhouse's roof looks like water.
 
-    `share` is the larger of the mask's water share and the share of pixels below NDVI 0.1; `severity` is the NDVI lost
-    since the last dry look, as a share of what stood there.
+    `share` is the share of pixels above the line of MNDWI that the look crossed, if it is spread normally in the field,
+    or the mask's water share where that is larger; `severity` is the NDVI lost since the last dry look, as a share of
+    what stood there.
     """
     table = land.table
     by_parcel = table.groupby("parcel")
@@ -60,21 +62,24 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
     usual = by_parcel["water"].transform("median").to_numpy()
     kin = table.groupby(["crop", "pass_id"])["mndwi"]
     several = kin.transform("size").to_numpy() > settings.min_neighbours
-    above_dry = mndwi - kin.transform("quantile", DRY_QUARTER).to_numpy()
+    dry_mndwi = kin.transform("quantile", DRY_QUARTER).to_numpy()
     with np.errstate(invalid="ignore"):
-        alone = (water >= settings.min_water_share) | (mndwi > settings.open_water_mndwi)
-        alone |= (mndwi > settings.canopy_mndwi) & (previous - ndvi > settings.min_ndvi_fall)
+        wilted = previous - ndvi > settings.min_ndvi_fall
+        line_alone = np.where(wilted, settings.canopy_mndwi, settings.open_water_mndwi)
+        alone = (water >= settings.min_water_share) | (mndwi > line_alone)
         alone &= table["blue"].to_numpy() <= settings.max_blue
         age = table["day"].to_numpy() - table["emergence"].to_numpy()
         rice = table["crop"].isin(PADDY).to_numpy()
         young = rice & (age <= settings.young_days)
         rise = np.where(young, settings.young_rise, settings.min_rise)
-        beside = (above_dry >= rise) & (mndwi > settings.wet_mndwi)
-        wet = np.where(several, beside, alone & ~young) & (table["crop"] != "greenhouse").to_numpy(dtype=bool)
+        line_beside = np.maximum(dry_mndwi + rise, settings.wet_mndwi)
+        wet = np.where(several, mndwi >= line_beside, alone & ~young)
+        wet &= (table["crop"] != "greenhouse").to_numpy(dtype=bool)
     flagged = wet & ~(rice & (age <= settings.paddy_days)) & (usual <= settings.max_usual_water) & ~np.isnan(previous)
     dry = table["ndvi"].where(~flagged).groupby(table["parcel"]).ffill().to_numpy()
     lost = np.nan_to_num((dry - ndvi) / np.maximum(dry, 0.05))
-    share = np.maximum(water, table["bare"].to_numpy())
+    line = np.where(several, line_beside, line_alone)
+    share = np.maximum(water, 1 - share_below(table, "mndwi", line))
     events = make_events(table, flagged, event="flood", min_looks=1, share=share, severity=lost)
     rain = rain_before(land.weather, events["start"], 7)
     events["confirmed"] = np.nan_to_num(rain, nan=-1.0) >= settings.confirming_rain_mm

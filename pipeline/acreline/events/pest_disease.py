@@ -38,14 +38,16 @@ class Settings(config.Settings):
 def detect(land: Land, settings: Settings) -> pd.DataFrame:
     """Find a gradual loss of pigment: NDRE falls behind the neighbours' over 20 to 40 days, NDMI hardly does.
 
-    A loss most of which came from one look to the next is a flood's, hail's, frost's or a harvest's. What
-    took a gradual one is not told: insects, fungi and want of nitrogen look alike. `severity` is the shortfall of NDRE
-    over 0.25, `share` the share of pixels below the line from which on a look counts.
+    Both looks are at the crop while it grows. A loss most of which came from one look to the next is a flood's, hail's,
+    frost's or a harvest's. What took a gradual one is not told: insects, fungi and want of nitrogen look alike.
+    `severity` is the shortfall of NDRE over 0.25, `share` the share of pixels below the line from which on a look
+    counts.
     """
     table = land.table
     pigment, water = (depart(table, column, settings.min_spread) for column in ("ndre", "ndmi"))
     earlier = _look_before(table, settings.back_days, settings.longest_days)
-    there = earlier >= 0
+    grown = growing(table, settings.after_peak_days)
+    there = (earlier >= 0) & grown[earlier]  # soil before emergence is no measure of pigment
     day = table["day"].to_numpy(dtype="float64")
     days = np.where(there, day - day[earlier], np.nan)
     with np.errstate(invalid="ignore"):
@@ -60,7 +62,7 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
             & (dried <= settings.max_water_loss)
             & (pigment.off / pigment.spread <= settings.max_z)
             & (pigment.others >= settings.min_neighbours)
-            & growing(table, settings.after_peak_days)
+            & grown
         )
     line = table["ndre"].to_numpy() - pigment.off + settings.max_z * pigment.spread
     return make_events(

@@ -20,7 +20,10 @@ JUDGED = ("ok", "degraded")
 """Statuses of parcels of which it is said what stands on them."""
 TABLES = {"seasons": ["crop"], "stands": ["crop", "crop_set"], "health": [], "growth": ["crop"], "events": ["event"]}
 """Tables whose rows carry codes, with what else is read of them."""
-SAID_BY = {"peak_not_reached": "in_season", "in_season": "not_begun", "few_looks": "few_clear_looks", "weak_peak": "event_late_failed"}
+SAID_BY = {
+    "peak_not_reached": "in_season", "in_season": "not_begun", "few_looks": "few_clear_looks",
+    "weak_peak": "event_late_failed",
+}  # fmt: skip
 """A code that another one of the same land says too, to that other."""
 
 

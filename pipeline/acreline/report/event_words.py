@@ -9,20 +9,52 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from acreline.codes import said_words
 from acreline.confounders import CONFOUNDER_WORDS
 from acreline.report.words import word
 
 Pair = tuple[str, str]
 MOST_LOOKS = 4
 """Days of looks that are named; of more the first and the last."""
+NOUNS: dict[str, Pair] = {
+    "flood": ("standing water", "积水"),
+    "drought": ("drought", "干旱"),
+    "early_harvest": ("an early harvest", "提早收割"),
+    "frost": ("frost", "霜冻"),
+    "late_failed": ("a late or failed stand", "出苗迟缓或失败"),
+    "lodging_hail": ("lodging or hail", "倒伏或冰雹"),
+    "pest_disease": (
+        "a gradual loss of leaf pigment, whose cause a person must confirm,", "叶片色素逐渐流失（原因须由人工核实）"
+    ),
+}  # fmt: skip
+"""What an event is called within a sentence."""
+SENTENCES: dict[str, Pair] = {
+    "confirmed": (
+        "There are signs of {} on this plot, and weather, a report or our model agrees.",
+        "该地块有{}迹象，并有天气、报告或模型佐证。",
+    ),
+    "suspected": (
+        "There may have been {} on this plot: signs were seen, and nothing else confirms them yet.",
+        "该地块可能曾有{}：观测到迹象，尚无其他佐证。",
+    ),
+    "reported_only": (
+        "For this plot {} was reported, and the satellite saw no sign of it.",
+        "该地块曾有{}的报告，卫星未观测到迹象。",
+    ),
+    "network_only": (
+        "Only our model sees {} on this plot; no other sign of it was found.",
+        "仅模型判断该地块有{}，未发现其他迹象。",
+    ),
+}
+"""How sure an event is -> the sentence for the farmer."""
 
 
 def event_said(row: Mapping[str, Any]) -> dict[str, Pair]:
     """The words of one row of `events`, days as text.
 
     Returns:
-        name (with how sure it is), when, how_much, looks (days of the evidence), could_be; a pair of empty texts where
-        there is nothing to say.
+        name (with how sure it is), when, how_much, looks (days of the evidence), could_be, sentence (for the farmer:
+        it claims no more than is known); a pair of empty texts where there is nothing to say.
     """
     codes = [code for code in str(row.get("code") or "").split("|") if code]
     sure = word("struck", "confirmed") if row["confirmed"] else _listed([word("flag", code) for code in codes])
@@ -35,6 +67,7 @@ def event_said(row: Mapping[str, Any]) -> dict[str, Pair]:
         "could_be": _listed(
             [CONFOUNDER_WORDS.get(code, (code, code)) for code in str(row.get("could_be") or "").split("|") if code]
         ),
+        "sentence": _sentence(row, codes),
     }
 
 
@@ -48,8 +81,21 @@ def event_line(row: Mapping[str, Any]) -> Pair:
             label = labels.get(part)
             english.append(f"{label[0]}: {said[part][0]}" if label else said[part][0])
             chinese.append(f"{label[1]}：{said[part][1]}" if label else said[part][1])
-    name = said["name"]
-    return f"{name[0]}: " + "; ".join(filter(None, english)), f"{name[1]}：" + "；".join(filter(None, chinese))
+    name, sentence = said["name"], said["sentence"]
+    return (
+        f"{name[0]}: {'; '.join(filter(None, english))}. {sentence[0]}",
+        f"{name[1]}：{'；'.join(filter(None, chinese))}。{sentence[1]}",
+    )
+
+
+def _sentence(row: Mapping[str, Any], codes: list[str]) -> Pair:
+    if "outside_growth" in codes:
+        return said_words("outside_growth")
+    sure = next((code for code in ("reported_only", "network_only") if code in codes), "suspected")
+    english, chinese = SENTENCES["confirmed" if row["confirmed"] else sure]
+    name = word("event", row["event"])
+    noun = NOUNS.get(row["event"], (name[0].lower(), name[1]))
+    return english.format(noun[0]), chinese.format(noun[1])
 
 
 def _when(row: Mapping[str, Any], codes: list[str]) -> Pair:
@@ -59,7 +105,7 @@ def _when(row: Mapping[str, Any], codes: list[str]) -> Pair:
     lasted = f", until {end}" if end and end != start else "", f"，至 {end}" if end and end != start else ""
     if before is None:
         return f"{start}{lasted[0]}", f"{start}{lasted[1]}"
-    return f"struck between {before} and {start}{lasted[0]}", f"发生于 {before} 至 {start} 之间{lasted[1]}"
+    return f"between {before} and {start}{lasted[0]}", f"{before} 至 {start} 之间{lasted[1]}"
 
 
 def _how_much(row: Mapping[str, Any]) -> Pair:

@@ -151,16 +151,16 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
     several = len(parcel["stands"]) > 1  # two crops a year: each with its slot
     grown = parcel["stands"] if several else [parcel]
     reason = word("flag", parcel["reason"]) if parcel["reason"] else None
-    detail = parcel["detail"]
+    figures = parcel["figures"]
     of_others = {slug for slug, code in all_codes().items() if code.of_others}
-    if of_others & set(re.findall(r"\w+", f"{parcel['reason']} {detail}")):
-        detail = None
+    if of_others & set(re.findall(r"\w+", f"{parcel['reason']} {parcel['detail']}")):
+        figures = None
     return {
         "id": parcel["id"],
         "status": parcel["status"],
         "status_words": word("status", parcel["status"]),
         "reason": reason,
-        "detail": detail,
+        "figures": figures,
         "settle": _settle(parcel["settle"], name_parcels=False),
         "notes": [word("flag", code) for code in parcel["notes"]],
         "mu": parcel["mu"],
@@ -168,6 +168,7 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
         "stages": [stage_words(row["crop"], row["stage"]) for row in parcel["stages"] if row["stage"]],
         "health": class_name(told, "health", parcel["health"]),
+        "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
         "vigour": [
             (word("grade", grade), word("ui", beside))
             for grade, beside in zip(parcel["grades"], ("beside_neighbours", "beside_normal"), strict=True)
@@ -179,6 +180,11 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "day": picture.day,
         "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
     }
+
+
+def _sure(confirmed: bool) -> Pair:
+    """Whether rules and network agree on a parcel's health."""
+    return word("struck", "confirmed") if confirmed else word("flag", "health_disagrees")
 
 
 def _grown(row: Row, told: Row, slot: Pair | None) -> Row:

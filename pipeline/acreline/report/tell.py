@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from acreline.curves import clear_looks
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
 from acreline.records import NO_CROP, OUTCOMES, STATUSES
+from acreline.report.detail_words import detail_said
 from acreline.report.doubts import tell_doubts
 from acreline.report.event_words import event_line
 from acreline.report.png import palette_png
@@ -170,10 +171,12 @@ def _parcels(publication: Path, curves: Mapping[str, list[int | None]]) -> list[
                 "status": row["status"],
                 "reason": row["reason"],
                 "detail": row.get("detail"),
+                "figures": detail_said(row.get("detail")),
                 "crop": row["crop"],
                 "confidence": _round(row["crop_confidence"], 5),
                 "crop_set": _split(row["crop_set"]),
                 "health": row["health"],
+                "sure": row.get("health_confirmed"),
                 "vigour": _round(row["vigour"], 2),
                 "grades": [vigour_grade(row["vigour"]), vigour_grade(row.get("vigour_normal"))],
                 "planted": _round(row["planted_fraction"], 3),

@@ -28,7 +28,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "drought": ("Drought", "干旱"),
         "flood": ("Flood", "水淹"),
         "lodging_hail": ("Lodging or hail", "倒伏或冰雹"),
-        "pest_disease": ("Pest or disease", "病虫害"),
+        "pest_disease": ("Pigment loss, cause to be confirmed", "色素流失，原因待核实"),
         "frost": ("Frost", "霜冻"),
         "late_failed": ("Late or failed stand", "出苗迟缓或失败"),
         "harvested": ("Harvested", "已收获"),

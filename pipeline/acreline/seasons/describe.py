@@ -19,6 +19,7 @@ from acreline.promises import Calibration
 from acreline.records import NO_CROP
 from acreline.seasons.crops import choose_crops
 from acreline.seasons.dates import STAGES, date_seasons
+from acreline.seasons.gaps import long_gaps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,8 +75,8 @@ def describe_seasons(
         have one row of slot AB. `crop_set` is `a|b` text, the first answer first; `none` in it is doubt that anything
         grew. Dates are UTC midnights (NaT: not known) with doubt in days (half the gap between the looks around);
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
-        few_pixels, mixed_parcel, not_farmland, few_looks, crop_not_in_region, not_begun (a late crop of which
-        nothing is to be seen yet: it has no date), peak_not_reached, weak_peak.
+        few_pixels, mixed_parcel, not_farmland, few_looks, long_gap, crop_not_in_region, not_begun (a late crop of
+        which nothing is to be seen yet: it has no date), peak_not_reached, weak_peak.
 
     Raises:
         ContractError: the looks hold a crop class that the card does not.
@@ -106,6 +107,7 @@ def describe_seasons(
         "mixed_parcel": chosen["mixed"].to_numpy(dtype=bool),
         "not_farmland": crop == NOT_FARMLAND,
         "few_looks": no_curve,
+        "long_gap": long_gaps(table, parcel, slots, dated["emergence"], dated["harvest"]) & ~no_curve & ~empty,
         "crop_not_in_region": ~listed,
         "not_begun": dated["not_begun"],
         "peak_not_reached": ~no_curve & dated["open"] & (slots != "AB"),

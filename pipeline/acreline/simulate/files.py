@@ -200,7 +200,7 @@ weather: weather.csv
 
 crops:
 {crops}
-events: [flood, drought]
+events: [flood]
 model: {Region.model_fields["model"].default}
 policy: demo
 """

@@ -49,8 +49,8 @@ function parcelTable(farm) {
     const differs = parcel.declared_crop && parcel.crop && ![parcel, ...grown].some((stand) => stand.crop === parcel.declared_crop);
     const crops = grown.map((stand) => el("div", {}, swatch(classColour("crop", stand.crop)), cropNames(stand.crop_set, stand.crop), stand.confidence ? el("small", {}, percent(stand.confidence)) : null));
     const cells = [parcel.id, [crops, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
-      className("health", parcel.health), parcel.grades[0] ? el("span", { title: signed(parcel.vigour) + " " + ui("sd") }, word("grade", parcel.grades[0])) : "–", number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
-      el("span", { title: [parcel.reason && word("flag", parcel.reason), parcel.detail].filter(Boolean).join(": ") }, badge("status", parcel.status))];
+      [className("health", parcel.health), parcel.sure === null ? null : el("small", {}, parcel.sure ? word("struck", "confirmed") : word("flag", "health_disagrees"))], parcel.grades[0] ? el("span", { title: signed(parcel.vigour) + " " + ui("sd") }, word("grade", parcel.grades[0])) : "–", number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
+      el("span", { title: [parcel.reason && word("flag", parcel.reason), parcel.figures && pick(parcel.figures)].filter(Boolean).join(": ") }, badge("status", parcel.status))];
     return el("tr", { "data-parcel": index, tabindex: 0, class: index === state.parcel ? "chosen" : null },
       cells.map((cell, i) => el("td", { class: heads[i][1] ? "number" : null }, cell)));
   });
@@ -80,7 +80,7 @@ function parcelBox() {
   const events = parcel.events.map((event) => el("li", {}, pick(event.said)));
   return el("section", { class: "parcel-box" },
     el("h3", {}, ui("curve") + " · " + ui("parcel") + " ", el("b", {}, parcel.id), readout),
-    parcel.reason ? el("p", { class: "why" }, badge("status", parcel.status), " " + word("flag", parcel.reason) + (parcel.detail ? ": " + parcel.detail : "")) : null,
+    parcel.reason ? el("p", { class: "why" }, badge("status", parcel.status), " " + word("flag", parcel.reason) + (parcel.figures ? ": " + pick(parcel.figures) : "")) : null,
     parcel.settle.length ? [el("h3", {}, ui("open_points")), settleList(parcel.settle, false)] : null,
     parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
