@@ -76,7 +76,7 @@ def describe_seasons(
         grew. Dates are UTC midnights (NaT: not known) with doubt in days (half the gap between the looks around);
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
         few_pixels, mixed_parcel, not_farmland, few_looks, long_gap, crop_not_in_region, not_begun (a late crop of
-        which nothing is to be seen yet: it has no date), peak_not_reached, weak_peak.
+        which nothing is to be seen yet: it has no date), peak_not_reached, weak_peak, area_by_outline.
 
     Raises:
         ContractError: the looks hold a crop class that the card does not.
@@ -93,7 +93,8 @@ def describe_seasons(
     dated = date_seasons(table, len(ids), parcel, slots, season)
 
     no_curve = dated["no_curve"]
-    floor = chosen["crop"].map({slug: crop.min_peak_ndvi for slug, crop in crops.items()}).to_numpy(dtype="float64")
+    floors = {slug: 0.0 if crop.under_cover else crop.min_peak_ndvi for slug, crop in crops.items()}
+    floor = chosen["crop"].map(floors).to_numpy(dtype="float64")
     with np.errstate(invalid="ignore"):
         weak = ~no_curve & ~dated["open"] & (dated["peak_ndvi"] < floor)
     crop = chosen["crop"].to_numpy(dtype=object)
@@ -112,6 +113,7 @@ def describe_seasons(
         "not_begun": dated["not_begun"],
         "peak_not_reached": ~no_curve & dated["open"] & (slots != "AB"),
         "weak_peak": weak,
+        "area_by_outline": np.isin(crop.astype(str), [slug for slug, one in crops.items() if one.under_cover]),
     }
     stage = np.where(empty, STAGES.index(UNKNOWN), dated["stage"])  # weeds have no stage
     result = pd.DataFrame(
