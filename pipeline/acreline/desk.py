@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from acreline.config import Crop, Policy, Provider, find_config, list_configs, read_policy, read_settings
 from acreline.errors import ConfigError, StoreError
-from acreline.records import Decision, Farm
+from acreline.records import NO_CROP, Decision, Farm
 from acreline.tables import farm_from_json
 from acreline.units import m2_to_ha, m2_to_mu
 
@@ -116,9 +116,27 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision = decision_from_json(lines[farm_id])
-    struck = _what_struck(publication, farm_id, lang)
+    struck = [*_what_grew(publication, farm_id, lang), *_what_struck(publication, farm_id, lang)]
     opened = _what_is_open(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
     return [*explain_decision(decision, lang), *struck, *opened]
+
+
+def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """Stage and dates of what stands on a farm's parcels, a line each."""
+    from acreline.report.doubts import JUDGED, read_parcels
+    from acreline.report.read import read_rows
+    from acreline.report.stages import season_line
+    from acreline.report.words import word
+
+    zh = lang == "zh"
+    mine = {row["id"] for row in read_parcels(publication, farm_id) if row["status"] in JUDGED}
+    rows = [row for row in read_rows(publication, "seasons") if row["parcel_id"] in mine and row["crop"] != NO_CROP]
+    counted = word("ui", "crops_a_year")[zh] + ("：" if zh else ": ")
+    lines = [
+        f"- {row['parcel_id']} {season_line(row)[zh]}{'；' if zh else '; '}{counted}{row['seasons']}" for row in rows
+    ]
+    head = word("ui", "stage")[zh] + ("：" if zh else ":")
+    return [head[:1].upper() + head[1:], *lines] if lines else []
 
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:

@@ -182,7 +182,8 @@ class Crop(Settings):
     green_after_days: Sourced | None = Field(None, description="from emergence or transplanting; null: no days")
     min_peak_ndvi: float = Field(0.4, ge=0, le=1, description="a stand below it at its peak is late or failed")
     under_cover: bool = Field(
-        False, description="true: under roofs that hide the green, so the outline tells its land and no peak its failing"
+        False,
+        description="true: under roofs that hide the green, so the outline tells its land and no peak its failing",
     )
 
 

@@ -31,7 +31,6 @@ from acreline.report.field import (
 )
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
 from acreline.report.read import Row, farm_files, read_manifest, read_rows
-from acreline.report.stages import stage_words
 from acreline.report.tell import tell_farms
 from acreline.report.words import word
 
@@ -166,7 +165,8 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "mu": parcel["mu"],
         "ha": parcel["ha"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
-        "stages": [stage_words(row["crop"], row["stage"]) for row in parcel["stages"] if row["stage"]],
+        "stages": [row["said"] for row in parcel["stages"] if row["said"]],
+        "seasons": parcel["seasons"],
         "health": class_name(told, "health", parcel["health"]),
         "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
         "vigour": [

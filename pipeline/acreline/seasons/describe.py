@@ -73,7 +73,8 @@ def describe_seasons(
         one row per stand, sorted by parcel and slot: two crops a year on one parcel are a row of slot A and one of slot
         B; what stands the whole year, a parcel on which nothing grew (crop `none`) and one of which nothing is known
         have one row of slot AB. `crop_set` is `a|b` text, the first answer first; `none` in it is doubt that anything
-        grew. Dates are UTC midnights (NaT: not known) with doubt in days (half the gap between the looks around);
+        grew; `seasons` counts the crops of the year by the curve alone, 1 for what stands all year. Dates are UTC
+        midnights (NaT: not known) with doubt in days (half the gap between the looks around);
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
         few_pixels, mixed_parcel, not_farmland, few_looks, long_gap, crop_not_in_region, not_begun (a late crop of
         which nothing is to be seen yet: it has no date), peak_not_reached, weak_peak, area_by_outline.
@@ -128,7 +129,7 @@ def describe_seasons(
         }
     )
     dated["emergence"], dated["emergence_doubt"] = _came_up(dated, parcel, crop, crops)
-    for name in ("emergence", "peak", "harvest"):
+    for name in ("emergence", "peak", "senescence", "harvest"):
         result[name] = dates_of(dated[name])
         result[f"{name}_doubt_days"] = nullable(dated[f"{name}_doubt"])
     result["peak_ndvi"] = nullable(dated["peak_ndvi"].round(4))
