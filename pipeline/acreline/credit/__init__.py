@@ -4,6 +4,7 @@
 from acreline.credit.assess import assess_credit
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
+from acreline.credit.retire import refer_retired
 from acreline.credit.trail import decision_from_json, decision_line, decision_to_json
 from acreline.credit.words import explain_decision, known_codes, reason_words
 
@@ -22,4 +23,5 @@ __all__ = [
     "list_rules",
     "make_step",
     "reason_words",
+    "refer_retired",
 ]
