@@ -61,9 +61,7 @@ def append_log(root: Path, event: str, values: Mapping[str, Any]) -> str:
 def log_published(root: Path, manifest: Mapping[str, Any], publication_id: str) -> None:
     """Say that a publication became the current one: its chain, its policy with the two who signed, its model."""
     told = ("region", "as_of", "policy", "model", "model_retired", "trail")
-    append_log(
-        root, "published", {"publication_id": publication_id, **{n: manifest[n] for n in told if n in manifest}}
-    )
+    append_log(root, "published", {"publication_id": publication_id, **{n: manifest[n] for n in told if n in manifest}})
 
 
 def check_log(publication: Path, manifest: Mapping[str, Any]) -> LogChecked:

@@ -83,7 +83,7 @@ def make_lineage(
         "inputs": input_hashes(plan.region),
         "tables": {name: file_sha256(folder / f"{name}.parquet") for name in ("looks", "evidence")},
     }
-    if read_compiled(lineage).version != plan.compiled.version:
+    if read_compiled(lineage).version != compile_policy(plan.compiled.policy).version:
         raise ContractError(
             f"policy {plan.compiled.name}: its kept text is another policy",
             hint="this is a fault of acreline: please report it with the policy file",

@@ -108,9 +108,7 @@ def replay_lines(replay: Replay) -> list[str]:
     return lines
 
 
-def _decide(
-    lines: Sequence[_Line], policy: CompiledPolicy, lineage: Mapping[str, Any], day: date
-) -> list[Decision]:
+def _decide(lines: Sequence[_Line], policy: CompiledPolicy, lineage: Mapping[str, Any], day: date) -> list[Decision]:
     farms = [line.farm for line in lines]
     retired = lineage.get("model_retired")
     return refer_retired(farms, policy, retired, as_of=day) if retired else assess_credit(farms, policy, as_of=day)

@@ -65,6 +65,8 @@ def check(
         f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
         f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
     )
+    if plan.model_retired is not None:
+        typer.echo(f"{plan.model_retired.words()}; every farm will be referred")
     nameless = sorted(set(plan.crops) - set(plan.model.card.crop_codes))
     if nameless:
         typer.echo(f"the model has no class for {', '.join(nameless)}: it will never name them")
@@ -148,7 +150,8 @@ def credit(
     run: RunFolder,
     policy: Annotated[str, typer.Option("--policy", help="policy name, or path of a policy file")],
     retired: Annotated[
-        Path | None, typer.Option("--retired", metavar="FILE", help="the bank's own list of retired policies and models")
+        Path | None,
+        typer.Option("--retired", metavar="FILE", help="the bank's own list of retired policies and models"),
     ] = None,
 ) -> None:
     """Decide again from the measured farms of a run, under another policy; the run itself is not changed."""
