@@ -90,7 +90,7 @@ def no_pages() -> Iterator[None]:
     names = ("write_farm_pages", "write_catalog", "write_map_page")
     with ExitStack() as stack:
         for name in names:
-            stack.enter_context(mock.patch(f"acreline.report.{name}", lambda *_: None))
+            stack.enter_context(mock.patch(f"acreline.report.{name}", return_value=None))
         yield
 
 

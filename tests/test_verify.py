@@ -111,7 +111,7 @@ def test_an_edited_decision_is_named(out: Path) -> None:
     "change",
     [
         lambda lines: lines[:4] + lines[5:],
-        lambda lines: lines[:4] + [lines[8]] + lines[4:],
+        lambda lines: [*lines[:4], lines[8], *lines[4:]],
         lambda lines: [*lines[:4], lines[5], lines[4], *lines[6:]],
     ],
     ids=["deleted", "inserted", "reordered"],

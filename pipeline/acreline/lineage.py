@@ -145,7 +145,7 @@ def sum_farms(farms: Sequence[Farm]) -> dict[str, Any]:
 
 
 def outline_hashes(parcels: Parcels) -> dict[str, list[Any]]:
-    """Farm id -> [parcel id, tile, SHA-256 of the outline's WKB] of its parcels, in their order; null without outline."""
+    """Farm id -> [parcel id, tile, SHA-256 of the outline's WKB] of its parcels, in order; null without outline."""
     import shapely
 
     tiles = parcels["tile"] if "tile" in parcels.columns else [None] * len(parcels)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies and models that were stopped: from that instant on they decide nothing, whatever day a run is told as of.
 
-Names stand in `configs/retired.yaml`, in a list of the region (`retired:` of its file) and in one of the whole bank (the
-variable `ACRELINE_RETIRED_LIST`): what stands in any of them is stopped. The clock that counts is the machine's, in UTC: a stop is meant for what is done from now on.
-What was decided before stays, and can be replayed.
+Names stand in `configs/retired.yaml`, in a list of the region (`retired:` of its file) and in one of the whole bank
+(the variable `ACRELINE_RETIRED_LIST`): what stands in any of them is stopped. The machine's clock counts, in UTC: a
+stop is meant for what is done from now on. What was decided before stays, and can be replayed.
 """
 
 from __future__ import annotations

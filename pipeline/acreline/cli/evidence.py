@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from acreline.cli.app import RunFolder, app
+from acreline.cli.app import RunFolder, app, day_of
+
+person = typer.Typer(help="Give out one person's data, or take the person out of finished runs.", no_args_is_help=True)
+app.add_typer(person, name="person")
+RunFolders = Annotated[list[Path], typer.Argument(metavar="RUN...", help="OUT folders of runs")]
+PersonId = Annotated[str, typer.Option("--person", metavar="ID", help="person_id of the applicants table")]
 
 
 @app.command()
@@ -49,3 +55,42 @@ def replay(
             f"{publication}: {changed} of {len(done.decisions)} decisions are not made again as published",
             hint="what changed is told above; `acreline verify` says which lines and files were edited since",
         )
+
+
+@person.command()
+def export(
+    runs: RunFolders,
+    person_id: PersonId,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file to write")],
+) -> None:
+    """Write all that runs hold of one person: applicants' rows, farms, parcels, decisions, pages and letters."""
+    from acreline.person import export_person, write_export
+
+    found = export_person(runs, person_id)
+    write_export(found, out)
+    farms = sum(len(one["farms"]) for one in found["publications"])
+    typer.echo(f"{out}: {farms} decisions of {len(found['publications'])} publications")
+
+
+@person.command()
+def delete(
+    runs: RunFolders,
+    person_id: PersonId,
+    term_check: Annotated[
+        str, typer.Option("--term-check", metavar="DATE", help="day on which every legal term must be over")
+    ],
+    receipt: Annotated[Path, typer.Option("--receipt", metavar="FILE", help="JSON file to write: counts and hashes")],
+) -> None:
+    """Put a pseudonym that nobody can turn back in a person's place; the decisions and their evidence stay."""
+    from acreline.person import delete_person
+
+    day = day_of(term_check, "--term-check")
+    assert day is not None
+    done = delete_person(runs, person_id, day, receipt=receipt)
+    for one in done["publications"]:
+        typer.echo(f"{one['instead_of']} -> {one['publication_id']}: {one['decisions']} decisions under pseudonym")
+    for path in done["left"]:
+        typer.echo(f"left, look at it: {path}")
+    if not done["pages_searched"]:
+        typer.echo("the id is too short to be told from other words: pages and letters were not searched")
+    typer.echo(f"{receipt}: receipt; next: take the person out of your own applicants table too")

@@ -151,7 +151,7 @@ def credit(
     policy: Annotated[str, typer.Option("--policy", help="policy name, or path of a policy file")],
     retired: Annotated[
         Path | None,
-        typer.Option("--retired", metavar="FILE", help="the bank's own list of retired policies and models"),
+        typer.Option("--retired", metavar="FILE", help="a list of retired policies and models more"),
     ] = None,
 ) -> None:
     """Decide again from the measured farms of a run, under another policy; the run itself is not changed."""
