@@ -18,7 +18,7 @@ from acreline import config, lineage
 from acreline.config import read_region
 from acreline.errors import ConfigError, StoreError
 from acreline.hashing import file_sha256
-from acreline.lineage import LINEAGE_FILE, read_lineage, sum_farms
+from acreline.lineage import LINEAGE_FILE, read_lineage, read_totals, sum_farms
 from acreline.plan import Plan, plan_run
 from acreline.replay import Replay, replay_lines, replay_run
 from tests.made_evidence import FARMS, edit_line, evidence_farm, farm_name, publish_evidence
@@ -65,6 +65,15 @@ def test_a_hundred_decisions_are_made_again_byte_for_byte_without_any_other_file
     outcomes = Counter(json.loads(line)["outcome"] for line in (copy / "trail.jsonl").read_text().splitlines())
     assert outcomes["approve"] > 20
     assert outcomes["refer"] > 20
+
+
+def test_a_persons_farms_are_counted_though_one_is_asked_for(copy: Path) -> None:
+    lines = (copy / "trail.jsonl").read_text(encoding="utf-8").splitlines()
+    counts = [json.loads(line)["lineage"]["farms_of_person"] for line in lines]
+    assert counts == [2] * 10 + [1] * 90
+    assert "several_farms_one_person" in json.loads(lines[8])["reasons"]
+    (copy / "trail.jsonl").write_text("".join(f"{line}\n" for line in lines[:9]), encoding="utf-8")
+    assert replay_run(copy, ["F-008"]).decisions[0].same  # what it must know of the others stands in its own line
 
 
 def test_one_farm_is_named_and_an_unknown_one_refused(copy: Path) -> None:
@@ -187,8 +196,8 @@ def test_every_decision_names_what_it_rests_on(published: Path, plan: Plan) -> N
     assert kept["policy"]["text"]["author"] != kept["policy"]["text"]["approver"]
     assert kept["mask"]["band"] == "SCL"
     assert kept["crops"]["maize"]["price_per_kg"]["value"] > 0
-    assert kept["totals"] == sum_farms([evidence_farm(k) for k in range(FARMS)])
-    assert kept["totals"]["persons_with_several_farms"] == 5
+    assert read_totals(kept) == sum_farms([evidence_farm(k) for k in range(FARMS)])
+    assert read_totals(kept).value_low_by_crop
     assert len(kept["code"]["decides"]) == 16
 
 

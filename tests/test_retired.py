@@ -115,7 +115,7 @@ def test_open_cases_of_a_retired_model_go_to_a_person(demo_run: Path, tmp_path: 
     assert {(d.outcome, d.limit, d.reasons) for d in after} == {("refer", None, ("model_retired",))}
     told = "\n".join(explain_decision(after[0], "en"))
     assert "The measuring model acrenet-s was stopped on 2026-03-01 00:00 UTC by Li Wei (caps too high)" in told
-    assert "测算模型已停用" in explain_codes("model_retired", "zh")[0]
+    assert "模型已停用" in explain_codes("model_retired", "zh")[0]
 
 
 def test_a_run_with_a_retired_model_publishes_referrals_and_says_who(repo: Path, tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ def _rewrite(one: Held, root: Path, person_id: str, pseudonym: str) -> dict[str,
         for path in staging.rglob("*"):
             sync_path(path)
         staging.rename(final)
-        record = {
+        record: dict[str, Any] = {
             "publication_id": name,
             "instead_of": manifest["publication_id"],
             "trail_before": manifest.get("trail"),
@@ -283,7 +283,7 @@ def _rewrite(one: Held, root: Path, person_id: str, pseudonym: str) -> dict[str,
             "files_changed": sorted(n for n in files if files[n] != manifest["files"][n]),
         }
         signed = {key: told[key] for key in ("region", "as_of", "policy", "model") if key in told}
-        append_log(root, "person_deleted", {**signed, **record})
+        append_log(root, "person_deleted", signed | record)
         latest = root / "latest"
         if latest.is_symlink() and latest.resolve() == one.publication:
             link = root / f".latest-{uuid.uuid4().hex[:8]}"

@@ -18,7 +18,7 @@ from acreline.credit import decision_to_json
 from acreline.errors import ContractError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
-from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
+from acreline.lineage import LINEAGE_FILE, count_farms_of_persons, lineage_text, make_lineage, outline_hashes
 from acreline.plan import Plan, class_table, input_hashes
 from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
@@ -143,9 +143,9 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
 
 def _trail(facts: Facts, shared: str) -> Iterator[dict[str, Any]]:
     """A line per decision: its steps, the farm's facts, its parcels' outlines and the lineage it shares, by hash."""
-    outlines = outline_hashes(facts.parcels)
-    for farm, decision in zip(facts.farms, facts.decisions, strict=True):
-        lineage = {"shared": shared, "parcels": outlines[farm.farm_id]}
+    outlines, of_persons = outline_hashes(facts.parcels), count_farms_of_persons(facts.farms)
+    for farm, decision, count in zip(facts.farms, facts.decisions, of_persons, strict=True):
+        lineage = {"shared": shared, "parcels": outlines[farm.farm_id], "farms_of_person": count}
         yield {**decision_to_json(decision), "farm": tables.farm_to_json(farm), "lineage": lineage}
 
 

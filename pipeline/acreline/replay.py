@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -17,9 +17,10 @@ from typing import Any
 
 from acreline import __version__
 from acreline.chain import START, Chain
-from acreline.credit import CompiledPolicy, assess_credit, decision_from_json, decision_to_json, refer_retired
+from acreline.credit import CompiledPolicy, decide_alone, decision_from_json, decision_to_json, refer_retired
+from acreline.credit.contract import Totals
 from acreline.errors import ConfigError, StoreError
-from acreline.lineage import LINEAGE_FILE, deciding_code, read_compiled, read_lineage
+from acreline.lineage import LINEAGE_FILE, deciding_code, read_compiled, read_lineage, read_totals
 from acreline.records import Decision, Farm, Step
 from acreline.retired import find_retired, model_names, policy_names, read_retired
 from acreline.tables import farm_from_json, farm_to_json
@@ -65,7 +66,7 @@ def replay_run(
 ) -> Replay:
     """Make decisions of a publication again and hold them beside the published bytes.
 
-    All farms are decided (a person's farms and the region's sums count in each), those asked for are compared.
+    The trail is read line by line, so a large county fills no memory.
 
     Args:
         publication: its folder; a copy does.
@@ -77,21 +78,31 @@ def replay_run(
         ConfigError: no such farm.
         StoreError: trail or lineage is missing or damaged, or was kept by a version that kept no lineage.
     """
-    lineage = read_lineage(publication)
-    lines = list(_read_lines(publication))
-    try:
-        policy, day = read_compiled(lineage), date.fromisoformat(lines[0].raw["as_of"])
-        decisions = _decide(lines, policy, lineage, day)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise _damaged(publication, f"{type(error).__name__}: {error}") from error
-    chosen = _choose([line.raw["farm_id"] for line in lines], farm_ids, whole=whole)
+    lineage, trail = read_lineage(publication), publication / "trail.jsonl"
     shared = hashlib.sha256((publication / LINEAGE_FILE).read_bytes()).hexdigest()
-    done = [
-        _compare(publication, line, decision, policy, shared)
-        for line, decision in zip(lines, decisions, strict=True)
-        if line.raw["farm_id"] in chosen
-    ]
-    return Replay(tuple(_notes(lineage, policy, now)), tuple(done), len(lines))
+    done, number = [], 0
+    try:
+        policy, totals = read_compiled(lineage), read_totals(lineage)
+        chosen = _choose(trail, farm_ids, whole=whole)
+        before = START
+        with trail.open(encoding="utf-8", newline="\n") as stream:
+            for number, ended in enumerate(stream, start=1):
+                text = ended.removesuffix("\n")
+                if chosen(number, text):
+                    raw = json.loads(text)
+                    line = _Line(number, text, before, raw, farm_from_json(raw["farm"]))
+                    decision = _decide(line, policy, totals, lineage.get("model_retired"))
+                    done.append(_compare(publication, line, decision, policy, shared))
+                before = text[-66:-2]
+        notes = tuple(_notes(lineage, policy, now))
+    except OSError as error:
+        raise StoreError(f"{trail}: cannot be read: {error.strerror}", hint="give the OUT folder of a run") from error
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise _damaged(publication, f"{type(error).__name__}: {error}") from error
+    missing = sorted(set(farm_ids) - {one.farm_id for one in done})
+    if missing:
+        raise ConfigError(f"no farm {missing[0]!r} in this run", hint="`acreline report RUN` says where its farms are")
+    return Replay(notes, tuple(done), number)
 
 
 def replay_lines(replay: Replay) -> list[str]:
@@ -108,34 +119,25 @@ def replay_lines(replay: Replay) -> list[str]:
     return lines
 
 
-def _decide(lines: Sequence[_Line], policy: CompiledPolicy, lineage: Mapping[str, Any], day: date) -> list[Decision]:
-    farms = [line.farm for line in lines]
-    retired = lineage.get("model_retired")
-    return refer_retired(farms, policy, retired, as_of=day) if retired else assess_credit(farms, policy, as_of=day)
+def _decide(line: _Line, policy: CompiledPolicy, totals: Totals, retired: Mapping[str, str] | None) -> Decision:
+    day = date.fromisoformat(line.raw["as_of"])
+    if retired:
+        return refer_retired([line.farm], policy, retired, as_of=day)[0]
+    count = line.raw["lineage"]["farms_of_person"]
+    return decide_alone(line.farm, policy, as_of=day, totals=totals, farms_of_person=count)
 
 
-def _read_lines(publication: Path) -> Iterator[_Line]:
-    path = publication / "trail.jsonl"
-    before = START
-    try:
-        with path.open(encoding="utf-8", newline="\n") as stream:
-            for number, text in enumerate(stream, start=1):
-                raw = json.loads(text)
-                yield _Line(number, text.removesuffix("\n"), before, raw, farm_from_json(raw["farm"]))
-                before = str(raw.get("chain"))
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror}", hint="give the OUT folder of a run") from error
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise _damaged(publication, f"{type(error).__name__}: {error}") from error
-
-
-def _choose(known: Sequence[str], wanted: Sequence[str], *, whole: bool) -> set[str]:
-    for farm_id in wanted:
-        if farm_id not in known:
-            raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(known)[:20])}")
-    if whole or (not wanted and len(known) <= SAMPLE):
-        return set(known)
-    return set(wanted) or {known[k * len(known) // SAMPLE] for k in range(SAMPLE)}
+def _choose(trail: Path, wanted: Sequence[str], *, whole: bool) -> Callable[[int, str], bool]:
+    """Which lines are compared, told by number and text: a line that is not asked for is never parsed."""
+    if whole:
+        return lambda number, text: True
+    if wanted:
+        keys = [f'"farm_id":{json.dumps(farm_id, ensure_ascii=False)}' for farm_id in wanted]
+        return lambda number, text: any(key in text for key in keys) and json.loads(text).get("farm_id") in wanted
+    with trail.open("rb") as stream:
+        lines = sum(1 for _ in stream)
+    numbers = {k * lines // SAMPLE + 1 for k in range(SAMPLE)}
+    return lambda number, text: number in numbers
 
 
 def _notes(lineage: Mapping[str, Any], policy: CompiledPolicy, now: datetime | None) -> Iterator[str]:
