@@ -87,11 +87,15 @@ def test_a_model_goes_by_its_name_its_version_and_its_weights(tmp_path: Path, na
 
 
 # --- a policy ---------------------------------------------------------------------------------------------------------
-def test_a_retired_policy_is_refused_before_work_by_name_of_who_and_when(repo: Path, tmp_path: Path) -> None:
+def test_a_retired_policy_is_refused_before_work_by_name_of_who_and_when(
+    repo: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="acreline.retired")
     own = own_list(tmp_path, "policy", "demo-1")
     plan = plan_with(repo, own, BEFORE)
     with pytest.raises(ConfigError, match=r"policy demo-1 was retired on 2026-03-01 00:00 UTC by Li Wei: caps too"):
         plan_with(repo, own, AFTER)
+    assert "policy refused: policy demo-1 was retired on 2026-03-01 00:00 UTC by Li Wei" in caplog.text
     version = own_list(tmp_path, "policy", f"demo-1@{plan.compiled.version}")
     with pytest.raises(ConfigError, match="was retired on"):
         plan_with(repo, version, AFTER)

@@ -156,6 +156,14 @@ def test_a_log_that_was_taken_away_is_missed(out: Path) -> None:
     assert faults(out) == "missing: log/decisions.jsonl: the log of decisions was taken away"
 
 
+def test_a_publication_that_was_taken_away_whole_is_told(out: Path) -> None:
+    [old] = [path for path in (out / "publications").iterdir() if path != latest(out)]
+    shutil.rmtree(old)
+    found = verify_run(latest(out))
+    assert found.faults == ()  # folders may be cleared away for room; that it was there stays known
+    assert found.lines[-1] == f"decisions.jsonl: publication {old.name} was logged and is not there any more"
+
+
 def test_a_line_more_stands_at_the_end_of_the_chain(tmp_path: Path) -> None:
     first = append_log(tmp_path, "published", {"publication_id": "a"})
     second = append_log(tmp_path, "published", {"publication_id": "b"})

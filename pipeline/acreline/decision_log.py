@@ -32,6 +32,8 @@ class LogChecked:
     chain: Checked = field(default_factory=Checked)
     entry: Mapping[str, Any] | None = None
     """The newest line that made this publication what it is."""
+    gone: list[str] = field(default_factory=list)
+    """Logged publications whose folder is not there any more, and that no deletion of a person explains."""
     faults: list[str] = field(default_factory=list)
 
 
@@ -85,10 +87,16 @@ def check_log(publication: Path, manifest: Mapping[str, Any]) -> LogChecked:
         return found
     found.chain = check_chain(path)
     found.faults += found.chain.faults
+    found.faults += [f"{path.name}: {found.chain.more} lines more do not hold"] if found.chain.more else []
     name = manifest["publication_id"]
-    for entry in read_log(root):
-        if entry.get("publication_id") == name:
-            found.entry = entry
+    entries = read_log(root)
+    found.entry = next((one for one in reversed(entries) if one.get("publication_id") == name), None)
+    rewritten = {one.get("instead_of") for one in entries}
+    found.gone = [
+        one
+        for one in {str(entry.get("publication_id")): entry for entry in entries}
+        if one not in rewritten and not (publication.parent / one).is_dir()
+    ]
     if found.entry is None:
         found.faults.append(f"{path.name}: no line tells of publication {name}: a line was taken out, or it is forged")
     elif found.entry.get("trail") != manifest["trail"]:

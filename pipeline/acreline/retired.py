@@ -8,6 +8,7 @@ stop is meant for what is done from now on. What was decided before stays, and c
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from pydantic import AwareDatetime, Field
 from acreline.config import Settings, packaged_configs, read_settings
 from acreline.errors import ConfigError
 
+log = logging.getLogger(__name__)
 Kind = Literal["policy", "model"]
 OWN_LIST = "ACRELINE_RETIRED_LIST"
 """Variable that names a list of the whole bank; it counts beside a region's own, and takes nothing out of it."""
@@ -108,6 +110,7 @@ def refuse_retired_policy(
     """
     entry = find_retired(retired, "policy", policy_names(policy_id, version), now=now)
     if entry is not None:
+        log.info("policy refused: %s", entry.words())  # the run's log shows who
         raise ConfigError(
             f"{entry.words()}; it decides nothing any more",
             hint="name a policy that holds; what it decided before can be seen with `acreline replay`",

@@ -54,6 +54,7 @@ def verify_run(publication: Path) -> Verdict:
     elif not log.faults and log.entry is not None:
         lines.append(f"{LOG_FILE.name}: {log.chain.lines} lines in an unbroken chain, head {log.chain.head}")
         lines.append(f"{log.entry['event']} {log.entry['at']} by {log.entry['by']}{_signed(log.entry.get('policy'))}")
+    lines += [f"{LOG_FILE.name}: publication {one} was logged and is not there any more" for one in log.gone]
     return Verdict(tuple(faults), tuple(lines))
 
 
