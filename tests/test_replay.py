@@ -16,9 +16,10 @@ import pytest
 
 from acreline import config, lineage
 from acreline.config import read_region
+from acreline.credit import batch_to_json
 from acreline.errors import ConfigError, StoreError
 from acreline.hashing import file_sha256
-from acreline.lineage import LINEAGE_FILE, read_lineage, read_totals, sum_farms
+from acreline.lineage import LINEAGE_FILE, read_lineage
 from acreline.plan import Plan, plan_run
 from acreline.replay import Replay, replay_lines, replay_run
 from tests.made_evidence import FARMS, edit_line, evidence_farm, farm_name, publish_evidence
@@ -69,8 +70,7 @@ def test_a_hundred_decisions_are_made_again_byte_for_byte_without_any_other_file
 
 def test_a_persons_farms_are_counted_though_one_is_asked_for(copy: Path) -> None:
     lines = (copy / "trail.jsonl").read_text(encoding="utf-8").splitlines()
-    counts = [json.loads(line)["lineage"]["farms_of_person"] for line in lines]
-    assert counts == [2] * 10 + [1] * 90
+    assert [json.loads(line)["lineage"]["person"] for line in lines] == [{"farms": 2}] * 10 + [None] * 90
     assert "several_farms_one_person" in json.loads(lines[8])["reasons"]
     (copy / "trail.jsonl").write_text("".join(f"{line}\n" for line in lines[:9]), encoding="utf-8")
     assert replay_run(copy, ["F-008"]).decisions[0].same  # what it must know of the others stands in its own line
@@ -196,8 +196,9 @@ def test_every_decision_names_what_it_rests_on(published: Path, plan: Plan) -> N
     assert kept["policy"]["text"]["author"] != kept["policy"]["text"]["approver"]
     assert kept["mask"]["band"] == "SCL"
     assert kept["crops"]["maize"]["price_per_kg"]["value"] > 0
-    assert read_totals(kept) == sum_farms([evidence_farm(k) for k in range(FARMS)])
-    assert read_totals(kept).value_low_by_crop
+    assert kept["totals"] == batch_to_json([evidence_farm(k) for k in range(FARMS)])[0]
+    assert kept["totals"]["farms"] == FARMS
+    assert kept["totals"]["value_low_by_crop"]
     assert len(kept["code"]["decides"]) == 16
 
 
@@ -213,7 +214,7 @@ def test_the_scenes_of_the_demo_are_kept_with_their_offset(demo_run: Path) -> No
 
 def test_the_sums_do_not_depend_on_the_order() -> None:
     farms = [evidence_farm(k) for k in range(20)]
-    assert sum_farms(farms) == sum_farms(farms[::-1])
+    assert batch_to_json(farms)[0] == batch_to_json(farms[::-1])[0]
 
 
 def test_the_same_inputs_give_the_same_publication(plan: Plan, published: Path, tmp_path: Path) -> None:

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acreline import __version__
 from acreline.config import Policy, check_settings, packaged_configs
 from acreline.credit import compile_policy
-from acreline.credit.contract import Totals
 from acreline.cubes import CLEAR_SCL, CLOUD_SCL
 from acreline.errors import ContractError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256, files_sha256, pixel_code_digest
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
     from acreline.credit import CompiledPolicy
     from acreline.layers import Parcels
     from acreline.plan import Plan
-    from acreline.records import Farm
 
 LINEAGE_FILE = "lineage.json"
 DECIDING_ROOMS = ("records", "units", "settings", "codes")
@@ -47,13 +42,13 @@ MASK = {
 
 
 def make_lineage(
-    plan: Plan, farms: Sequence[Farm], scenes: pd.DataFrame, crops: Mapping[str, Any], folder: Path
+    plan: Plan, totals: Mapping[str, Any], scenes: pd.DataFrame, crops: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
     """All that the decisions of one publication share.
 
     Args:
         plan: the compiled region.
-        farms: facts of every farm.
+        totals: sums over all farms, from `batch_to_json`.
         scenes: the publication's table of scenes; those used are kept.
         crops: crop slug -> its settings at the prices and costs in force.
         folder: the publication, whose tables `looks` and `evidence` are named by hash.
@@ -79,7 +74,7 @@ def make_lineage(
         "policy": policy_to_json(plan.compiled),
         "crop_names": {slug: list(words) for slug, words in sorted(plan.compiled.crop_names.items())},
         "crops": {slug: prices_of(crop) for slug, crop in sorted(crops.items())},
-        "totals": totals_to_json(sum_farms(farms)),
+        "totals": dict(totals),
         "scenes": json.loads(used[list(SCENE_COLUMNS)].to_json(orient="records", date_format="iso")),
         "mask": MASK,
         "inputs": input_hashes(plan.region),
@@ -125,38 +120,6 @@ def prices_of(crop: Any) -> dict[str, Any]:
     """Price and cost of a crop in force on the day, with where each comes from."""
     values: dict[str, Any] = crop.model_dump(mode="json", include={"price_per_kg", "price_currency", "cost"})
     return values
-
-
-def sum_farms(farms: Sequence[Farm]) -> Totals:
-    """Sums over all farms, the same whatever their order: cautious worth in whole units, rounded down a farm."""
-    by_crop: Counter[str] = Counter()
-    for farm in farms:
-        for stand in farm.stands:
-            if stand.value is not None and math.isfinite(stand.value.low):
-                by_crop[stand.crop] += math.floor(stand.value.low)
-    worth = [farm.value.low for farm in farms if farm.value is not None and math.isfinite(farm.value.low)]
-    crops = {crop: Decimal(low) for crop, low in sorted(by_crop.items())}
-    return Totals(len(farms), Decimal(sum(math.floor(low) for low in worth)), crops)
-
-
-def totals_to_json(totals: Totals) -> dict[str, Any]:
-    """Sums over a batch as plain JSON values; nobody is named in them."""
-    by_crop = {crop: format(low, "f") for crop, low in totals.value_low_by_crop.items()}
-    return {"farms": totals.farms, "value_low": format(totals.value_low, "f"), "value_low_by_crop": by_crop}
-
-
-def read_totals(lineage: Mapping[str, Any]) -> Totals:
-    """The sums behind `totals_to_json`'s values."""
-    raw = lineage["totals"]
-    crops = {crop: Decimal(low) for crop, low in raw["value_low_by_crop"].items()}
-    return Totals(raw["farms"], Decimal(raw["value_low"]), crops)
-
-
-def count_farms_of_persons(farms: Sequence[Farm]) -> list[int]:
-    """For each farm how many its person brings to the batch; 1 where the person is not named."""
-    persons = [farm.applicant.person_id if farm.applicant is not None else None for farm in farms]
-    counts = Counter(person for person in persons if person)
-    return [counts[person] if person else 1 for person in persons]
 
 
 def outline_hashes(parcels: Parcels) -> dict[str, list[Any]]:

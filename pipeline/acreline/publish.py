@@ -14,11 +14,11 @@ import pandas as pd
 
 from acreline import __version__, tables
 from acreline.chain import Chain, seal_all
-from acreline.credit import decision_to_json
+from acreline.credit import batch_to_json, decision_to_json
 from acreline.errors import ContractError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
-from acreline.lineage import LINEAGE_FILE, count_farms_of_persons, lineage_text, make_lineage, outline_hashes
+from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
 from acreline.plan import Plan, class_table, input_hashes
 from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
@@ -133,19 +133,20 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
     for name, table in plain.items():
         tables.write_table(table, folder / f"{name}.parquet")
     tables.write_decisions(facts.decisions, folder / "decisions.parquet")
-    lineage = lineage_text(make_lineage(plan, facts.farms, scenes, facts.crops or plan.crops, folder))
+    totals, persons = batch_to_json(facts.farms)
+    lineage = lineage_text(make_lineage(plan, totals, scenes, facts.crops or plan.crops, folder))
     (folder / LINEAGE_FILE).write_text(lineage, encoding="utf-8", newline="\n")
     shared, chain = file_sha256(folder / LINEAGE_FILE), Chain()
     with (folder / "trail.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(seal_all(_trail(facts, shared), chain))
+        stream.writelines(seal_all(_trail(facts, shared, persons), chain))
     return chain.head
 
 
-def _trail(facts: Facts, shared: str) -> Iterator[dict[str, Any]]:
+def _trail(facts: Facts, shared: str, persons: list[dict[str, Any] | None]) -> Iterator[dict[str, Any]]:
     """A line per decision: its steps, the farm's facts, its parcels' outlines and the lineage it shares, by hash."""
-    outlines, of_persons = outline_hashes(facts.parcels), count_farms_of_persons(facts.farms)
-    for farm, decision, count in zip(facts.farms, facts.decisions, of_persons, strict=True):
-        lineage = {"shared": shared, "parcels": outlines[farm.farm_id], "farms_of_person": count}
+    outlines = outline_hashes(facts.parcels)
+    for farm, decision, person in zip(facts.farms, facts.decisions, persons, strict=True):
+        lineage = {"shared": shared, "parcels": outlines[farm.farm_id], "person": person}
         yield {**decision_to_json(decision), "farm": tables.farm_to_json(farm), "lineage": lineage}
 
 

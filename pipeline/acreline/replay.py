@@ -18,9 +18,8 @@ from typing import Any
 from acreline import __version__
 from acreline.chain import START, Chain
 from acreline.credit import CompiledPolicy, decide_alone, decision_from_json, decision_to_json, refer_retired
-from acreline.credit.contract import Totals
 from acreline.errors import ConfigError, StoreError
-from acreline.lineage import LINEAGE_FILE, deciding_code, read_compiled, read_lineage, read_totals
+from acreline.lineage import LINEAGE_FILE, deciding_code, read_compiled, read_lineage
 from acreline.records import Decision, Farm, Step
 from acreline.retired import find_retired, model_names, policy_names, read_retired
 from acreline.tables import farm_from_json, farm_to_json
@@ -82,7 +81,7 @@ def replay_run(
     shared = hashlib.sha256((publication / LINEAGE_FILE).read_bytes()).hexdigest()
     done, number = [], 0
     try:
-        policy, totals = read_compiled(lineage), read_totals(lineage)
+        policy = read_compiled(lineage)
         chosen = _choose(trail, farm_ids, whole=whole)
         before = START
         with trail.open(encoding="utf-8", newline="\n") as stream:
@@ -91,7 +90,7 @@ def replay_run(
                 if chosen(number, text):
                     raw = json.loads(text)
                     line = _Line(number, text, before, raw, farm_from_json(raw["farm"]))
-                    decision = _decide(line, policy, totals, lineage.get("model_retired"))
+                    decision = _decide(line, policy, lineage)
                     done.append(_compare(publication, line, decision, policy, shared))
                 before = text[-66:-2]
         notes = tuple(_notes(lineage, policy, now))
@@ -119,12 +118,11 @@ def replay_lines(replay: Replay) -> list[str]:
     return lines
 
 
-def _decide(line: _Line, policy: CompiledPolicy, totals: Totals, retired: Mapping[str, str] | None) -> Decision:
-    day = date.fromisoformat(line.raw["as_of"])
+def _decide(line: _Line, policy: CompiledPolicy, lineage: Mapping[str, Any]) -> Decision:
+    day, retired = date.fromisoformat(line.raw["as_of"]), lineage["model_retired"]
     if retired:
         return refer_retired([line.farm], policy, retired, as_of=day)[0]
-    count = line.raw["lineage"]["farms_of_person"]
-    return decide_alone(line.farm, policy, as_of=day, totals=totals, farms_of_person=count)
+    return decide_alone(line.farm, policy, lineage["totals"], line.raw["lineage"]["person"], as_of=day)
 
 
 def _choose(trail: Path, wanted: Sequence[str], *, whole: bool) -> Callable[[int, str], bool]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a farm's facts to its limit: the policy's rules, one after another, every step kept and put in words."""
 
-from acreline.credit.again import decide_alone
+from acreline.credit.again import batch_to_json, decide_alone
 from acreline.credit.assess import assess_credit
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
@@ -15,6 +15,7 @@ __all__ = [
     "Rule",
     "RuleContext",
     "assess_credit",
+    "batch_to_json",
     "compile_policy",
     "decide_alone",
     "decision_from_json",
