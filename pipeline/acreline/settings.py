@@ -93,6 +93,7 @@ class Region(Settings):
     events: list[str] = Field(default_factory=list)
     model: str = "acrenet-s"
     policy: str
+    retired: Path | None = Field(None, description="the bank's own list of retired policies and models")
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
     evidence: EvidenceBar = Field(default_factory=lambda: EvidenceBar())
     claims: ClaimSettings = Field(default_factory=lambda: ClaimSettings())

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a farm's facts to its limit: the policy's rules, one after another, every step kept and put in words."""
 
+from acreline.credit.again import batch_to_json, decide_alone
 from acreline.credit.assess import assess_credit
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
+from acreline.credit.retire import refer_retired
 from acreline.credit.trail import decision_from_json, decision_line, decision_to_json
 from acreline.credit.words import explain_decision, known_codes, reason_words
 
@@ -13,7 +15,9 @@ __all__ = [
     "Rule",
     "RuleContext",
     "assess_credit",
+    "batch_to_json",
     "compile_policy",
+    "decide_alone",
     "decision_from_json",
     "decision_line",
     "decision_to_json",
@@ -22,4 +26,5 @@ __all__ = [
     "list_rules",
     "make_step",
     "reason_words",
+    "refer_retired",
 ]
