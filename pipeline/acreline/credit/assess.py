@@ -176,9 +176,43 @@ def _limit_reasons(
     for step in steps:
         if step.rule in (ENGINE, binding.rule) or step.before == step.after:
             continue
-        others = [entry for entry in policy.rules if entry.rule.name != step.rule]
-        without = _walk(farm, others, context)[-1].after
+        without = _limit_without(step.rule, farm, policy.rules, context, steps)
         if without is not None and without > final:
             rises.append((without - final, step.code))
     codes = [binding.code, *(code for _, code in sorted(rises, key=lambda rise: (-rise[0], rise[1])))]
     return tuple(dict.fromkeys(codes))[:MOST_REASONS]
+
+
+def _limit_without(
+    name: str, farm: Farm, rules: Sequence[CompiledRule], context: RuleContext, steps: Sequence[Step]
+) -> Decimal | None:
+    """The limit that a farm would have without one rule; None where none would stand.
+
+    Rules are pure, so only those behind the missing one are asked again, and only until the limit is what it was with
+    it: from there on all is as it was.
+
+    Args:
+        name: of the rule to leave out.
+        farm: facts.
+        rules: of the policy, in order.
+        context: of the farm.
+        steps: of the whole walk, which ended with a limit.
+    """
+    stood = {step.rule: step.after for step in steps}
+    limit: Decimal | None = None
+    with_it: Decimal | None = None
+    left_out = False
+    for entry in rules:
+        if entry.rule.name == name:
+            left_out = True
+        elif not left_out:
+            limit = stood[entry.rule.name]
+        elif limit == with_it:
+            return steps[-1].after
+        else:
+            made = entry.rule.apply(farm, limit, entry.settings, context)
+            limit = made.after if isinstance(made, Step) else made[-1].after
+            if limit is None and entry.rule.sets_limit:
+                return None
+        with_it = stood[entry.rule.name]
+    return None if limit is None else floor_to(limit, context.round_to)

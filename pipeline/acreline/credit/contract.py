@@ -123,6 +123,8 @@ def make_step(
         outcome: refer or decline where the rule itself decides.
     """
     facts = facts or {}
+    evidence = {name: shown.en for name, shown in facts.items()}
+    evidence_zh = {name: shown.zh for name, shown in facts.items()}
     return Step(
         rule=rule,
         before=before,
@@ -130,8 +132,8 @@ def make_step(
         code=code,
         changed=outcome is not None or before != after,
         outcome=outcome,
-        evidence={name: shown.en for name, shown in facts.items()},
-        evidence_zh={name: shown.zh for name, shown in facts.items()},
-        text_en=words[0].format(**{name: shown.en for name, shown in facts.items()}) if facts else words[0],
-        text_zh=words[1].format(**{name: shown.zh for name, shown in facts.items()}) if facts else words[1],
+        evidence=evidence,
+        evidence_zh=evidence_zh,
+        text_en=words[0].format_map(evidence) if facts else words[0],
+        text_zh=words[1].format_map(evidence_zh) if facts else words[1],
     )
