@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a farm's facts to its limit: the policy's rules, one after another, every step kept and put in words."""
 
-from acreline.credit.assess import assess_credit
+from acreline.credit.assess import assess_credit, assess_stream, sum_totals
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
 from acreline.credit.trail import decision_from_json, decision_line, decision_to_json
@@ -13,6 +13,7 @@ __all__ = [
     "Rule",
     "RuleContext",
     "assess_credit",
+    "assess_stream",
     "compile_policy",
     "decision_from_json",
     "decision_line",
@@ -22,4 +23,5 @@ __all__ = [
     "list_rules",
     "make_step",
     "reason_words",
+    "sum_totals",
 ]

@@ -34,6 +34,8 @@ class Totals:
     value_low: Decimal
     """Cautious worth of all harvests that have one, in whole units of money."""
     value_low_by_crop: Mapping[str, Decimal] = field(default_factory=dict)
+    farms_of_person: Mapping[str, int] = field(default_factory=dict)
+    """Of those who bring several farms; whoever is not in it brings one."""
 
 
 @dataclass(frozen=True, slots=True)
