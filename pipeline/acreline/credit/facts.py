@@ -126,16 +126,16 @@ def find_fault(farm: Farm, as_of: date) -> str | None:
 
 def can_be_value(value: Interval) -> bool:
     """A harvest's worth is finite, none below zero, and within what any can be."""
-    return 0 <= value.low and value.high <= _MOST_VALUE
+    return value.low >= 0 and value.high <= _MOST_VALUE
 
 
 def _numbers_hold(farm: Farm) -> bool:
     """Areas and values are finite and within what can be: no comparison holds of a number that is none."""
     land = farm.area_m2 is None or 0 <= farm.area_m2 <= MOST_M2
-    planted = 0 <= farm.planted_m2.low and farm.planted_m2.high <= MOST_M2
+    planted = farm.planted_m2.low >= 0 and farm.planted_m2.high <= MOST_M2
     if not (land and planted and (farm.value is None or can_be_value(farm.value))):
         return False
-    return all(0 <= stand.area_m2.low and stand.area_m2.high <= MOST_M2 for stand in farm.stands)
+    return all(stand.area_m2.low >= 0 and stand.area_m2.high <= MOST_M2 for stand in farm.stands)
 
 
 def _name_fault(farm: Farm) -> str:
