@@ -114,7 +114,17 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision = decision_from_json(lines[farm_id])
     told = _what_would_settle(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
-    return [*explain_decision(decision, lang), *_what_struck(publication, farm_id, lang), *told]
+    due = _schedule_of(publication, farm_id, lang)
+    return [*explain_decision(decision, lang), *due, *_what_struck(publication, farm_id, lang), *told]
+
+
+def _schedule_of(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """How a limit is paid out and falls due, a line each; none where the policy has no schedule."""
+    from acreline.report.read import read_schedule
+
+    rows = read_schedule(publication).get(farm_id, [])
+    head = "放款与还款：" if lang == "zh" else "Paying out and paying back:"
+    return [head, *(f"- {row[f'text_{lang}']}" for row in rows)] if rows else []
 
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:

@@ -18,6 +18,7 @@ from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.plan import Plan, class_table, input_hashes
 from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.schedules import schedule_farms
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
     for name, table in plain.items():
         tables.write_table(table, folder / f"{name}.parquet")
     tables.write_decisions(facts.decisions, folder / "decisions.parquet")
+    tables.write_schedule(schedule_farms(plan, facts), folder / "schedule.parquet")
     lineage = {
         "model": plan.model.digest,
         "policy": plan.compiled.version,

@@ -4,14 +4,18 @@
 from acreline.credit.assess import assess_credit, assess_stream, sum_totals
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
+from acreline.credit.schedule import FarmSeason, ScheduleRow, StandSeason, make_schedule
 from acreline.credit.trail import decision_from_json, decision_line, decision_to_json
 from acreline.credit.words import explain_decision, known_codes, reason_words
 
 __all__ = [
     "CompiledPolicy",
     "CompiledRule",
+    "FarmSeason",
     "Rule",
     "RuleContext",
+    "ScheduleRow",
+    "StandSeason",
     "assess_credit",
     "assess_stream",
     "compile_policy",
@@ -21,6 +25,7 @@ __all__ = [
     "explain_decision",
     "known_codes",
     "list_rules",
+    "make_schedule",
     "make_step",
     "reason_words",
     "sum_totals",
