@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
@@ -91,6 +92,12 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def children_s() -> float:
+    """Processor time of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def main() -> None:
     """Decide all farms, then hold the plain versions beside them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,7 +107,7 @@ def main() -> None:
     count, (policy, crops) = given.count, load_policy(given.policy)
     command = COMMAND + (f" {count}" if count != MANY else "")
     command += f" --policy {given.policy}" if given.policy != "demo" else ""
-    start = time.perf_counter()
+    start, load = time.perf_counter(), os.getloadavg()[0]
     totals = sum_totals(all_farms(count, crops))
     summed = time.perf_counter()
     jobs = [(index, min(CHUNK, count - index * CHUNK)) for index in range(-(-count // CHUNK))]
@@ -113,7 +120,7 @@ def main() -> None:
         lines = sum(path.read_bytes().count(b"\n") for path in Path(folder).glob("*.jsonl")) if count < MANY else count
     end = time.perf_counter()
     assert lines == count
-    parent = peak_mb()
+    parent, cpu = peak_mb(), time.process_time() + children_s()
     outcomes = dict(sorted(sum((part["outcomes"] for part in done), Counter()).items()))
     engine = sum(part["seconds"] for part in done)
     first, peak = (max(part[name] for part in done) for name in ("first_mb", "peak_mb"))
@@ -121,7 +128,8 @@ def main() -> None:
     rows = [
         make_row("seconds for all farms, with trails", f"{setting}; 2 processes, farms made and summed in it; "
                  f"{outcomes}; {written / 1e9:.1f} GB of lines", round(end - start, 1), "s", n=count, command=command,
-                 target="<= 300" if count >= MANY else "", baseline=f"{summed - start:.0f} s of it: the first pass"),
+                 target="<= 300" if count >= MANY else "", baseline=f"{summed - start:.0f} s of it: the first pass; "
+                 f"{cpu:.0f} s of processor time in all, {load:.1f} processes wanted the {os.cpu_count()} cores before"),
         make_row("processor time a farm, its line of JSON included", setting, round(1e3 * engine / count, 3), "ms",
                  n=count, command=command, target="<= 0.5"),
         make_row("peak memory of a process that decides", setting, round(peak), "MB", n=count, command=command,

@@ -78,7 +78,7 @@ def test_nothing_new_is_nothing_to_watch(since: Path, tmp_path: Path) -> None:
     assert watch.table.empty
     assert tuple(watch.table.columns) == COLUMNS
     assert (watch.farms, watch.new) == (13, 0)
-    assert watch.unmeasured == 3 - 1  # insufficient and rejected; degraded is measured
+    assert watch.unmeasured == 3  # one insufficient, two with a rejected parcel; degraded is measured
     lines = watch_lines(watch)
     assert lines[:2] == ["made-square: 2018-08-01 -> 2018-08-20", "nothing to watch: no farm has become worse"]
     assert "无需关注：没有农户情况变差" in watch_lines(watch, "zh")
@@ -123,12 +123,14 @@ def test_new_events_and_new_codes_but_no_old_ones(since: Path, tmp_path: Path) -
     assert "P03" not in struck
     flood = events.iloc[[0]].assign(parcel_id="P03", event="flood")
     tables.write_table(pd.concat([events, flood], ignore_index=True), now / "events.parquet")
-    change(now, "farms", farm(FIRST), flags="overlapping_claim|geometry_repaired")  # the second is a note
+    change(now, "farms", farm(FIRST), flags="overlapping_claim|no_crop")  # the second is a note
     told = watch_farms(now, since).table.set_index("farm_id")
     assert told["signals"].to_dict() == {farm_name(OWNERS[3]): "new_event", FIRST: "new_code"}
-    assert told.loc[farm_name(OWNERS[3]), "words_en"].startswith("P03 Flood (suspected)")
+    assert told.loc[farm_name(OWNERS[3]), "words_en"].startswith(
+        "P03 Flood (suspected, nothing else says so): struck between 2018-06-16"
+    )
     assert told.loc[farm_name(OWNERS[3]), "words_zh"].startswith("P03 水淹")
-    assert "repaired" not in told.loc[FIRST, "words_en"]
+    assert "grown" not in told.loc[FIRST, "words_en"]
 
 
 @pytest.mark.parametrize(
@@ -172,10 +174,8 @@ def test_a_farm_that_vanished_is_told_and_a_new_one_counted(since: Path, tmp_pat
     watch = watch_farms(back, now)
     assert (watch.table.empty, watch.new) == (True, 1)
     assert "new, nothing to compare with: 1 farms" in watch_lines(watch)
-    assert (
-        "(approve 12,500 -> no decision)" in " ".join(watch_lines(watch_farms(now, since)))
-        or row["limit_then"] != 12_500
-    )
+    said = f"(approve {row['limit_then']:,.0f} -> no decision): no longer in the farm file"
+    assert said in watch_lines(watch_farms(now, since))[1]
 
 
 def test_the_most_money_first_and_what_was_paid_out_before_what_was_promised(since: Path, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def _index_seasons(seasons: Seasons, farms: list[Farm]) -> dict[tuple[str, str],
     plain = mine[names].astype(object).where(mine[names].notna(), None)
     for name in DATES:
         plain[name] = [None if pd.isna(day) else pd.Timestamp(day).date() for day in mine[name]]
-    return {(row["parcel_id"], row["slot"]): row for row in plain.to_dict("records")}
+    rows: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+    return {(row["parcel_id"], row["slot"]): row for row in rows}
 
 
 def _season_of(

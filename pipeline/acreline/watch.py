@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -99,7 +100,7 @@ def watch_farms(run: Path, since: Path, *, vigour_fall: float = VIGOUR_FALL, are
     found = [
         _tell_lost(both[~there], both[there & measured["then"] & ~measured["now"]]),
         _tell_events(since, run, parcels[1]),
-        _tell_vigour(*parcels, vigour_fall),
+        _tell_vigour(parcels[0], parcels[1], vigour_fall),
         _tell_area(kept, area_fall),
         _tell_late(since, run, manifests[1], days, parcels[1]),
         _tell_codes(kept),
@@ -342,9 +343,9 @@ def watch_lines(watch: Watch, lang: str = "en") -> list[str]:
     if not count:
         lines.append(("nothing to watch: no farm has become worse", "无需关注：没有农户情况变差")[zh])
     for currency, part in watch.table.groupby("currency"):
-        money = show_money(sum(part["exposed"], Decimal(0)), str(currency))
-        lines.append((f"{count} of {watch.farms} farms to watch, {money.en} at stake",
-                      f"{watch.farms}户中有{count}户需要关注，涉及{money.zh}")[zh])  # fmt: skip
+        total = show_money(sum(part["exposed"], Decimal(0)), str(currency))
+        lines.append((f"{count} of {watch.farms} farms to watch, {total.en} at stake",
+                      f"{watch.farms}户中有{count}户需要关注，涉及{total.zh}")[zh])  # fmt: skip
     if watch.unmeasured:
         lines.append((f"not measured whole in either run, compared by what was seen: {watch.unmeasured} farms",
                       f"两次均未能完整测定，仅比较已观测部分：{watch.unmeasured}户")[zh])  # fmt: skip
@@ -353,7 +354,7 @@ def watch_lines(watch: Watch, lang: str = "en") -> list[str]:
     return lines
 
 
-def _show_end(row: dict[str, Any], end: str, zh: bool) -> str:
+def _show_end(row: Mapping[Any, Any], end: str, zh: bool) -> str:
     """Outcome and limit of one of the two runs."""
     outcome, limit = row[f"outcome_{end}"], row[f"limit_{end}"]
     if not isinstance(outcome, str):
