@@ -108,9 +108,11 @@ def test_half_of_the_land_decides() -> None:
     assert states(plan_of(made(), "2018-06-20"))[:2] == ["released", "waiting"]
 
 
-def test_what_stands_all_year_needs_no_sowing_and_reaches_no_peak() -> None:
-    rows = plan_of(made(stand("permanent")), "2018-06-01")
-    assert states(rows)[:3] == ["released", "released", "waiting"]
+def test_what_stands_all_year_has_no_sowing_and_no_peak_to_wait_for() -> None:
+    for as_of in ("2018-06-01", "2018-09-30"):  # the second is behind the latest day of the sowing
+        assert states(plan_of(made(stand("permanent")), as_of))[:3] == ["released"] * 3
+    mixed = made(stand("permanent", 10.0), stand("bare", 90.0, "P2"))
+    assert states(plan_of(mixed, "2018-06-01"))[:3] == ["released", "waiting", "waiting"]
     unknown = plan_of(made(stand("unknown")), "2018-06-01")
     assert states(unknown)[:3] == ["released", "waiting", "waiting"]
 

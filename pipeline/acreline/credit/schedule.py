@@ -21,7 +21,7 @@ CENT = Decimal("0.01")
 STAGES = ("bare", "emerging", "growing", "peak", "senescing", "harvested")
 """In the order of a season; a stand of another stage (permanent, unknown) is looked at by its dates alone."""
 PERMANENT = "permanent"
-"""It stands all year: what asks for a growing crop is met without a sowing."""
+"""It stands all year and is seen to: what asks for a sown, growing or full crop is met, and was so from the first."""
 WEEK = 7
 
 WHEN_WORDS: dict[str, Words] = {
@@ -123,7 +123,8 @@ def _make_tranche(
     as_of: date,
 ) -> ScheduleRow:
     met, day = _is_met(tranche.when, season.stands, settings.land_share)
-    in_time = tranche.latest is None or (day or as_of) <= tranche.latest
+    always = bool(season.stands) and all(stand.stage == PERMANENT for stand in season.stands)
+    in_time = tranche.latest is None or always or (day or as_of) <= tranche.latest
     state = "released" if met and in_time else "lapsed" if tranche.latest and as_of > tranche.latest else "waiting"
     words = WHEN_WORDS[tranche.when]
     shown, share = show_money(amount, currency), show_share(tranche.share)
@@ -160,10 +161,10 @@ def _is_met(when: str, stands: Sequence[StandSeason], land_share: float) -> tupl
 
 
 def _stand_meets(when: str, stand: StandSeason) -> bool:
-    if when == "sowing_seen":
-        return stand.emergence is not None or stand.stage == PERMANENT
     if stand.stage == PERMANENT:
-        return when == "growing"
+        return when in ("sowing_seen", "growing", "peak")
+    if when == "sowing_seen":
+        return stand.emergence is not None
     return stand.stage in STAGES and STAGES.index(stand.stage) >= STAGES.index(when)
 
 
