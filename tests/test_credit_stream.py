@@ -147,3 +147,8 @@ def test_each_impossible_number_is_named() -> None:
         assert float(found.split(" = ")[1]) == float(told.split(" = ")[1]) or "nan" in told
     assert find_fault(farm, AS_OF) is None
     assert find_fault(replace(farm, area_m2=None, value=None), AS_OF) is None
+
+
+def test_sums_from_columns_are_those_from_records(made: Any) -> None:
+    chunks = [made.make_chunk(index, CROPS, 500) for index in range(2)]
+    assert made.totals_of(chunks) == sum_totals(farm for chunk in chunks for farm in made.farms_of(chunk))
