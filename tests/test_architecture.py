@@ -85,6 +85,8 @@ def test_every_room_has_a_place() -> None:
         "area",
         "datum_fit",
         "exposure",
+        "schedules",
+        "watch",
         "farm_view",
         "normals",
         "init",

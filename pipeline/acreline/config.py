@@ -31,10 +31,12 @@ from acreline.settings import (
     ReadSettings,
     Region,
     RuleSettings,
+    ScheduleSettings,
     SeasonSettings,
     Settings,
     Slot,
     Sourced,
+    TrancheSettings,
 )
 
 __all__ = [
@@ -50,10 +52,12 @@ __all__ = [
     "ReadSettings",
     "Region",
     "RuleSettings",
+    "ScheduleSettings",
     "SeasonSettings",
     "Settings",
     "Slot",
     "Sourced",
+    "TrancheSettings",
     "check_settings",
     "find_config",
     "list_configs",

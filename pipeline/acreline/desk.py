@@ -138,7 +138,8 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     decision = decision_from_json(lines[farm_id])
     struck = [*_what_grew(publication, farm_id, lang), *_what_struck(publication, farm_id, lang)]
     opened = _what_is_open(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
-    return [*explain_decision(decision, lang), *struck, *opened]
+    due = _schedule_of(publication, farm_id, lang)
+    return [*explain_decision(decision, lang), *due, *struck, *opened]
 
 
 def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
@@ -157,6 +158,15 @@ def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
     ]
     head = word("ui", "stage")[zh] + ("：" if zh else ":")
     return [head[:1].upper() + head[1:], *lines] if lines else []
+
+
+def _schedule_of(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """How a limit is paid out and falls due, a line each; none where the policy has no schedule."""
+    from acreline.report.read import read_schedule
+
+    rows = read_schedule(publication).get(farm_id, [])
+    head = "放款与还款：" if lang == "zh" else "Paying out and paying back:"
+    return [head, *(f"- {row[f'text_{lang}']}" for row in rows)] if rows else []
 
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:

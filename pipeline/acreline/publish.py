@@ -23,6 +23,7 @@ from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Sce
 from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
 from acreline.plan import Plan, class_table, input_hashes
 from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.schedules import schedule_farms
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
     for name, table in plain.items():
         tables.write_table(table, folder / f"{name}.parquet")
     tables.write_decisions(facts.decisions, folder / "decisions.parquet")
+    tables.write_schedule(schedule_farms(plan, facts), folder / "schedule.parquet")
     totals, persons = batch_to_json(facts.farms)
     lineage = lineage_text(make_lineage(plan, totals, scenes, facts.crops or plan.crops, folder))
     (folder / LINEAGE_FILE).write_text(lineage, encoding="utf-8", newline="\n")
