@@ -132,7 +132,7 @@ def main() -> None:
         make_row("seconds for all farms, with trails", f"{setting}; 2 processes, farms made and summed in it; "
                  f"{outcomes}; {written / 1e9:.1f} GB of lines", round(end - start, 1), "s", n=count, command=command,
                  target="<= 300" if count >= MANY else "", baseline=f"{summed - start:.0f} s of it: the sums; "
-                 f"{cpu:.0f} s of processor time in all; {load:.1f} processes wanted the {os.cpu_count()} cores before"),
+                 f"{cpu:.0f} s of processor time in all; {load:.1f} processes wanted {os.cpu_count()} cores before"),
         make_row("processor time a farm, its line of JSON included", setting, round(1e3 * engine / count, 3), "ms",
                  n=count, command=command, target="<= 0.5"),
         make_row("peak memory of a process that decides", setting, round(peak), "MB", n=count, command=command,
