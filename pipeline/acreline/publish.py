@@ -254,6 +254,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "region": plan.region.name,
         "season": plan.region.season.model_dump(mode="json"),
         "as_of": plan.as_of.isoformat(),
+        "county": plan.region.county,
         "code": {"acreline": __version__},
         "model": {
             "name": card.name,

@@ -109,7 +109,7 @@ def run_region(
 
     farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, applicants)
     farms = estimate_yields(farms, crops, statistics)
-    decisions = assess_credit(farms, plan.compiled, as_of=day)
+    decisions = assess_credit(farms, plan.compiled, as_of=day, county=region.county)
 
     _guard(region, parcels, store)
     facts = Facts(parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions))

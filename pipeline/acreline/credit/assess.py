@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, make_step
+from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, Totals, make_step
 from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, show, show_money
+from acreline.credit.totals import PERSON_RULE, sum_up
 from acreline.credit.words import measured_words
 from acreline.errors import ContractError, CreditError
 from acreline.records import Decision, Farm, Step
@@ -21,16 +22,25 @@ ENGINE = "policy"
 """Name of the steps that no single rule makes: the check of the facts before all, the rounding after all."""
 
 
-def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date) -> list[Decision]:
+def assess_credit(
+    farms: Sequence[Farm],
+    policy: CompiledPolicy,
+    *,
+    as_of: date,
+    county: str | None = None,
+    totals: Totals | None = None,
+) -> list[Decision]:
     """Give every farm its decision: approve with a limit, decline with limit 0, or refer to a person.
 
     A referral wins over everything: then no limit stands, and what the caps would have allowed is kept in the trail
     as `indicative_limit` for the officer. Money is exact decimal arithmetic; limits are rounded down at the end.
 
     Args:
-        farms: facts, in any order; each decision depends on its own farm (and on how many farms its person brings).
+        farms: facts, in any order; each decision depends on its own farm and on sums over all of them.
         policy: from `compile_policy`.
         as_of: day of the decision; the policy must be valid on it.
+        county: what the policy's amounts by county call the place; None: its general amounts.
+        totals: sums over the region, where `farms` are a part of it; None: they are made of `farms`.
 
     Returns:
         one decision per farm, in the same order.
@@ -52,11 +62,11 @@ def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date)
         raise ContractError(
             f"farm {twice[0]!r} comes twice", hint="this is a fault of acreline: please report it", farm=twice[0]
         )
-    named = [farm.applicant.person_id for farm in farms if farm.applicant is not None]
-    persons = Counter(person for person in named if person)
     try:
         with decimal.localcontext(MONEY):
-            return [_decide(farm, policy, _context(farm, policy, as_of, persons)) for farm in farms]
+            if totals is None:
+                totals = find_totals(farms, policy, as_of=as_of, county=county)
+            return [_decide(farm, policy, _context(farm, policy, as_of, county, totals)) for farm in farms]
     except decimal.Inexact as error:
         raise CreditError(
             f"policy {rules.id}: an amount needs more than {MONEY.prec} digits to be exact",
@@ -65,10 +75,38 @@ def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date)
         ) from error
 
 
-def _context(farm: Farm, policy: CompiledPolicy, as_of: date, persons: Counter[str]) -> RuleContext:
+def find_totals(
+    farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date, county: str | None = None
+) -> Totals:
+    """Sums over all farms, made before any of them is decided: the same in whatever order the farms come.
+
+    Of a person who brings several farms it takes what the rules before the cap on one person would give each of them.
+    """
+    names = [entry.rule.name for entry in policy.rules]
+    before = policy.rules[: names.index(PERSON_RULE)] if PERSON_RULE in names else policy.rules
+
+    def find_limit(farm: Farm) -> Decimal | None:
+        steps = _walk(farm, before, _context(farm, policy, as_of, county, None))
+        return next((step.after for step in reversed(steps) if step.rule != ENGINE), None)
+
+    with decimal.localcontext(MONEY):
+        return sum_up(farms, policy.policy.currency, find_limit)
+
+
+def _context(
+    farm: Farm, policy: CompiledPolicy, as_of: date, county: str | None, totals: Totals | None
+) -> RuleContext:
     person = farm.applicant.person_id if farm.applicant is not None else None
+    rules = policy.policy
     return RuleContext(
-        as_of, policy.policy.currency, policy.policy.round_to, persons[person] if person else 1, policy.crop_names
+        as_of,
+        rules.currency,
+        rules.round_to,
+        quantile=rules.quantile,
+        county=county,
+        crop_names=policy.crop_names,
+        totals=totals,
+        person=totals.persons.get(person) if totals is not None and person else None,
     )
 
 
@@ -87,8 +125,8 @@ def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decisio
             as_of=context.as_of,
             trail=tuple(_make_indicative(step, context) for step in steps),
         )
-    moved = [step for step in steps if step.rule != ENGINE and step.before != step.after]
-    binding = next((step for step in steps if step.outcome == "decline"), moved[-1])
+    held = [step for step in steps if step.rule != ENGINE and _holds_down(step)]
+    binding = next((step for step in steps if step.outcome == "decline"), held[-1])
     return Decision(
         farm_id=farm.farm_id,
         outcome=outcome,
@@ -100,6 +138,11 @@ def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decisio
         as_of=context.as_of,
         trail=tuple(steps),
     )
+
+
+def _holds_down(step: Step) -> bool:
+    """It set the first limit or lowered it: what adds to a limit is never why it is not higher."""
+    return step.after is not None and (step.before is None or step.after < step.before)
 
 
 def _walk(farm: Farm, rules: Sequence[CompiledRule], context: RuleContext) -> list[Step]:
@@ -119,6 +162,8 @@ def _walk(farm: Farm, rules: Sequence[CompiledRule], context: RuleContext) -> li
             new = tuple(replace(step, before=None, after=None, changed=step.outcome is not None) for step in new)
         steps += new
         limit = new[-1].after
+        if entry.rule.sets_base:
+            context = replace(context, base=limit)
     if limit is None:
         return steps
     rounded = floor_to(limit, context.round_to)
