@@ -204,7 +204,7 @@ def _refer_reasons(steps: Sequence[Step]) -> tuple[str, ...]:
     """Codes that refer, in order; where only the smallest loan refers, also the cap that made the limit so small."""
     codes = list(dict.fromkeys(step.code for step in steps if step.outcome == "refer"))
     if codes in (["below_minimum"], ["nothing_left"]):
-        codes += [step.code for step in steps if step.rule != ENGINE and step.before != step.after][-1:]
+        codes += [step.code for step in steps if step.rule != ENGINE and _holds_down(step)][-1:]
     return tuple(codes[:MOST_REASONS])
 
 

@@ -40,7 +40,7 @@ LESS_DEBT: Words = (
 class CapacitySettings(Settings):
     """Which share of the cautious harvest may be lent."""
 
-    share: Decimal = Field(gt=0, le=1, description="share of the harvest's value at the policy's quantile (5 % if it names none), 0 to 1")
+    share: Decimal = Field(gt=0, le=1, description="share of the 5 % quantile of the harvest's value, or of the policy's own quantile, 0 to 1")
     debt_without_record: DebtWithoutRecord = False
 
 

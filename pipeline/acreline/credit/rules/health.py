@@ -10,10 +10,21 @@ from pydantic import Field, field_validator
 from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
 from acreline.credit.facts import Shown, show, show_money, show_share
-from acreline.layers import HEALTH_CLASSES
 from acreline.records import Farm, Step
 
 NAME = "health"
+CLASSES: dict[str, Words] = {
+    "normal": ("normal", "正常"),
+    "drought": ("drought", "干旱"),
+    "flood": ("flood or waterlogging", "水淹或渍害"),
+    "lodging_hail": ("lodging or hail", "倒伏或雹灾"),
+    "pest_disease": ("pigment loss, cause to be confirmed", "病虫害（色素流失，原因待核实）"),
+    "frost": ("frost or cold", "冻害或冷害"),
+    "late_failed": ("late or failed stand", "晚播或缺苗"),
+    "harvested": ("harvested", "已收获"),
+    "other": ("other", "其他"),
+}
+"""Health classes as `layers.HEALTH_CLASSES` names them, without its arrays."""
 REASONS: dict[str, Words] = {
     "health_normal": ("Your crops stand as well as others nearby.", "您的作物长势与周边同类作物相当。"),
     "weak_crops": (
@@ -63,9 +74,9 @@ class HealthSettings(Settings):
     @field_validator("classes")
     @classmethod
     def _known(cls, classes: dict[str, Decimal]) -> dict[str, Decimal]:
-        unknown = sorted(set(classes) - set(HEALTH_CLASSES))
+        unknown = sorted(set(classes) - set(CLASSES))
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is no health class; known: {', '.join(HEALTH_CLASSES)}")
+            raise ValueError(f"{unknown[0]!r} is no health class; known: {', '.join(CLASSES)}")
         if any(not 0 <= factor <= 1 for factor in classes.values()):
             raise ValueError("a factor is a share, 0 to 1")
         if classes.get("normal", Decimal(1)) != 1:
@@ -81,10 +92,9 @@ def apply(farm: Farm, limit: Decimal | None, settings: HealthSettings, context: 
     factor = settings.classes.get(farm.health, Decimal(1))
     if farm.vigour is not None:
         factor = min([factor, *(step.factor for step in settings.vigour if farm.vigour < step.below)])
-    _, zh, en = HEALTH_CLASSES.get(farm.health, ("", "未知", "unknown"))
     facts = {
         "vigour": Shown("not known", "未知") if farm.vigour is None else show(f"{farm.vigour:.1f}"),
-        "health": Shown(en, zh),
+        "health": Shown(*CLASSES.get(farm.health, ("unknown", "未知"))),
         "factor": show_share(factor),
     }
     after = None if limit is None else limit * factor
