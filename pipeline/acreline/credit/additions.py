@@ -6,7 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from acreline.credit.contract import RuleContext, Words, make_step
-from acreline.credit.facts import show_money, show_share
+from acreline.credit.facts import CENT, floor_to, show_money, show_share
 from acreline.records import Step
 
 
@@ -25,7 +25,7 @@ def add_share(
     """
     if limit is None or context.base is None:
         return make_step(rule, rule, limit, limit, idle)
-    more = context.base * share
+    more = floor_to(context.base * share, CENT)
     facts = {
         "rate": show_share(share),
         "base": show_money(context.base, context.currency),

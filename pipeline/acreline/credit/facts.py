@@ -33,6 +33,7 @@ MU_STEP = Decimal("0.01")
 MOST_M2 = 1e12
 """A million square kilometres: no farm is larger, whatever a file says."""
 MOST_MONEY = Decimal(10) ** 15
+CENT = Decimal("0.01")
 FINEST_EXPONENT = -4
 """No bank keeps an amount finer than a hundredth of a cent."""
 
@@ -103,9 +104,14 @@ def floor_to(amount: Decimal, multiple: Decimal) -> Decimal:
     return amount // multiple * multiple
 
 
+def at_least_zero(amount: Decimal) -> Decimal:
+    """The amount, or a plain 0: never the minus 0 that rounding towards minus infinity makes of a difference."""
+    return amount if amount > 0 else Decimal(0)
+
+
 def lowest(limit: Decimal | None, cap: Decimal) -> Decimal:
     """The lower of the limit so far, if one stands, and a cap; never below zero."""
-    cap = max(cap, Decimal(0))
+    cap = at_least_zero(cap)
     return cap if limit is None else min(limit, cap)
 
 

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from acreline.config import Policy, RuleSettings, Settings
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, Words
+from acreline.credit.facts import CENT
 from acreline.credit.rules import load_rules
 from acreline.errors import ConfigError
 from acreline.hashing import digest
 
 FIRST_RULE = "evidence_bar"
-CENT = Decimal("0.01")
 
 
 def list_rules() -> list[str]:

@@ -9,7 +9,16 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
-from acreline.credit.facts import find_debt, floor_money, lowest, show_money, show_share, value_at, why_unmeasured
+from acreline.credit.facts import (
+    at_least_zero,
+    find_debt,
+    floor_money,
+    lowest,
+    show_money,
+    show_share,
+    value_at,
+    why_unmeasured,
+)
 from acreline.credit.words import measured_words, rank_codes
 from acreline.records import Farm, Step
 
@@ -54,7 +63,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context
     if isinstance(debt, str):
         return _refer(debt, limit)
     value_used = floor_money(value_at(farm.value, context.quantile))
-    cap = max(value_used * settings.share - debt, Decimal(0))
+    cap = at_least_zero(value_used * settings.share - debt)
     facts = {
         "quantile": show_share(context.quantile),
         "value_used": show_money(value_used, context.currency),

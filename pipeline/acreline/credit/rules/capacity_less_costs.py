@@ -11,7 +11,16 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
-from acreline.credit.facts import find_debt, floor_money, lowest, show_money, show_share, value_at, why_unmeasured
+from acreline.credit.facts import (
+    at_least_zero,
+    find_debt,
+    floor_money,
+    lowest,
+    show_money,
+    show_share,
+    value_at,
+    why_unmeasured,
+)
 from acreline.credit.rules.capacity import why_no_value
 from acreline.credit.words import measured_words
 from acreline.records import Farm, Stand, Step
@@ -86,8 +95,8 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacityLessCostsSettings
         if cost is None or stand.value is None:
             return _refer("no_cost" if cost is None else "no_value", limit)
         costs -= floor_money(-cost)
-        net += max(floor_money(Fraction(value_at(stand.value, context.quantile)) - cost), Decimal(0))
-    cap = max(net * settings.share - debt, Decimal(0))
+        net += at_least_zero(floor_money(Fraction(value_at(stand.value, context.quantile)) - cost))
+    cap = at_least_zero(net * settings.share - debt)
     facts = {
         "quantile": show_share(context.quantile),
         "value_low": show_money(floor_money(farm.value.low), context.currency),

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import Shown, show, show_money, show_share
+from acreline.credit.facts import CENT, Shown, floor_to, show, show_money, show_share
 from acreline.records import Farm, Step
 
 NAME = "health"
@@ -97,9 +97,9 @@ def apply(farm: Farm, limit: Decimal | None, settings: HealthSettings, context: 
         "health": Shown(*CLASSES.get(farm.health, ("unknown", "未知"))),
         "factor": show_share(factor),
     }
-    after = None if limit is None else limit * factor
     if factor == 1:
-        return make_step(NAME, "health_normal", limit, after, REASONS["health_normal"], facts)
+        return make_step(NAME, "health_normal", limit, limit, REASONS["health_normal"], facts)
+    after = None if limit is None else floor_to(limit * factor, CENT)
     facts |= {} if after is None else {"cap": show_money(after, context.currency)}
     return make_step(NAME, "weak_crops", limit, after, HELD, facts)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import show_money, show_share
+from acreline.credit.facts import CENT, floor_to, show_money, show_share
 from acreline.records import Farm, Step
 
 NAME = "insurance_addition"
@@ -36,7 +36,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: InsuranceSettings, contex
     if limit is None or context.base is None:
         return make_step(NAME, NAME, limit, limit, REASONS[NAME])
     insured = farm.applicant.insured_sum if farm.applicant is not None else Decimal(0)
-    added = context.base * settings.crop_premium + insured * settings.asset_premium
+    added = floor_to(context.base * settings.crop_premium + insured * settings.asset_premium, CENT)
     facts = {
         "rate": show_share(settings.crop_premium),
         "base": show_money(context.base, context.currency),

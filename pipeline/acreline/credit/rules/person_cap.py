@@ -9,7 +9,7 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
-from acreline.credit.facts import find_debt, lowest, show, show_money
+from acreline.credit.facts import at_least_zero, find_debt, lowest, show, show_money
 from acreline.credit.words import measured_words
 from acreline.records import Farm, Step
 
@@ -55,7 +55,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: PersonCapSettings, contex
     debt = find_debt(farm, settings.debt_without_record)
     if isinstance(debt, str):
         return make_step(NAME, debt, limit, None, measured_words(debt), outcome="refer")
-    cap = max(settings.amount - debt, Decimal(0))
+    cap = at_least_zero(settings.amount - debt)
     facts = {
         "amount": show_money(settings.amount, context.currency),
         "existing_debt": show_money(debt, context.currency),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import show, show_money, show_share
+from acreline.credit.facts import CENT, floor_to, show, show_money, show_share
 from acreline.records import Farm, Step
 
 NAME = "yearly_increase"
@@ -36,7 +36,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: YearlyIncreaseSettings, c
     years = max(0, min(record, settings.max_years))
     if limit is None or context.base is None or years == 0:
         return make_step(NAME, "first_year" if years == 0 else NAME, limit, limit, REASONS["first_year"])
-    after = limit * (1 + settings.rate) ** years
+    after = floor_to(limit * (1 + settings.rate) ** years, CENT)
     facts = {
         "years": show(years, "year" if years == 1 else "years", "年"),
         "rate": show_share(settings.rate),
