@@ -39,6 +39,8 @@ from acreline.records import ZERO, Applicant, Decision, Farm, Interval, Stand, S
 CASES = Path(__file__).parent / "credit_cases"
 HOUSE: dict[str, Any] = yaml.safe_load((CASES / "policy.yaml").read_text(encoding="utf-8"))
 AS_OF: date = HOUSE["as_of"]
+
+
 def read_cases(path: Path) -> list[dict[str, Any]]:
     """The cases of a file, each with what the file says for all of them: its own policy, day and ordinary farm."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))

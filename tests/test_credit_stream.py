@@ -15,7 +15,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +25,7 @@ from acreline.credit import assess as engine
 from acreline.credit.contract import RuleContext
 from acreline.credit.facts import MONEY, find_fault, floor_mu
 from acreline.errors import ContractError, CreditError
-from acreline.records import Applicant, Farm, Interval, Step
+from acreline.records import Applicant, Decision, Farm, Interval, Step
 from tests.test_credit import AS_OF, house, make_farm
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -103,18 +102,20 @@ def test_plain_versions_give_the_same_limits(made: Any) -> None:
 
 
 def test_what_the_whole_batch_knows_reaches_its_parts() -> None:
-    farms = [replace(make_farm(farm_id=name), applicant=Applicant(name, "P", None, Decimal(0))) for name in "AB"]
-    alone = [
-        next(assess_stream([farm], house(), as_of=AS_OF, totals=find_totals([farm], house(), as_of=AS_OF)))
-        for farm in farms
-    ]
+    def each_by_itself(batch: list[Farm], known: list[list[Farm]]) -> list[Decision]:
+        sums = [find_totals(farms, house(), as_of=AS_OF) for farms in known]
+        return [
+            next(assess_stream([farm], house(), as_of=AS_OF, totals=one)) for farm, one in zip(batch, sums, strict=True)
+        ]
+
+    # 60,000 each, and no more than 300,000 for one person
+    farms = [replace(make_farm(farm_id=name), applicant=Applicant(name, "P", None, Decimal(0))) for name in "ABCDEF"]
+    alone = each_by_itself(farms, [[farm] for farm in farms])
     assert {decision.outcome for decision in alone} == {"approve"}
-    together = [
-        next(assess_stream([farm], house(), as_of=AS_OF, totals=find_totals(farms, house(), as_of=AS_OF)))
-        for farm in farms
-    ]
+    together = each_by_itself(farms, [farms] * len(farms))
     assert together == assess_credit(farms, house(), as_of=AS_OF)
     assert {decision.reasons for decision in together} == {("several_farms_one_person",)}
+    assert {decision.limit for decision in each_by_itself(farms[:5], [farms[:5]] * 5)} == {Decimal(60_000)}
     with pytest.raises(ContractError, match="farm 'A' comes twice"):
         find_totals([farms[0], farms[0]], house(), as_of=AS_OF)
 
