@@ -246,33 +246,39 @@ def _refer_reasons(steps: Sequence[Step]) -> tuple[str, ...]:
 def _limit_reasons(
     farm: Farm, policy: CompiledPolicy, context: RuleContext, steps: Sequence[Step], binding: Step
 ) -> tuple[str, ...]:
-    """The binding rule's code, then the codes of rules without which the limit would be higher, largest rise first.
+    """Codes of the rules without which the limit would be higher, largest rise first; of a decline its own first.
 
-    That is found out, not assumed: each rule that moved the limit is taken away and the farm is decided again. A cap
-    that a lower one made idle is no reason, and where two caps stand level only the one that binds is named.
+    That is found out, not assumed: each rule that held the limit down is taken away and the farm is decided again. A
+    cap that a lower one made idle is no reason. Where two caps stand level neither of them raises the limit alone: then
+    both are named, the one that binds first.
     """
-    rises: list[tuple[Decimal, str]] = []
     final = steps[-1].after or Decimal(0)
-    for step in steps:
-        if step.rule in (ENGINE, binding.rule) or step.before == step.after:
-            continue
-        without = _limit_without(step.rule, farm, policy.rules, context, steps)
-        if without is not None and without > final:
-            rises.append((without - final, step.code))
-    codes = [binding.code, *(code for _, code in sorted(rises, key=lambda rise: (-rise[0], rise[1])))]
+    held = [step for step in steps if step.rule != ENGINE and _holds_down(step)]
+
+    def rise_without(*names: str) -> Decimal:
+        without = _limit_without(frozenset(names), farm, policy.rules, context, steps)
+        return Decimal(0) if without is None else without - final
+
+    rises = [(rise_without(step.rule), step) for step in held if step.outcome is None]
+    codes = [step.code for rise, step in sorted(rises, key=lambda one: (-one[0], one[1] != binding)) if rise > 0]
+    if binding.outcome is not None:
+        codes.insert(0, binding.code)
+    elif binding.code not in codes:
+        level = [step for step in held if step != binding and rise_without(binding.rule, step.rule) > 0]
+        codes = [binding.code, *(step.code for step in reversed(level)), *codes]
     return tuple(dict.fromkeys(codes))[:MOST_REASONS]
 
 
 def _limit_without(
-    name: str, farm: Farm, rules: Sequence[CompiledRule], context: RuleContext, steps: Sequence[Step]
+    names: frozenset[str], farm: Farm, rules: Sequence[CompiledRule], context: RuleContext, steps: Sequence[Step]
 ) -> Decimal | None:
-    """The limit that a farm would have without one rule; None where none would stand.
+    """The limit that a farm would have without some rules; None where none would stand.
 
-    Rules are pure, so only those behind the missing one are asked again, and only until the limit is what it was with
-    it: from there on all is as it was.
+    Rules are pure, so only those behind the first missing one are asked again, and only until the limit is what it was
+    with all of them: from there on all is as it was.
 
     Args:
-        name: of the rule to leave out.
+        names: of the rules to leave out.
         farm: facts.
         rules: of the policy, in order.
         context: of the farm.
@@ -283,13 +289,13 @@ def _limit_without(
     with_it: Decimal | None = None
     base: Decimal | None = None
     base_with: Decimal | None = None
-    left_out = False
+    left_out, missing = False, names
     for entry in rules:
-        if entry.rule.name == name:
-            left_out = True
+        if entry.rule.name in names:
+            left_out, missing = True, missing - {entry.rule.name}
         elif not left_out:
             limit = stood[entry.rule.name]
-        elif limit == with_it and base == base_with:
+        elif limit == with_it and base == base_with and not missing:
             return steps[-1].after
         else:
             made = entry.rule.apply(farm, limit, entry.settings, replace(context, base=base))
@@ -299,5 +305,5 @@ def _limit_without(
         with_it = stood[entry.rule.name]
         if entry.rule.sets_base:
             base_with = with_it
-            base = base if entry.rule.name == name else limit
+            base = base if entry.rule.name in names else limit
     return None if limit is None else floor_to(limit, context.round_to)
