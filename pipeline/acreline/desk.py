@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,20 +85,40 @@ def read_farms(publication: Path) -> tuple[list[Farm], date]:
         raise _damaged(publication, f"a line holds no farm: {type(error).__name__}: {error}") from error
 
 
-def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[Decision]]:
+def decide_again(
+    publication: Path, policy: str, *, retired: Path | None = None, now: datetime | None = None
+) -> tuple[list[Decision], list[Decision]]:
     """Decisions of a publication under the policy it was made with, and under another one.
 
+    Args:
+        publication: its folder.
+        policy: name or path of the other policy.
+        retired: the bank's own list of retired policies and models, beside the packaged one.
+        now: the instant by which one counts as retired; None: the machine's clock.
+
+    Returns:
+        before and after; where the model that measured the farms was retired since, every case is referred.
+
     Raises:
-        ConfigError: the policy is not known or does not compile.
+        ConfigError: the policy is not known, does not compile or was retired.
     """
-    from acreline.credit import assess_credit, compile_policy, decision_from_json
+    from acreline.credit import assess_credit, compile_policy, decision_from_json, refer_retired
+    from acreline.retired import find_retired, model_names, read_retired, refuse_retired_policy
     from acreline.store import read_manifest
 
     farms, day = read_farms(publication)
     before = [decision_from_json(line) for line in _trail(publication)]
-    classes = read_manifest(publication)["classes"]["crop"].values()
-    names = {slug: (name_en, name_zh) for slug, _, name_zh, name_en in classes}
-    return before, assess_credit(farms, compile_policy(read_policy(policy), names), as_of=day)
+    manifest = read_manifest(publication)
+    names = {slug: (name_en, name_zh) for slug, _, name_zh, name_en in manifest["classes"]["crop"].values()}
+    compiled = compile_policy(read_policy(policy), names)
+    stops, model = read_retired(retired), manifest["model"]
+    refuse_retired_policy(stops, compiled.policy.id, compiled.version, now=now)
+    known_as = model_names(model["name"], model["version"], model.get("weights_sha256"))
+    stopped = find_retired(stops, "model", known_as, now=now)
+    told = stopped.facts() if stopped is not None else manifest.get("model_retired")
+    if told:
+        return before, refer_retired(farms, compiled, told, as_of=day)
+    return before, assess_credit(farms, compiled, as_of=day)
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
@@ -118,7 +138,8 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     decision = decision_from_json(lines[farm_id])
     struck = [*_what_grew(publication, farm_id, lang), *_what_struck(publication, farm_id, lang)]
     opened = _what_is_open(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
-    return [*explain_decision(decision, lang), *struck, *opened]
+    due = _schedule_of(publication, farm_id, lang)
+    return [*explain_decision(decision, lang), *due, *struck, *opened]
 
 
 def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
@@ -137,6 +158,15 @@ def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
     ]
     head = word("ui", "stage")[zh] + ("：" if zh else ":")
     return [head[:1].upper() + head[1:], *lines] if lines else []
+
+
+def _schedule_of(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """How a limit is paid out and falls due, a line each; none where the policy has no schedule."""
+    from acreline.report.read import read_schedule
+
+    rows = read_schedule(publication).get(farm_id, [])
+    head = "放款与还款：" if lang == "zh" else "Paying out and paying back:"
+    return [head, *(f"- {row[f'text_{lang}']}" for row in rows)] if rows else []
 
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:

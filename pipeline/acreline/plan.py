@@ -15,6 +15,7 @@ from acreline.errors import ConfigError, InputError
 from acreline.hashing import file_sha256
 from acreline.layers import BANDS, HEALTH_CLASSES
 from acreline.records import NO_CROP
+from acreline.retired import Retirement, find_retired, model_names, read_retired, refuse_retired_policy
 
 if TYPE_CHECKING:
     from acreline.credit import CompiledPolicy
@@ -45,6 +46,8 @@ class Plan:
     policy: Policy
     compiled: CompiledPolicy
     model: Model
+    model_retired: Retirement | None = None
+    """Set where the model may measure and not decide: every farm is referred."""
 
     @property
     def base(self) -> Path | None:
@@ -52,15 +55,16 @@ class Plan:
         return self.region.file.parent if self.region.file else None
 
 
-def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
+def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None = None) -> Plan:
     """Compile a region: provider, crops, detectors, policy and model are read and checked against each other.
 
     Args:
         region: the region file's settings.
         as_of: day of the decision; default the region's own, else the earlier of season end and today (UTC).
+        now: the instant by which a policy or model counts as retired; None: the machine's clock.
 
     Raises:
-        ConfigError: something named is missing or does not fit.
+        ConfigError: something named is missing or does not fit, or the policy was retired.
     """
     from acreline.credit import assess_credit, compile_policy
     from acreline.events import check_detectors
@@ -74,6 +78,8 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     named = packaged_crops() | crops  # a set may hold a crop that the region does not grow
     names |= {slug: (crop.name_en, crop.name_zh) for slug, crop in named.items()}
     compiled = compile_policy(policy, names)
+    retired = read_retired(region.retired)
+    refuse_retired_policy(retired, policy.id, compiled.version, now=now)
     provider = read_provider(region)
     missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
     if missing:
@@ -97,12 +103,14 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     check_detectors(region.events)
     day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
     assess_credit([], compiled, as_of=day)  # a policy that is not valid that day is refused before the night's work
-    return Plan(region, day, provider, crops, policy, compiled, model)
+    card = model.card
+    stopped = find_retired(retired, "model", model_names(card.name, card.version, card.weights_sha256), now=now)
+    return Plan(region, day, provider, crops, policy, compiled, model, stopped)
 
 
 def _check_keys(region: Region) -> None:
     """An input that is named and cannot be read would stand in the manifest as if it had spoken."""
-    for key in ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events"):
+    for key in ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events", "retired"):
         path = getattr(region, key)
         if path is not None and not path.is_file():
             raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")
@@ -147,6 +155,7 @@ def input_hashes(region: Region) -> dict[str, str]:
         "prices": region.prices,
         "costs": region.costs,
         "known_events": region.known_events,
+        "retired": region.retired,
         "previous_run": None if region.previous_run is None else earlier_parcels(region.previous_run),
     }
     return {role: file_sha256(path) for role, path in roles.items() if path is not None and path.is_file()}

@@ -30,7 +30,7 @@ from acreline.report.field import (
     true_colour_png,
 )
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
-from acreline.report.read import Row, farm_files, read_manifest, read_rows
+from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
 from acreline.report.tell import tell_farms
 from acreline.report.words import word
 
@@ -74,10 +74,11 @@ def write_farm_pages(publication: Path, pictures: Mapping[str, FieldPicture | Un
         "gamma": GAMMA,
         "ndvi_steps": NDVI_STEPS,
     }
+    schedules = read_schedule(publication)
     folder = publication / "report" / "farms"
     folder.mkdir(parents=True, exist_ok=True)
     for farm in told["farms"]:
-        text = page.render(**common, **tell_farm(farm, told, pictures))
+        text = page.render(**common, **tell_farm(farm, told, pictures), schedule=schedules.get(farm["id"], []))
         (folder / files[farm["id"]]).write_text(text, encoding="utf-8", newline="\n")
     return [folder / files[farm["id"]] for farm in told["farms"]]
 
