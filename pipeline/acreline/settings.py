@@ -84,7 +84,10 @@ class Region(Settings):
     applicants: Path | None = None
     weather: Path | None = None
     normals: Path | None = None
-    statistics: Path | None = None
+    statistics: Path | None = Field(
+        None, description="harvest statistics: a file, or a name of configs/statistics/ (dated table of yields)"
+    )
+    county: str | None = Field(None, description="whose rows of the statistics count beside those of the whole land")
     prices: Path | None = Field(None, description="dated table of prices: a file, or a name of configs/prices/")
     costs: Path | None = Field(None, description="dated table of costs: a file, or a name of configs/costs/")
     known_events: Path | None = None
