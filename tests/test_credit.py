@@ -434,7 +434,9 @@ def test_explanation_in_both_languages() -> None:
     approved = decide(make_farm())
     english, chinese = explain_decision(approved), explain_decision(approved, "zh")
     assert english[0] == "F, 2018-12-15. Approved: limit 60,000 CNY."
-    assert english[1].startswith("Reason: The limit is the planted area times the amount per mu for your crops. What you")
+    assert english[1].startswith(
+        "Reason: The limit is the planted area times the amount per mu for your crops. What you"
+    )
     assert english[3].startswith("2. crop_cap_per_mu: Crops on at least 100 mu of your land carry 60,000 CNY")
     assert english[3].endswith("-> 60,000 CNY")
     assert english[-1] == "You may ask at any time that a person looks at this again."

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ SIMULATED_NOTICE = {
     "en": "simulated land: drawn by a program, no satellite saw these fields and nobody farms them",
     "zh": "模拟地块：由程序生成，并非卫星观测，亦无人耕种",
 }
+TABLE_WORDS = {
+    "prices": ("prices", "价格"),
+    "costs": ("costs", "成本"),
+    "statistics": ("harvest statistics", "产量统计"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Facts:
     decisions: tuple[Decision, ...]
     crops: Mapping[str, Crop] = field(default_factory=dict)
     """By slug, at the prices and costs in force; for the lineage."""
+    not_yet_published: tuple[str, ...] = ()
+    """Tables that the region names and of which nothing was published by the day (`inputs.Inputs`)."""
 
 
 def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> tuple[Path, bool]:
@@ -280,6 +288,8 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         notices.append(DEMONSTRATION_NOTICE)
     left_out = sorted(set(list_detectors()) - set(plan.region.events))
     notices += [not_looked_for(left_out)] if left_out else []
+    unpublished = facts.not_yet_published
+    notices += [not_yet_published(unpublished, plan.as_of)] if unpublished else []
     return {
         "region": plan.region.name,
         "season": plan.region.season.model_dump(mode="json"),
@@ -315,6 +325,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "weather": None if plan.region.weather is None else plan.region.weather.name,
         "classes": class_table(plan),
         "not_looked_for": left_out,
+        "not_yet_published": list(unpublished),
         "notices": notices,
     }
 
@@ -327,6 +338,15 @@ def not_looked_for(kinds: Sequence[str]) -> dict[str, str]:
     return {
         "en": f"not looked for: {', '.join(en.lower() for en, _ in names)}; that none is told is no sign of health",
         "zh": f"未查找的灾害：{'、'.join(zh for _, zh in names)}；未提及不等于未发生",
+    }
+
+
+def not_yet_published(tables: Sequence[str], day: date) -> dict[str, str]:
+    """A notice of tables that are named and took no part: their figures came later than the day."""
+    names = [TABLE_WORDS[table] for table in tables]
+    return {
+        "en": f"not yet published on {day}, so not used: {', '.join(en for en, _ in names)}",
+        "zh": f"截至 {day} 尚未发布，未采用：{'、'.join(zh for _, zh in names)}",
     }
 
 

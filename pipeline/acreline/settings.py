@@ -84,7 +84,9 @@ class Region(Settings):
     applicants: Path | None = None
     weather: Path | None = None
     normals: Path | None = None
-    statistics: Path | None = None
+    statistics: Path | None = Field(
+        None, description="harvest statistics: a file, or a name of configs/statistics/ (dated table of yields)"
+    )
     prices: Path | None = Field(None, description="dated table of prices: a file, or a name of configs/prices/")
     costs: Path | None = Field(None, description="dated table of costs: a file, or a name of configs/costs/")
     known_events: Path | None = None
@@ -94,7 +96,9 @@ class Region(Settings):
     model: str = "acrenet-s"
     policy: str = Field(description="a file, a name of configs/policies/, or a folder of dated files there")
     county: str | None = Field(
-        None, min_length=1, description="what rules with amounts by county call the place; none: their general amounts"
+        None,
+        min_length=1,
+        description="what statistics and rules with amounts by county call the place; null: those of the whole land",
     )
     retired: Path | None = Field(None, description="the bank's own list of retired policies and models")
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
