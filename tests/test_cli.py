@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -281,6 +282,38 @@ def test_a_finished_run_can_be_asked(acreline: Acreline, demo_run: Path, tmp_pat
     gone = acreline("verify", tmp_path)
     assert "missing: farms.parquet" in gone.out.splitlines()
     refused(gone, 6, "files are not as published")
+
+
+def test_a_decision_is_proved_from_the_command_line(acreline: Acreline, demo_run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(demo_run / "latest", tmp_path / "copy"))
+    assert acreline("replay", copy, "F-004").out == "F-004: same, byte for byte\n"
+    assert acreline("replay", copy, "--all").out.startswith("7 of 7 decisions: same, byte for byte")
+    refused(acreline("replay", copy, "F-999"), 2, "no farm 'F-999'")
+    trail = copy / "trail.jsonl"
+    trail.write_text(
+        trail.read_text(encoding="utf-8").replace('"clear_looks":36', '"clear_looks":37', 1), encoding="utf-8"
+    )
+    changed = acreline("replay", copy, "--all")
+    assert "  fact clear_looks (F-001): 36 in farms.parquet, 37 in the trail" in changed.out.splitlines()
+    refused(changed, 6, "1 of 7 decisions are not made again as published")
+    edited = acreline("verify", copy)
+    assert "trail.jsonl: line 1 does not follow" in edited.out
+    refused(edited, 6, "files are not as published")
+
+
+def test_a_person_is_given_out_and_kept_until_the_term_is_over(
+    acreline: Acreline, demo_run: Path, tmp_path: Path
+) -> None:
+    told = acreline("person", "export", demo_run, "--person", "P-0001", "--out", tmp_path / "p.json")
+    assert told.out == f"{tmp_path / 'p.json'}: 1 decisions of 1 publications\n"
+    ask = ("person", "delete", demo_run, "--person", "P-0001", "--receipt", tmp_path / "r.json", "--term-check")
+    refused(acreline(*ask, "2020-01-01"), 2, "until 2021-12-15")
+    refused(acreline(*ask, "tomorrow"), 2, "is not a date")
+    own = Path(shutil.copytree(demo_run, tmp_path / "own", symlinks=True))
+    done = acreline("person", "delete", own, *ask[3:], "2022-01-01")
+    assert done.out.splitlines()[0].endswith("1 decisions under pseudonym")
+    assert acreline("verify", own).code == 0
+    assert "P-0001" not in (own / "latest" / "trail.jsonl").read_text(encoding="utf-8")
 
 
 def test_a_region_is_compiled_and_searched(acreline: Acreline, repo: Path) -> None:

@@ -87,6 +87,24 @@ def _maize(names: Sequence[str], **more: Any) -> Looks:
     return made_looks(dict.fromkeys(names, MAIZE), every(5), dict.fromkeys(names, _sure("maize")), **more)
 
 
+def test_land_under_roofs_is_planted_as_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def grey(day: date) -> float:
+        return 0.3
+
+    looks = made_looks({"p": grey}, every(5), {"p": _sure("grassland")}, planted=0.1)
+    open_land = _gather(made_parcels({"p": "F"}), looks)["F"]
+    crops = made_crops()
+    crops["grassland"] = crops["grassland"].model_copy(update={"under_cover": True})
+    monkeypatch.setattr("tests.test_farms.made_crops", lambda: crops)
+    roofed = _gather(made_parcels({"p": "F"}), looks)["F"]
+    assert open_land.area_m2 is not None
+    assert open_land.planted_m2.mid == pytest.approx(0.1 * open_land.area_m2, rel=0.02)
+    assert "event_late_failed" in open_land.flags
+    assert roofed.planted_m2.mid == pytest.approx(open_land.area_m2, rel=1e-6)
+    assert "event_late_failed" not in roofed.flags
+    assert _seasons(looks)["code"].iloc[0] == "area_by_outline"
+
+
 # --- status -------------------------------------------------------------------------------------------------------
 def test_every_parcel_keeps_one_status() -> None:
     parcels = made_parcels(

@@ -81,6 +81,17 @@ def test_dates_of_drawn_seasons() -> None:
     assert maize["last_clear"].date() == every(5)[-1]
 
 
+def test_ripening_begins_where_the_curve_leaves_its_height() -> None:
+    rows = _describe({"c": CEREAL, "m": MAIZE, "g": grass}, {"c": "winter_cereal", "m": "maize", "g": "grassland"})
+    table = rows.set_index("parcel_id")
+    # 0.9 of the height is left ln(9) x 8 = 18 days before the middle of the fall
+    assert _days_off(table.loc["m", "senescence"], date(2018, 9, 2)) <= 5
+    assert _days_off(table.loc["c", "senescence"], date(2018, 6, 17)) <= 5
+    assert table.loc["m", "senescence_doubt_days"] == 2.5
+    assert pd.isna(table.loc["g", "senescence"])
+    assert pd.isna(_describe({"m": MAIZE}, {"m": "maize"}, as_of=date(2018, 8, 1))["senescence"].iloc[0])
+
+
 def test_doubt_is_half_the_gap() -> None:
     gap = [day for day in every(5) if not date(2018, 9, 5) <= day <= date(2018, 10, 10)]
     maize = _describe({"m": MAIZE}, {"m": "maize"}, gap).iloc[0]
@@ -340,7 +351,7 @@ def test_a_green_manure_in_autumn_is_not_the_peak() -> None:
     row = _describe({"m": covered}, {"m": "maize"}).iloc[0]
     assert date(2018, 7, 10) <= row["peak"].date() <= date(2018, 8, 20)
     assert _days_off(row["harvest"], DOWN) <= 10
-    assert (row["seasons"], row["stage"]) == (2, "harvested")
+    assert (row["seasons"], row["stage"]) == (1, "harvested")  # what greens in autumn is no crop of the year
     assert pd.isna(row["code"])
 
 

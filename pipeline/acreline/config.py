@@ -31,10 +31,12 @@ from acreline.settings import (
     ReadSettings,
     Region,
     RuleSettings,
+    ScheduleSettings,
     SeasonSettings,
     Settings,
     Slot,
     Sourced,
+    TrancheSettings,
 )
 
 __all__ = [
@@ -50,10 +52,12 @@ __all__ = [
     "ReadSettings",
     "Region",
     "RuleSettings",
+    "ScheduleSettings",
     "SeasonSettings",
     "Settings",
     "Slot",
     "Sourced",
+    "TrancheSettings",
     "check_settings",
     "find_config",
     "list_configs",
@@ -172,7 +176,7 @@ def read_region(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     catalog = region.catalog
     if catalog is not None and "://" not in catalog:
         catalog = str((base / catalog).resolve())
-    paths = ("applicants", "weather", "normals", "known_events", "previous_run")
+    paths = ("applicants", "weather", "normals", "known_events", "previous_run", "retired")
     update: dict[str, Any] = {name: absolute(getattr(region, name)) for name in paths}
     update |= {name: _find_table(name, getattr(region, name), base) for name in ("statistics", "prices", "costs")}
     update["parcels"] = region.parcels.model_copy(update={"path": (base / region.parcels.path).resolve()})

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acreline.config import Crop, Policy, Provider, find_config, list_configs, read_policy, read_settings
 from acreline.errors import ConfigError, StoreError
-from acreline.records import Decision, Farm
+from acreline.records import NO_CROP, Decision, Farm
 from acreline.tables import farm_from_json
 from acreline.units import m2_to_ha, m2_to_mu
 
@@ -85,20 +85,40 @@ def read_farms(publication: Path) -> tuple[list[Farm], date]:
         raise _damaged(publication, f"a line holds no farm: {type(error).__name__}: {error}") from error
 
 
-def decide_again(publication: Path, policy: str) -> tuple[list[Decision], list[Decision]]:
+def decide_again(
+    publication: Path, policy: str, *, retired: Path | None = None, now: datetime | None = None
+) -> tuple[list[Decision], list[Decision]]:
     """Decisions of a publication under the policy it was made with, and under another one.
 
+    Args:
+        publication: its folder.
+        policy: name or path of the other policy.
+        retired: the bank's own list of retired policies and models, beside the packaged one.
+        now: the instant by which one counts as retired; None: the machine's clock.
+
+    Returns:
+        before and after; where the model that measured the farms was retired since, every case is referred.
+
     Raises:
-        ConfigError: the policy is not known or does not compile.
+        ConfigError: the policy is not known, does not compile or was retired.
     """
-    from acreline.credit import assess_credit, compile_policy, decision_from_json
+    from acreline.credit import assess_credit, compile_policy, decision_from_json, refer_retired
+    from acreline.retired import find_retired, model_names, read_retired, refuse_retired_policy
     from acreline.store import read_manifest
 
     farms, day = read_farms(publication)
     before = [decision_from_json(line) for line in _trail(publication)]
-    classes = read_manifest(publication)["classes"]["crop"].values()
-    names = {slug: (name_en, name_zh) for slug, _, name_zh, name_en in classes}
-    return before, assess_credit(farms, compile_policy(read_policy(policy), names), as_of=day)
+    manifest = read_manifest(publication)
+    names = {slug: (name_en, name_zh) for slug, _, name_zh, name_en in manifest["classes"]["crop"].values()}
+    compiled = compile_policy(read_policy(policy), names)
+    stops, model = read_retired(retired), manifest["model"]
+    refuse_retired_policy(stops, compiled.policy.id, compiled.version, now=now)
+    known_as = model_names(model["name"], model["version"], model.get("weights_sha256"))
+    stopped = find_retired(stops, "model", known_as, now=now)
+    told = stopped.facts() if stopped is not None else manifest.get("model_retired")
+    if told:
+        return before, refer_retired(farms, compiled, told, as_of=day)
+    return before, assess_credit(farms, compiled, as_of=day)
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
@@ -116,9 +136,37 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision = decision_from_json(lines[farm_id])
-    struck = _what_struck(publication, farm_id, lang)
+    struck = [*_what_grew(publication, farm_id, lang), *_what_struck(publication, farm_id, lang)]
     opened = _what_is_open(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
-    return [*explain_decision(decision, lang), *struck, *opened]
+    due = _schedule_of(publication, farm_id, lang)
+    return [*explain_decision(decision, lang), *due, *struck, *opened]
+
+
+def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """Stage and dates of what stands on a farm's parcels, a line each."""
+    from acreline.report.doubts import JUDGED, read_parcels
+    from acreline.report.read import read_rows
+    from acreline.report.stages import season_line
+    from acreline.report.words import word
+
+    zh = lang == "zh"
+    mine = {row["id"] for row in read_parcels(publication, farm_id) if row["status"] in JUDGED}
+    rows = [row for row in read_rows(publication, "seasons") if row["parcel_id"] in mine and row["crop"] != NO_CROP]
+    counted = word("ui", "crops_a_year")[zh] + ("：" if zh else ": ")
+    lines = [
+        f"- {row['parcel_id']} {season_line(row)[zh]}{'；' if zh else '; '}{counted}{row['seasons']}" for row in rows
+    ]
+    head = word("ui", "stage")[zh] + ("：" if zh else ":")
+    return [head[:1].upper() + head[1:], *lines] if lines else []
+
+
+def _schedule_of(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """How a limit is paid out and falls due, a line each; none where the policy has no schedule."""
+    from acreline.report.read import read_schedule
+
+    rows = read_schedule(publication).get(farm_id, [])
+    head = "放款与还款：" if lang == "zh" else "Paying out and paying back:"
+    return [head, *(f"- {row[f'text_{lang}']}" for row in rows)] if rows else []
 
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:

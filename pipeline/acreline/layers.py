@@ -109,6 +109,8 @@ SEASON_COLUMNS = (
     "emergence_doubt_days",
     "peak",
     "peak_doubt_days",
+    "senescence",
+    "senescence_doubt_days",
     "harvest",
     "harvest_doubt_days",
     "peak_ndvi",

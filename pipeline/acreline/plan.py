@@ -15,12 +15,13 @@ from acreline.errors import ConfigError, InputError, Troubles
 from acreline.hashing import file_sha256
 from acreline.layers import BANDS, HEALTH_CLASSES
 from acreline.records import NO_CROP
+from acreline.retired import Retirement, find_retired, model_names, read_retired, refuse_retired_policy
 
 if TYPE_CHECKING:
     from acreline.credit import CompiledPolicy
     from acreline.model import Model
 
-NAMED_FILES = ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events")
+NAMED_FILES = ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events", "retired")
 MOST_DAYS_BEFORE = 92
 MOST_DAYS_LATE = 31
 """How far a season may start or end before, and after, the year a model was trained on."""
@@ -46,6 +47,8 @@ class Plan:
     policy: Policy
     compiled: CompiledPolicy
     model: Model
+    model_retired: Retirement | None = None
+    """Set where the model may measure and not decide: every farm is referred."""
 
     @property
     def base(self) -> Path | None:
@@ -53,15 +56,17 @@ class Plan:
         return self.region.file.parent if self.region.file else None
 
 
-def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
+def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None = None) -> Plan:
     """Compile a region: provider, crops, detectors, policy and model are read and checked against each other.
 
     Args:
         region: the region file's settings.
         as_of: day of the decision; default the region's own, else the earlier of season end and today (UTC).
+        now: the instant by which a policy or model counts as retired; None: the machine's clock.
 
     Raises:
-        AcrelineError: something named is missing or does not fit; several things come as one `SeveralErrors`.
+        AcrelineError: something named is missing or does not fit, or the policy was retired; several things come as one
+            `SeveralErrors`.
     """
     from acreline.credit import assess_credit
     from acreline.events import check_detectors
@@ -69,8 +74,7 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     base = region.file.parent if region.file else None
     day = decision_day(region, as_of)
     troubles = Troubles()
-    for key in NAMED_FILES:
-        troubles.of(named_file, region, key)
+    files = {key: troubles.of(named_file, region, key) for key in NAMED_FILES}
     if region.previous_run is not None:
         troubles.of(earlier_parcels, region.previous_run)
     crops = troubles.of(read_crops, region)
@@ -78,12 +82,17 @@ def plan_run(region: Region, *, as_of: date | None = None) -> Plan:
     compiled = None if policy is None else troubles.of(_compile, policy, crops or {})
     if compiled is not None:  # a policy that is not valid that day is refused before the night's work
         troubles.of(assess_credit, [], compiled, as_of=day)
+    retired = troubles.of(read_retired, files["retired"])
+    if retired is not None and policy is not None and compiled is not None:
+        troubles.of(refuse_retired_policy, retired, policy.id, compiled.version, now=now)
     provider = troubles.of(_provider, region)
     model = None if crops is None else troubles.of(_model, region, base, crops)
     troubles.of(check_detectors, region.events)
-    if crops is None or policy is None or compiled is None or provider is None or model is None or troubles.errors:
+    if not (crops and policy and compiled and provider and model and retired is not None) or troubles.errors:
         raise troubles.as_one()
-    return Plan(region, day, provider, crops, policy, compiled, model)
+    card = model.card
+    stopped = find_retired(retired, "model", model_names(card.name, card.version, card.weights_sha256), now=now)
+    return Plan(region, day, provider, crops, policy, compiled, model, stopped)
 
 
 def decision_day(region: Region, as_of: date | None = None) -> date:
@@ -183,6 +192,7 @@ def input_hashes(region: Region) -> dict[str, str]:
         "prices": region.prices,
         "costs": region.costs,
         "known_events": region.known_events,
+        "retired": region.retired,
         "previous_run": None if region.previous_run is None else earlier_parcels(region.previous_run),
     }
     return {role: file_sha256(path) for role, path in roles.items() if path is not None and path.is_file()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,24 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from acreline import __version__, tables
-from acreline.credit import decision_to_json
+from acreline.chain import Chain, seal_all
+from acreline.credit import batch_to_json, decision_to_json
 from acreline.curves import has_code
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
+from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
 from acreline.plan import Plan, class_table, input_hashes
 from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.schedules import schedule_farms
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from acreline.blocks import Measured
+    from acreline.config import Crop
 
 HEALTH_NOTICE = {"en": "health: not validated", "zh": "长势与灾害等级：未经实地验证"}
 DEMONSTRATION_NOTICE = {
@@ -58,6 +62,8 @@ class Facts:
     growth: Growth
     farms: tuple[Farm, ...]
     decisions: tuple[Decision, ...]
+    crops: Mapping[str, Crop] = field(default_factory=dict)
+    """By slug, at the prices and costs in force; for the lineage."""
     not_yet_published: tuple[str, ...] = ()
     """Tables that the region names and of which nothing was published by the day (`inputs.Inputs`)."""
 
@@ -75,12 +81,13 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
     """
     check_counts(facts)
     with store.staging() as staging:
-        write_tables(plan, facts, measured, staging)
+        head = write_tables(plan, facts, measured, staging)
         manifest = make_manifest(plan, facts, measured)
         pages = 0 < len(facts.farms) <= plan.region.farm_pages
         told = [manifest["code"], manifest["model"], manifest["policy"], _contents(staging), pages]
         told.append(manifest["not_looked_for"])
         manifest["news"] = digest(told)
+        manifest["trail"] = {"lines": len(facts.decisions), "chain": head}
         current = store.latest
         if current is not None and _says_the_same(current, manifest["news"]):
             return current, False
@@ -120,9 +127,10 @@ def check_counts(facts: Facts) -> None:
         )
 
 
-def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> None:
-    """Write every table of a publication and the trail."""
-    tables.write_table(scenes_table(facts.scenes, measured), folder / "scenes.parquet")
+def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> str:
+    """Write every table of a publication, the lineage and the trail; returns the head of the trail's chain."""
+    scenes = scenes_table(facts.scenes, measured)
+    tables.write_table(scenes, folder / "scenes.parquet")
     tables.write_parcels(parcels_table(facts), folder / "parcels.parquet", collection=plan.region.name)
     plain = {
         "looks": facts.looks.passes,
@@ -137,16 +145,22 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
     for name, table in plain.items():
         tables.write_table(table, folder / f"{name}.parquet")
     tables.write_decisions(facts.decisions, folder / "decisions.parquet")
-    lineage = {
-        "model": plan.model.digest,
-        "policy": plan.compiled.version,
-        "looks": file_sha256(folder / "looks.parquet"),
-        "evidence": file_sha256(folder / "evidence.parquet"),
-    }
+    tables.write_schedule(schedule_farms(plan, facts), folder / "schedule.parquet")
+    totals, persons = batch_to_json(facts.farms)
+    lineage = lineage_text(make_lineage(plan, totals, scenes, facts.crops or plan.crops, folder))
+    (folder / LINEAGE_FILE).write_text(lineage, encoding="utf-8", newline="\n")
+    shared, chain = file_sha256(folder / LINEAGE_FILE), Chain()
     with (folder / "trail.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
-        for farm, decision in zip(facts.farms, facts.decisions, strict=True):
-            line = {**decision_to_json(decision), "farm": tables.farm_to_json(farm), "lineage": lineage}
-            stream.write(canonical_json(line) + "\n")
+        stream.writelines(seal_all(_trail(facts, shared, persons), chain))
+    return chain.head
+
+
+def _trail(facts: Facts, shared: str, persons: list[dict[str, Any] | None]) -> Iterator[dict[str, Any]]:
+    """A line per decision: its steps, the farm's facts, its parcels' outlines and the lineage it shares, by hash."""
+    outlines = outline_hashes(facts.parcels)
+    for farm, decision, person in zip(facts.farms, facts.decisions, persons, strict=True):
+        lineage = {"shared": shared, "parcels": outlines[farm.farm_id], "person": person}
+        yield {**decision_to_json(decision), "farm": tables.farm_to_json(farm), "lineage": lineage}
 
 
 def scenes_table(scenes: Scenes, measured: Measured) -> pd.DataFrame:
@@ -285,9 +299,17 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
             "name": card.name,
             "version": card.version,
             "digest": plan.model.digest,
+            "weights_sha256": card.weights_sha256,
             "health": card.health,
         },
-        "policy": {"id": plan.policy.id, "version": plan.compiled.version, "title": plan.policy.title},
+        "model_retired": None if plan.model_retired is None else plan.model_retired.facts(),
+        "policy": {
+            "id": plan.policy.id,
+            "version": plan.compiled.version,
+            "title": plan.policy.title,
+            "author": plan.policy.author,
+            "approver": plan.policy.approver,
+        },
         "provider": facts.scenes.provider,
         "simulated": facts.scenes.simulated,
         "inputs": input_hashes(plan.region),
@@ -336,14 +358,15 @@ def _says_the_same(publication: Path, news: str) -> bool:
 
 
 def _contents(folder: Path) -> dict[str, str]:
-    """What the tables say, whatever the day: decisions and trail without their date."""
+    """What the tables say, whatever the day: decisions and trail without their date and what names them by hash."""
     contents = {
         path.name: file_sha256(path)
         for path in sorted(folder.glob("*.parquet"))
         if path.name not in ("decisions.parquet",)
     }
     trail = (folder / "trail.jsonl").read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    contents["trail"] = digest([{k: v for k, v in _load(line).items() if k != "as_of"} for line in trail])
+    named = ("as_of", "lineage", "chain")
+    contents["trail"] = digest([{k: v for k, v in _load(line).items() if k not in named} for line in trail])
     return contents
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
@@ -96,6 +96,7 @@ class Region(Settings):
     events: list[str] = Field(default_factory=list)
     model: str = "acrenet-s"
     policy: str
+    retired: Path | None = Field(None, description="the bank's own list of retired policies and models")
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
     evidence: EvidenceBar = Field(default_factory=lambda: EvidenceBar())
     claims: ClaimSettings = Field(default_factory=lambda: ClaimSettings())
@@ -184,6 +185,10 @@ class Crop(Settings):
     cost: Cost | None = Field(None, description="null: not known; a region's `costs:` wins over it, as `prices:` do")
     green_after_days: Sourced | None = Field(None, description="from emergence or transplanting; null: no days")
     min_peak_ndvi: float = Field(0.4, ge=0, le=1, description="a stand below it at its peak is late or failed")
+    under_cover: bool = Field(
+        False,
+        description="true: under roofs that hide the green, so the outline tells its land and no peak its failing",
+    )
 
 
 class RuleSettings(Settings):
@@ -192,6 +197,45 @@ class RuleSettings(Settings):
     rule: str
     source: str = Field(min_length=3, description="who says so: a document, or `demonstration only`")
     settings: dict[str, Any] = Field(default_factory=dict)
+
+
+When = Literal["approval", "sowing_seen", "growing", "peak", "senescing", "harvested"]
+"""What releases a part of a loan, in the order of a season: the decision, or what is seen of the main crop."""
+DATED = ("sowing_seen", "peak", "harvested")
+"""Those of them that are met on a day that can be read from the curve."""
+
+
+class TrancheSettings(Settings):
+    """One part of the limit and what releases it."""
+
+    share: Decimal = Field(gt=0, le=1, description="of the limit; the shares of all tranches are 1 in sum")
+    when: When = Field(description="approval; sowing_seen: emergence is dated; else the stage is this one or a later")
+    latest: date | None = Field(None, description="not met by this day: released by nobody but a person")
+
+
+class ScheduleSettings(Settings):
+    """How a limit is paid out and falls due, tied to what is seen of the main crop."""
+
+    tranches: list[TrancheSettings] = Field(min_length=1, description="in the order of the season")
+    due_days: int = Field(ge=0, le=366, description="from the harvest to the day on which the loan falls due")
+    remind_days: int = Field(ge=0, le=366, description="before the due day on which the farmer is reminded")
+    move_days: int = Field(0, ge=0, le=183, description="most by which a late season moves the due day, 0: never")
+    land_share: float = Field(
+        0.5, gt=0, le=1, description="of the main crop's planted land that must have got there for it to be seen"
+    )
+
+    @model_validator(mode="after")
+    def _whole_and_in_order(self) -> ScheduleSettings:
+        total = sum((tranche.share for tranche in self.tranches), Decimal(0))
+        if total != 1:
+            raise ValueError(f"the shares of the tranches must be 1 in sum, not {total}")
+        places = [get_args(When).index(tranche.when) for tranche in self.tranches]
+        if places != sorted(set(places)):
+            raise ValueError(f"tranches stand in the season's order, each condition once: {', '.join(get_args(When))}")
+        undated = [t.when for t in self.tranches if t.latest is not None and t.when not in DATED]
+        if undated:
+            raise ValueError(f"latest needs a condition that has a date: {', '.join(DATED)}; not {undated[0]}")
+        return self
 
 
 class Policy(Settings):
@@ -206,6 +250,7 @@ class Policy(Settings):
     author: str
     approver: str
     rules: list[RuleSettings] = Field(min_length=1)
+    schedule: ScheduleSettings | None = Field(None, description="tranches and due day; null: the bank sets them itself")
 
     @model_validator(mode="after")
     def _four_eyes(self) -> Policy:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,9 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from acreline.decision_log import log_published
 from acreline.errors import BusyError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import Block, Looks, Maps, SceneNote
+from acreline.store_files import sync_path, write_text
 
 PART_FILES = ("passes.parquet", "evidence.parquet", "land.parquet")
 MAP_LAYERS = ("crop", "health")
@@ -85,7 +86,7 @@ class Store:
         try:
             try:
                 self._sweep()
-                _write_text(holder, canonical_json({"run": run_id, "started": started}))
+                write_text(holder, canonical_json({"run": run_id, "started": started}))
             except OSError as error:
                 raise _storage(error, holder) from error
             yield
@@ -161,7 +162,7 @@ class Store:
                 )
             files = {path.name: file_sha256(path) for path in sorted(staging.iterdir())}
             head = {"block_id": block.block_id, "notes": [asdict(note) for note in notes], "files": files}
-            _write_text(staging / "part.json", canonical_json({**head, "seal": digest(head)}))
+            write_text(staging / "part.json", canonical_json({**head, "seal": digest(head)}))
             if final.exists():
                 shutil.rmtree(final)
             staging.rename(final)
@@ -215,20 +216,21 @@ class Store:
         }
         publication_id = digest([dict(manifest), files])
         whole = {"publication_id": publication_id, **manifest, "files": files}
-        _write_text(staging / "manifest.json", json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        write_text(staging / "manifest.json", json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
         final = self.root / "publications" / publication_id
         if not final.exists():
             for path in staging.rglob("*"):
                 if path.is_file():
-                    _sync(path)
+                    sync_path(path)
             staging.rename(final)
-            _sync(final.parent)
+            sync_path(final.parent)
         else:
             _put_back(final, staging, {*files, "manifest.json"})
+        log_published(self.root, manifest, publication_id)
         link = self.root / f".latest-{uuid.uuid4().hex[:8]}"
         link.symlink_to(Path("publications") / publication_id)
         link.replace(self.root / "latest")
-        _sync(self.root)
+        sync_path(self.root)
         return final
 
 
@@ -285,24 +287,6 @@ def _holder(path: Path) -> str:
         return f"run {head['run']}, started {head['started']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "a run that has just started"
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write beside the place and rename into it, so nobody ever reads half a file."""
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _put_back(final: Path, staging: Path, names: set[str]) -> None:

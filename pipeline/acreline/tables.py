@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from acreline.credit import ScheduleRow
+
 VECOREL_SCHEMAS = (
     "https://vecorel.org/specification/v0.1.0/schema.yaml",
     "https://fiboa.org/specification/v0.3.0/schema.yaml",
@@ -167,6 +169,20 @@ def write_decisions(decisions: Sequence[Decision], path: Path) -> None:
         }
     )
     _write(table, path)
+
+
+def write_schedule(rows: Sequence[ScheduleRow], path: Path) -> None:
+    """One row per tranche, reminder and due day; the amount is a decimal with two places."""
+    import pyarrow as pa
+
+    kinds = {"number": pa.int32(), "date": pa.date32(), "amount": pa.decimal128(18, 2)}
+    names = ("farm_id", "number", "kind", "when", "date", "amount", "currency", "state", "text_en", "text_zh")
+    cent = Decimal("0.01")  # amounts are whole cents: their zeros are all that is written
+    columns = {
+        name: [row.amount.quantize(cent) for row in rows] if name == "amount" else [getattr(row, name) for row in rows]
+        for name in names
+    }
+    _write(pa.table({name: pa.array(columns[name], kinds.get(name, pa.string())) for name in names}), path)
 
 
 def _cents(decision: Decision) -> Decimal | None:

@@ -60,8 +60,8 @@ def estimate_yields(
         the farms in the same order, stands with `yield_kg_per_ha`, `value`, `currency`, `cash_cost` (None where no cost
         is known in that currency) and a `code` where one of the first three is missing (crop_unknown,
         crop_not_in_region, not_begun, no_yield, no_price) or wide (not_modelled, no_index), or where of several
-        possible crops only the first could be priced (crop_set_not_priced). A farm has a value only if all its parcels were measured
-        and each of its stands has a value, in one currency; two currencies add the flag mixed_currency.
+        possible crops only the first could be priced (crop_set_not_priced). A farm has a value only if all its parcels
+        were measured and each of its stands has a value, in one currency; two currencies add the flag mixed_currency.
 
     Raises:
         ConfigError: a crop's normal yield or price is not above zero.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acreline.cli.app import RunFolder, app
+from acreline.cli.app import Lang, RunFolder, app
 
 
 @app.command()
@@ -51,3 +51,31 @@ def normals(
     made = make_normals([open_publication(run) for run in runs])
     write_normals(made.table, out)
     typer.echo("\n".join(normals_lines(made, out)))
+
+
+@app.command()
+def watch(
+    run: RunFolder,
+    since: Annotated[Path, typer.Option("--since", metavar="RUN", help="an earlier run of the same region and season")],
+    vigour_fall: Annotated[
+        float, typer.Option("--vigour-fall", min=0.1, help="robust z by which a parcel's vigour must have fallen")
+    ] = 1.0,
+    area_fall: Annotated[
+        float, typer.Option("--area-fall", min=0.01, max=1, help="share by which planted land must have fallen")
+    ] = 0.1,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="the table as CSV")] = None,
+    lang: Lang = "en",
+) -> None:
+    """List the farms that have become worse since an earlier run, with the money at stake, the most first."""
+    from acreline.errors import StoreError
+    from acreline.store import open_publication
+    from acreline.watch import watch_farms, watch_lines
+
+    found = watch_farms(open_publication(run), open_publication(since), vigour_fall=vigour_fall, area_fall=area_fall)
+    typer.echo("\n".join(watch_lines(found, lang)))
+    if out is not None:
+        try:
+            found.table.to_csv(out, index=False, lineterminator="\n", float_format="%.2f")
+        except OSError as error:
+            raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
+        typer.echo(f"table: {out}")

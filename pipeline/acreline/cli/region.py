@@ -71,6 +71,8 @@ def check(
     )
     if inputs.not_yet_published:
         typer.echo(f"not yet published on {plan.as_of}, so not used: {', '.join(inputs.not_yet_published)}")
+    if plan.model_retired is not None:
+        typer.echo(f"{plan.model_retired.words()}; every farm will be referred")
     nameless = sorted(set(plan.crops) - set(plan.model.card.crop_codes))
     if nameless:
         typer.echo(f"the model has no class for {', '.join(nameless)}: it will never name them")
@@ -153,12 +155,16 @@ def _run(
 def credit(
     run: RunFolder,
     policy: Annotated[str, typer.Option("--policy", help="policy name, or path of a policy file")],
+    retired: Annotated[
+        Path | None,
+        typer.Option("--retired", metavar="FILE", help="a list of retired policies and models more"),
+    ] = None,
 ) -> None:
     """Decide again from the measured farms of a run, under another policy; the run itself is not changed."""
     from acreline.desk import decide_again, decision_rows
     from acreline.store import open_publication
 
-    before, after = decide_again(open_publication(run), policy)
+    before, after = decide_again(open_publication(run), policy, retired=retired)
     for old, new in zip(decision_rows(before), decision_rows(after), strict=True):
         typer.echo(f"{old['farm_id']:<12} {old['words']:<36} -> {new['words']}")
 
@@ -205,21 +211,6 @@ def report(run: RunFolder) -> None:
 
     for line in report_pages(open_publication(run)):
         typer.echo(line)
-
-
-@app.command()
-def verify(run: RunFolder) -> None:
-    """Find files of a publication that were edited, added or removed since it was published."""
-    from acreline.errors import StoreError
-    from acreline.store import open_publication, read_manifest, verify_publication
-
-    publication = open_publication(run)
-    faults = verify_publication(publication)
-    for fault in faults:
-        typer.echo(fault)
-    if faults:
-        raise StoreError(f"{publication}: {len(faults)} files are not as published", hint="run the region again")
-    typer.echo(f"{read_manifest(publication)['publication_id']}: every file is as it was published")
 
 
 @app.command("list")

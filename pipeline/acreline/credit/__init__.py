@@ -1,25 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a farm's facts to its limit: the policy's rules, one after another, every step kept and put in words."""
 
-from acreline.credit.assess import assess_credit
+from acreline.credit.again import batch_to_json, decide_alone
+from acreline.credit.assess import assess_credit, assess_stream, sum_totals
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
+from acreline.credit.retire import refer_retired
+from acreline.credit.schedule import FarmSeason, ScheduleRow, StandSeason, make_schedule
 from acreline.credit.trail import decision_from_json, decision_line, decision_to_json
 from acreline.credit.words import explain_decision, known_codes, reason_words
 
 __all__ = [
     "CompiledPolicy",
     "CompiledRule",
+    "FarmSeason",
     "Rule",
     "RuleContext",
+    "ScheduleRow",
+    "StandSeason",
     "assess_credit",
+    "assess_stream",
+    "batch_to_json",
     "compile_policy",
+    "decide_alone",
     "decision_from_json",
     "decision_line",
     "decision_to_json",
     "explain_decision",
     "known_codes",
     "list_rules",
+    "make_schedule",
     "make_step",
     "reason_words",
+    "refer_retired",
+    "sum_totals",
 ]

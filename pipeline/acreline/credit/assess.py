@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import decimal
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, make_step
-from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, show, show_money
+from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, Totals, make_step
+from acreline.credit.facts import MONEY, Shown, can_be_value, find_fault, floor_to, show, show_money
 from acreline.credit.words import measured_words
 from acreline.errors import ContractError, CreditError
 from acreline.records import Decision, Farm, Step
@@ -39,6 +40,69 @@ def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date)
         CreditError: the policy is not valid on that day, or its numbers have so many digits that money is not exact.
         ContractError: two farms carry one id.
     """
+    check_valid(policy, as_of)
+    return list(assess_stream(farms, policy, as_of=as_of, totals=sum_totals(farms)))
+
+
+def assess_stream(farms: Iterable[Farm], policy: CompiledPolicy, *, as_of: date, totals: Totals) -> Iterator[Decision]:
+    """Decide farm by farm, as they come, and keep none: what `assess_credit` gives, for a batch that fills no memory.
+
+    Args:
+        farms: facts of a batch or of a part of it, each farm once.
+        policy: from `compile_policy`.
+        as_of: day of the decision; the policy must be valid on it.
+        totals: of the whole batch, from `sum_totals`: what one farm's decision may know of the others.
+
+    Yields:
+        one decision per farm, in the same order.
+
+    Raises:
+        CreditError: as `assess_credit` does, at the first farm.
+    """
+    check_valid(policy, as_of)
+    for farm in farms:
+        try:
+            with decimal.localcontext(MONEY):  # for this farm alone: between two of them the caller's own holds
+                decision = _decide(farm, policy, _context(farm, policy, as_of, totals))
+        except decimal.Inexact as error:
+            raise CreditError(
+                f"policy {policy.policy.id}: an amount needs more than {MONEY.prec} digits to be exact",
+                hint="write the policy's numbers with fewer digits",
+                policy=policy.policy.id,
+            ) from error
+        yield decision
+
+
+def sum_totals(farms: Iterable[Farm]) -> Totals:
+    """The sums over a batch that its decisions may know, in a first pass that keeps ids and no farm.
+
+    Raises:
+        ContractError: two farms carry one id.
+    """
+    seen: set[str] = set()
+    persons: Counter[str] = Counter()
+    value_low, by_crop = 0, Counter[str]()
+    for farm in farms:
+        if farm.farm_id in seen:
+            raise ContractError(
+                f"farm {farm.farm_id!r} comes twice",
+                hint="this is a fault of acreline: please report it",
+                farm=farm.farm_id,
+            )
+        seen.add(farm.farm_id)
+        if farm.applicant is not None and farm.applicant.person_id:
+            persons[farm.applicant.person_id] += 1
+        if farm.value is not None and can_be_value(farm.value):
+            value_low += math.floor(farm.value.low)
+        for stand in farm.stands:
+            if stand.value is not None and can_be_value(stand.value):
+                by_crop[stand.crop] += math.floor(stand.value.low)
+    several = {person: count for person, count in sorted(persons.items()) if count > 1}
+    return Totals(len(seen), Decimal(value_low), {crop: Decimal(low) for crop, low in sorted(by_crop.items())}, several)
+
+
+def check_valid(policy: CompiledPolicy, as_of: date) -> None:
+    """Refuse a day on which the policy does not hold. Raises `CreditError`."""
     rules = policy.policy
     if as_of < rules.valid_from or (rules.valid_to is not None and as_of > rules.valid_to):
         until = f"to {rules.valid_to}" if rules.valid_to is not None else "on"
@@ -47,29 +111,13 @@ def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date)
             hint="name a policy that is valid on the day of the decision, or decide as of another day",
             policy=rules.id,
         )
-    twice = [farm_id for farm_id, count in Counter(farm.farm_id for farm in farms).items() if count > 1]
-    if twice:
-        raise ContractError(
-            f"farm {twice[0]!r} comes twice", hint="this is a fault of acreline: please report it", farm=twice[0]
-        )
-    named = [farm.applicant.person_id for farm in farms if farm.applicant is not None]
-    persons = Counter(person for person in named if person)
-    try:
-        with decimal.localcontext(MONEY):
-            return [_decide(farm, policy, _context(farm, policy, as_of, persons)) for farm in farms]
-    except decimal.Inexact as error:
-        raise CreditError(
-            f"policy {rules.id}: an amount needs more than {MONEY.prec} digits to be exact",
-            hint="write the policy's numbers with fewer digits",
-            policy=rules.id,
-        ) from error
 
 
-def _context(farm: Farm, policy: CompiledPolicy, as_of: date, persons: Counter[str]) -> RuleContext:
+def _context(farm: Farm, policy: CompiledPolicy, as_of: date, totals: Totals) -> RuleContext:
     person = farm.applicant.person_id if farm.applicant is not None else None
-    return RuleContext(
-        as_of, policy.policy.currency, policy.policy.round_to, persons[person] if person else 1, policy.crop_names
-    )
+    of_person = totals.farms_of_person.get(person, 1) if person else 1
+    rules = policy.policy
+    return RuleContext(as_of, rules.currency, rules.round_to, of_person, policy.crop_names, totals)
 
 
 def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decision:
@@ -176,9 +224,43 @@ def _limit_reasons(
     for step in steps:
         if step.rule in (ENGINE, binding.rule) or step.before == step.after:
             continue
-        others = [entry for entry in policy.rules if entry.rule.name != step.rule]
-        without = _walk(farm, others, context)[-1].after
+        without = _limit_without(step.rule, farm, policy.rules, context, steps)
         if without is not None and without > final:
             rises.append((without - final, step.code))
     codes = [binding.code, *(code for _, code in sorted(rises, key=lambda rise: (-rise[0], rise[1])))]
     return tuple(dict.fromkeys(codes))[:MOST_REASONS]
+
+
+def _limit_without(
+    name: str, farm: Farm, rules: Sequence[CompiledRule], context: RuleContext, steps: Sequence[Step]
+) -> Decimal | None:
+    """The limit that a farm would have without one rule; None where none would stand.
+
+    Rules are pure, so only those behind the missing one are asked again, and only until the limit is what it was with
+    it: from there on all is as it was.
+
+    Args:
+        name: of the rule to leave out.
+        farm: facts.
+        rules: of the policy, in order.
+        context: of the farm.
+        steps: of the whole walk, which ended with a limit.
+    """
+    stood = {step.rule: step.after for step in steps}
+    limit: Decimal | None = None
+    with_it: Decimal | None = None
+    left_out = False
+    for entry in rules:
+        if entry.rule.name == name:
+            left_out = True
+        elif not left_out:
+            limit = stood[entry.rule.name]
+        elif limit == with_it:
+            return steps[-1].after
+        else:
+            made = entry.rule.apply(farm, limit, entry.settings, context)
+            limit = made.after if isinstance(made, Step) else made[-1].after
+            if limit is None and entry.rule.sets_limit:
+                return None
+        with_it = stood[entry.rule.name]
+    return None if limit is None else floor_to(limit, context.round_to)

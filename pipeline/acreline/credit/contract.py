@@ -34,6 +34,8 @@ class Totals:
     value_low: Decimal
     """Cautious worth of all harvests that have one, in whole units of money."""
     value_low_by_crop: Mapping[str, Decimal] = field(default_factory=dict)
+    farms_of_person: Mapping[str, int] = field(default_factory=dict)
+    """Of those who bring several farms; whoever is not in it brings one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ def make_step(
         outcome: refer or decline where the rule itself decides.
     """
     facts = facts or {}
+    evidence = {name: shown.en for name, shown in facts.items()}
+    evidence_zh = {name: shown.zh for name, shown in facts.items()}
     return Step(
         rule=rule,
         before=before,
@@ -130,8 +134,8 @@ def make_step(
         code=code,
         changed=outcome is not None or before != after,
         outcome=outcome,
-        evidence={name: shown.en for name, shown in facts.items()},
-        evidence_zh={name: shown.zh for name, shown in facts.items()},
-        text_en=words[0].format(**{name: shown.en for name, shown in facts.items()}) if facts else words[0],
-        text_zh=words[1].format(**{name: shown.zh for name, shown in facts.items()}) if facts else words[1],
+        evidence=evidence,
+        evidence_zh=evidence_zh,
+        text_en=words[0].format_map(evidence) if facts else words[0],
+        text_zh=words[1].format_map(evidence_zh) if facts else words[1],
     )

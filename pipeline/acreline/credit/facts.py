@@ -6,10 +6,9 @@ from __future__ import annotations
 import math
 from datetime import date
 from decimal import ROUND_FLOOR, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
-from fractions import Fraction
 from typing import NamedTuple
 
-from acreline.records import Farm
+from acreline.records import Farm, Interval
 from acreline.units import M2_PER_MU
 
 MONEY = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
@@ -18,8 +17,10 @@ MU_STEP = Decimal("0.01")
 MOST_M2 = 1e12
 """A million square kilometres: no farm is larger, whatever a file says."""
 MOST_MONEY = Decimal(10) ** 15
+_MOST_VALUE = float(MOST_MONEY)
 FINEST_EXPONENT = -4
 """No bank keeps an amount finer than a hundredth of a cent."""
+CURRENCIES_ZH = {"CNY": "元", "EUR": "欧元", "USD": "美元"}
 
 
 class Shown(NamedTuple):
@@ -31,7 +32,8 @@ class Shown(NamedTuple):
 
 def floor_mu(area_m2: float) -> Decimal:
     """Square metres as mu, rounded down to a hundredth; exact, so the same on every machine."""
-    hundredths = math.floor(Fraction(area_m2) / M2_PER_MU * 100)
+    numerator, denominator = area_m2.as_integer_ratio()  # whole numbers throughout: exact, and quick for a county
+    hundredths = numerator * 100 * M2_PER_MU.denominator // (denominator * M2_PER_MU.numerator)
     return Decimal(hundredths).scaleb(-2)
 
 
@@ -59,13 +61,14 @@ def plain(number: Decimal) -> str:
 
 def show_money(amount: Decimal, currency: str) -> Shown:
     """12,300 CNY, 12,300元."""
-    zh = {"CNY": "元", "EUR": "欧元", "USD": "美元"}.get(currency, f" {currency}")
-    return Shown(f"{plain(amount)} {currency}", f"{plain(amount)}{zh}")
+    text = plain(amount)
+    return Shown(f"{text} {currency}", f"{text}{CURRENCIES_ZH.get(currency) or f' {currency}'}")
 
 
 def show_mu(area: Decimal) -> Shown:
     """12.34 mu, 12.34亩."""
-    return Shown(f"{plain(area)} mu", f"{plain(area)}亩")
+    text = plain(area)
+    return Shown(f"{text} mu", f"{text}亩")
 
 
 def show(value: object, unit_en: str = "", unit_zh: str = "") -> Shown:
@@ -107,19 +110,8 @@ def find_fault(farm: Farm, as_of: date) -> str | None:
     Infinite and not-a-number values would pass or break every comparison after them, and a negative debt would raise
     a limit: such a farm goes to a person before any rule sees it.
     """
-    areas = {"planted_m2.low": farm.planted_m2.low, "planted_m2.high": farm.planted_m2.high}
-    if farm.area_m2 is not None:
-        areas = {"area_m2": farm.area_m2, **areas}
-    values: dict[str, float] = (
-        {} if farm.value is None else {"value.low": farm.value.low, "value.high": farm.value.high}
-    )
-    for stand in farm.stands:
-        where = f"stand {stand.parcel_id} {stand.slot}"
-        areas |= {f"{where} area_m2.low": stand.area_m2.low, f"{where} area_m2.high": stand.area_m2.high}
-    for most, numbers in ((MOST_M2, areas), (float(MOST_MONEY), values)):
-        for name, number in numbers.items():
-            if not (math.isfinite(number) and 0 <= number <= most):
-                return f"{name} = {number}"
+    if not _numbers_hold(farm):
+        return _name_fault(farm)
     if farm.clear_looks < 0:
         return f"clear_looks = {farm.clear_looks}"
     if farm.last_clear is not None and farm.last_clear > as_of:
@@ -130,6 +122,31 @@ def find_fault(farm: Farm, as_of: date) -> str | None:
             if amount is not None and not _is_money(amount):
                 return f"{name} = {amount}"
     return None
+
+
+def can_be_value(value: Interval) -> bool:
+    """A harvest's worth is finite, none below zero, and within what any can be."""
+    return value.low >= 0 and value.high <= _MOST_VALUE
+
+
+def _numbers_hold(farm: Farm) -> bool:
+    """Areas and values are finite and within what can be: no comparison holds of a number that is none."""
+    land = farm.area_m2 is None or 0 <= farm.area_m2 <= MOST_M2
+    planted = farm.planted_m2.low >= 0 and farm.planted_m2.high <= MOST_M2
+    if not (land and planted and (farm.value is None or can_be_value(farm.value))):
+        return False
+    return all(stand.area_m2.low >= 0 and stand.area_m2.high <= MOST_M2 for stand in farm.stands)
+
+
+def _name_fault(farm: Farm) -> str:
+    """The first area or value that cannot be, in words."""
+    numbers = {} if farm.area_m2 is None else {"area_m2": (farm.area_m2, MOST_M2)}
+    spans = [("planted_m2", farm.planted_m2, MOST_M2)]
+    spans += [(f"stand {stand.parcel_id} {stand.slot} area_m2", stand.area_m2, MOST_M2) for stand in farm.stands]
+    spans += [] if farm.value is None else [("value", farm.value, _MOST_VALUE)]
+    for name, span, most in spans:
+        numbers |= {f"{name}.low": (span.low, most), f"{name}.high": (span.high, most)}
+    return next(f"{name} = {number}" for name, (number, most) in numbers.items() if not 0 <= number <= most)
 
 
 def _is_money(amount: Decimal) -> bool:

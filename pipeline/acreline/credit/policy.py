@@ -111,6 +111,8 @@ def _version(policy: Policy, compiled: list[CompiledRule]) -> str:
     content = policy.model_dump(exclude={"rules"}) | {
         "rules": [[entry.rule.name, entry.source, entry.settings.model_dump()] for entry in compiled]
     }
+    if policy.schedule is None:  # a policy that says nothing of it is what it was before it could
+        del content["schedule"]
     return digest(_settle(content))
 
 

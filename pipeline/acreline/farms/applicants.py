@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acreline.errors import InputError
+from acreline.privacy import refused_column
 from acreline.records import Applicant
 
 APPLICANT_MONEY = ("requested", "existing_debt", "insured_sum", "household_need", "previous_limit")
@@ -31,8 +32,8 @@ def read_applicants(path: Path | None) -> dict[str, Applicant]:
         applicants by farm id.
 
     Raises:
-        InputError: the file cannot be read, a column is not known, a number is none, or a farm stands twice; the
-            message names file, line and column.
+        InputError: the file cannot be read, a column is not known, is personal or stands in for what is, a number is
+            none, or a farm stands twice; the message names file, line and column.
     """
     if path is None:
         return {}
@@ -72,6 +73,13 @@ def read_applicants(path: Path | None) -> dict[str, Applicant]:
 
 def _check_header(header: Sequence[str], path: Path) -> None:
     unknown = [name for name in header if name not in APPLICANT_COLUMNS]
+    for name in unknown:
+        refused = refused_column(name)
+        if refused is not None:
+            raise InputError(
+                f"{path}, line 1: column {name!r} is not taken in: {refused.told()}",
+                hint="take the column out of the table; what each column is for: configs/privacy/purposes.yaml",
+            )
     if unknown:
         raise InputError(
             f"{path}, line 1: column {unknown[0]!r} is not known", hint=f"known: {', '.join(APPLICANT_COLUMNS)}"

@@ -69,7 +69,8 @@ def gather_farms(
     pixels are those the outline cuts, or those its length runs past where it was drawn along the pixels.
 
     Two crops a year on one parcel are two stands on its planted land, which counts once as planted and twice as sown. A
-    parcel on which nothing was grown has no stand and no planted land; where it cannot be told whether something was
+    parcel under roofs (`under_cover`) is planted as it is drawn, whatever green shows. A parcel on which nothing was
+    grown has no stand and no planted land; where it cannot be told whether something was
     (`maybe_no_crop`), its planted land runs from none to all that was green, and a person looks.
 
     Args:
@@ -85,7 +86,8 @@ def gather_farms(
     Returns:
         one record per farm id in `parcels`, sorted by it; farms of rejected parcels only have status rejected.
     """
-    facts = _parcel_facts(parcels, looks, seasons)
+    roofed = [slug for slug, crop in crops.items() if crop.under_cover]
+    facts = _parcel_facts(parcels, looks, seasons, roofed)
     words = _crop_words(crops)
     facts["declared_slug"] = [words.get((_text(name) or "").strip().casefold()) for name in facts["declared_crop"]]
     stands = _stand_facts(facts, seasons, health, growth)
@@ -104,7 +106,7 @@ def gather_farms(
     return farms
 
 
-def _parcel_facts(parcels: Parcels, looks: Looks, seasons: Seasons) -> pd.DataFrame:
+def _parcel_facts(parcels: Parcels, looks: Looks, seasons: Seasons, roofed: Sequence[str]) -> pd.DataFrame:
     """Parcels with planted land and clear looks, one row per input row, in farm and parcel order."""
     import pandas as pd
 
@@ -121,6 +123,9 @@ def _parcel_facts(parcels: Parcels, looks: Looks, seasons: Seasons) -> pd.DataFr
     land = looks.evidence[looks.evidence["head"] == "land"]
     for name in ("planted", "bare", "unseen"):
         table[name] = by_parcel(land[land["cls"] == name], "prob", ids).fillna(0).to_numpy(dtype="float64")
+    under = ids.isin(seasons.loc[seasons["crop"].isin(roofed), "parcel_id"]).to_numpy(dtype=bool)
+    table["planted"] += np.where(under, table["bare"], 0.0)  # what grows under a roof does not show green
+    table["bare"] = np.where(under, 0.0, table["bare"])
     cover = by_parcel(looks.land, "cover", ids).fillna(0).to_numpy(dtype="float64")
     full = by_parcel(looks.land, "n_full", ids).fillna(0).to_numpy(dtype="float64")
     edge_px = edge_pixels(cover / 10_000, full, perimeter_m(parcels.geometry))

@@ -167,6 +167,7 @@ class Model:
     calibration: Calibration
     digest: str
     """16 hex digits over weights and card."""
+    card_sha256: str = ""
 
 
 class ModelSettings(Settings):
@@ -261,7 +262,7 @@ def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop]
         raise ConfigError(f"{weights_path.name}: a weight is not a number", hint="train again: the training diverged")
     net.eval().requires_grad_(False)
     digest = hashlib.sha256(found.encode() + card_bytes).hexdigest()[:16]
-    return Model(net, card, card.calibration, digest)
+    return Model(net, card, card.calibration, digest, hashlib.sha256(card_bytes).hexdigest())
 
 
 def is_packaged(name: str) -> bool:

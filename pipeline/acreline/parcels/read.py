@@ -24,6 +24,7 @@ from acreline.layers import Parcels
 from acreline.parcels.crs import place_on_earth
 from acreline.parcels.files import FID, ParcelFile, open_parcel_file
 from acreline.parcels.overlaps import find_overlaps
+from acreline.privacy import refused_column
 from acreline.units import M2_PER_UNIT, to_m2
 
 if TYPE_CHECKING:
@@ -136,9 +137,15 @@ def choose_columns(file: ParcelFile, mapping: Mapping[str, str]) -> dict[str, st
     """Which of the file's columns holds what: our name -> the file's name; the user's mapping wins over synonyms.
 
     Raises:
-        ConfigError: the mapping uses a name that is not ours.
+        ConfigError: the mapping uses a name that is not ours, or a person's name as farm id.
         InputError: it names a column the file lacks, or the file has no parcel or farm id.
     """
+    named = refused_column(mapping.get("farm_id", ""))
+    if named is not None:
+        raise ConfigError(
+            f"parcels.columns.farm_id: column {mapping['farm_id']!r} is {named.told()}",
+            hint="name a column with the bank's own number for the farm: it stands in every table and page of a run",
+        )
     for ours, theirs in mapping.items():
         if ours not in SYNONYMS:
             raise ConfigError(

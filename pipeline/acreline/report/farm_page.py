@@ -30,8 +30,7 @@ from acreline.report.field import (
     true_colour_png,
 )
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
-from acreline.report.read import Row, farm_files, read_manifest, read_rows
-from acreline.report.stages import stage_words
+from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
 from acreline.report.tell import tell_farms
 from acreline.report.words import word
 
@@ -75,10 +74,11 @@ def write_farm_pages(publication: Path, pictures: Mapping[str, FieldPicture | Un
         "gamma": GAMMA,
         "ndvi_steps": NDVI_STEPS,
     }
+    schedules = read_schedule(publication)
     folder = publication / "report" / "farms"
     folder.mkdir(parents=True, exist_ok=True)
     for farm in told["farms"]:
-        text = page.render(**common, **tell_farm(farm, told, pictures))
+        text = page.render(**common, **tell_farm(farm, told, pictures), schedule=schedules.get(farm["id"], []))
         (folder / files[farm["id"]]).write_text(text, encoding="utf-8", newline="\n")
     return [folder / files[farm["id"]] for farm in told["farms"]]
 
@@ -166,7 +166,8 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "mu": parcel["mu"],
         "ha": parcel["ha"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
-        "stages": [stage_words(row["crop"], row["stage"]) for row in parcel["stages"] if row["stage"]],
+        "stages": [row["said"] for row in parcel["stages"] if row["said"]],
+        "seasons": parcel["seasons"],
         "health": class_name(told, "health", parcel["health"]),
         "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
         "vigour": [

@@ -47,6 +47,19 @@ def read_rows(publication: Path, name: str) -> list[Row]:
     return [{key: _plain(value) for key, value in row.items()} for row in read_table(publication, name).to_pylist()]
 
 
+def read_schedule(publication: Path) -> dict[str, list[Row]]:
+    """Tranches, reminder and due day by farm, in order; of a publication made before there were any, none.
+
+    Raises:
+        StoreError: the table is not Parquet.
+    """
+    rows = read_rows(publication, "schedule") if (publication / "schedule.parquet").is_file() else []
+    told: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["farm_id"], row["number"])):
+        told.setdefault(row["farm_id"], []).append(row)
+    return told
+
+
 def legends(manifest: Mapping[str, Any]) -> dict[str, list[Row]]:
     """The class tables of the maps in order of code: code, slug, colour, English and Chinese name."""
     tables = manifest.get("classes") or {}

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 Pair = tuple[str, str]
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -71,6 +74,14 @@ OWN: dict[str, dict[str, Pair]] = {
     },
 }
 
+DATED: dict[str, Pair] = {
+    "emergence": ("up", "出苗"),
+    "peak": ("fullest", "最茂盛"),
+    "senescence": ("ripening from", "开始成熟"),
+    "harvest": ("cut", "收割"),
+}
+"""What is dated of a stand, in order."""
+
 
 def stage_words(crop: str | None, stage: str | None) -> Pair:
     """English and Chinese words of a stage for a crop; those of any crop where it has none of its own.
@@ -83,3 +94,19 @@ def stage_words(crop: str | None, stage: str | None) -> Pair:
     group = next((name for name, crops in GROUPS.items() if crop in crops), "")
     plain = stage.replace("_", " ")
     return OWN.get(group, {}).get(stage) or COMMON.get(stage, (plain, plain))
+
+
+def season_line(row: Mapping[str, Any]) -> Pair:
+    """A stand's stage and dates in one line, each date with its doubt in days.
+
+    Args:
+        row: of the table of seasons: crop, stage, and dates as text or None with their doubts.
+    """
+    en, zh = (list(words) for words in zip(stage_words(row["crop"], row["stage"]), strict=True))
+    for name, said in DATED.items():
+        if row.get(name):
+            day, doubt = str(row[name])[:10], row.get(f"{name}_doubt_days")
+            sure = "" if doubt is None else f" ± {max(1, round(float(doubt)))}"
+            en.append(f"{said[0]} {day}{sure and sure + ' days'}")
+            zh.append(f"{said[1]}{day}{sure and sure + '天'}")
+    return ", ".join(en), "，".join(zh)

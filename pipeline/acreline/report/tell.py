@@ -31,6 +31,7 @@ from acreline.report.read import (
     read_table,
     read_trails,
 )
+from acreline.report.stages import season_line
 from acreline.report.words import WORDS
 from acreline.units import m2_to_acres, m2_to_ha, m2_to_mu
 
@@ -184,6 +185,7 @@ def _parcels(publication: Path, curves: Mapping[str, list[int | None]]) -> list[
                 "last": row["last_clear"],
                 "curve": curves.get(key, []) if key else [],
                 "stages": [_stages(season) for season in seasons.get(key, [])] if key else [],
+                "seasons": max((season["seasons"] or 0 for season in seasons.get(key, [])), default=0) if key else 0,
                 "stands": [_stand(stand) for stand in stands.get(key, [])] if key else [],
                 "events": [_event(event) for event in events.get(key, [])] if key else [],
             }
@@ -209,7 +211,8 @@ def _rings(shape: Any) -> list[list[list[list[float]]]]:
 
 def _stages(row: Row) -> Row:
     stages = {stage: [row[stage], row[f"{stage}_doubt_days"]] for stage in _STAGES if row[stage]}
-    return {"slot": row["slot"], "crop": row["crop"], "stage": row["stage"], **stages}
+    said = season_line(row) if row["stage"] else None
+    return {"slot": row["slot"], "crop": row["crop"], "stage": row["stage"], "said": said, **stages}
 
 
 def _stand(row: Row) -> Row:

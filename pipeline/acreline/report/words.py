@@ -206,6 +206,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "emergence": ("emergence", "出苗"),
         "peak": ("peak", "峰值"),
         "stage": ("stage", "生育期"),
+        "crops_a_year": ("crops seen this year", "全年种植季数"),
         "harvest": ("harvest", "收获"),
         "trail": ("How the limit came about", "额度如何得出"),
         "trail_help": (

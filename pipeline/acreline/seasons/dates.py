@@ -28,6 +28,8 @@ OWN_PEAK_DAYS, SOWN_DAYS = 30, 75
 MIN_AMPLITUDE = 0.15
 """A rise or fall of NDVI below this is no season (science 3.1: prominence of a peak)."""
 MIN_PEAK_DAYS = 50
+YEAR_DAYS = (-145, 75)
+"""Days from the turn (20 July) in which a peak is one of the year's crops."""
 EMERGENCE_SHARE = 0.15
 """Emergence is where the curve first rises by this share of its amplitude (science 3.1: 10 %, here above the noise)."""
 SOIL_NDVI = 0.30
@@ -59,8 +61,8 @@ def date_seasons(
         (rows of `table`, -1 for none) of each stand.
     """
     names = (
-        "emergence", "peak", "harvest", "emergence_doubt", "peak_doubt", "harvest_doubt", "peak_ndvi", "ground",
-        "ground_until",
+        "emergence", "peak", "senescence", "harvest", "emergence_doubt", "peak_doubt", "senescence_doubt",
+        "harvest_doubt", "peak_ndvi", "ground", "ground_until",
     )  # fmt: skip
     rows = len(parcel)
     dated: dict[str, npt.NDArray[Any]] = {name: np.full(rows, np.nan) for name in names}
@@ -119,7 +121,8 @@ def _date_chunk(
     late_crop = slots == "B"
     told_from = np.where(late_crop[:, None], opens, np.minimum(opens, last[:, None] - EARLY_DAYS))
     window &= (day >= told_from) & (day <= closes)
-    seasons, is_top = _count_seasons(ndvi, first, last)
+    is_top = _find_tops(ndvi, first, last)
+    seasons = _count_seasons(ndvi, is_top, turn, curves.first_day)
     tops = is_top & ~annual[:, None]
     later = np.flatnonzero(second)  # the late crop of land that bore an early one too, whose row lies before it
     window[later] &= day > _rebound(ndvi[later], _highest(ndvi, window, tops)[later - 1])[:, None]
@@ -169,6 +172,12 @@ def _date_chunk(
         falling_off = peak_ndvi - ndvi[here, last] > (1 - NEAR_PEAK) * amplitude
     open_end = has_curve & running & ~(has_peak & (cut | (falling_off & (last >= opens[:, 0]))))
 
+    # Ripening begins on the last day at nine tenths of the way from soil to peak, once the curve has left that.
+    green = late & (ndvi >= (soil + NEAR_PEAK * amplitude)[:, None])
+    green &= day <= np.where(cut, down.argmax(axis=1), length - 1)[:, None]
+    ripening = length - 1 - green[:, ::-1].argmax(axis=1)
+    ripens = has_peak & ~annual & (amplitude >= MIN_AMPLITUDE) & (cut | falling_off) & (ripening < last)
+    around_ripening = _Around(curves, look_days, ripening)
     around_peak = _Around(curves, look_days, top)
     around_start = _Around(curves, look_days, np.maximum(emergence - 1, 0))
     around_cut = _Around(curves, look_days, np.maximum(steepest - 1, 0))
@@ -179,6 +188,8 @@ def _date_chunk(
         "peak_doubt": np.where(has_peak & ~open_end, around_peak.doubt, np.nan),
         "emergence": np.where(emerged, emergence + origin, np.nan),
         "emergence_doubt": np.where(emerged, around_start.doubt, np.nan),
+        "senescence": np.where(ripens, ripening + origin, np.nan),
+        "senescence_doubt": np.where(ripens, around_ripening.doubt, np.nan),
         "harvest": np.where(cut, around_cut.middle, np.nan),
         "harvest_doubt": np.where(cut, around_cut.doubt, np.nan),
         "ground": np.where(cut, down.argmax(axis=1) + origin, np.nan),
@@ -278,14 +289,24 @@ class _Around:
         self.doubt: Floats = np.maximum((later - earlier) / 2, 1.0)
 
 
-def _count_seasons(ndvi: Floats, first: npt.NDArray[Any], last: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], Mask]:
-    """Peaks that stand 0.15 above the lows on both sides and 50 days apart; one still rising at the end counts.
+def _count_seasons(ndvi: Floats, is_top: Mask, turn: int | None, first_day: int) -> npt.NDArray[np.int64]:
+    """Crops of the year by the curve alone: peaks of 0.4 and more from the end of February to the start of October.
 
-    Returns:
-        their number (parcel,), and where they stand (parcel, day).
+    What is green before is a catch crop or the seedlings of winter crops, what is green after it weeds or next year's.
     """
+    day = np.arange(ndvi.shape[1]) + first_day
+    inside = (
+        np.ones(len(day), dtype=bool) if turn is None else (day >= turn + YEAR_DAYS[0]) & (day <= turn + YEAR_DAYS[1])
+    )
+    with np.errstate(invalid="ignore"):
+        count: npt.NDArray[np.int64] = (is_top & inside & (ndvi >= EMERGING_NDVI)).sum(axis=1)
+    return count
+
+
+def _find_tops(ndvi: Floats, first: npt.NDArray[Any], last: npt.NDArray[Any]) -> Mask:
+    """Where peaks stand 0.15 above the lows on both sides and 50 days apart, one still rising at the end among them."""
     n, length = ndvi.shape
-    count, is_top, here = np.zeros(n, dtype=np.int64), np.zeros(ndvi.shape, dtype=bool), np.arange(n)
+    is_top, here = np.zeros(ndvi.shape, dtype=bool), np.arange(n)
     latest = np.full(n, -(10**6))
     rising = np.zeros(n, dtype=bool)
     low, high = ndvi[here, first].copy(), np.full(n, -np.inf)
@@ -300,12 +321,11 @@ def _count_seasons(ndvi: Floats, first: npt.NDArray[Any], last: npt.NDArray[Any]
             high, high_day = np.where(higher, value, high), np.where(higher, day, high_day)
             ends = rising & ((high - value >= MIN_AMPLITUDE) | (last == day))
         fresh = ends & (high_day - latest >= MIN_PEAK_DAYS)
-        count += fresh
         is_top[here[fresh], high_day[fresh]] = True
         latest = np.where(fresh, high_day, latest)
         low = np.where(ends, value, low)
         rising &= ~ends
-    return count, is_top
+    return is_top
 
 
 def _stage(

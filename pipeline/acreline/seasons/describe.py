@@ -73,10 +73,11 @@ def describe_seasons(
         one row per stand, sorted by parcel and slot: two crops a year on one parcel are a row of slot A and one of slot
         B; what stands the whole year, a parcel on which nothing grew (crop `none`) and one of which nothing is known
         have one row of slot AB. `crop_set` is `a|b` text, the first answer first; `none` in it is doubt that anything
-        grew. Dates are UTC midnights (NaT: not known) with doubt in days (half the gap between the looks around);
+        grew; `seasons` counts the crops of the year by the curve alone, 1 for what stands all year. Dates are UTC
+        midnights (NaT: not known) with doubt in days (half the gap between the looks around);
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
         few_pixels, mixed_parcel, not_farmland, few_looks, long_gap, crop_not_in_region, not_begun (a late crop of
-        which nothing is to be seen yet: it has no date), peak_not_reached, weak_peak.
+        which nothing is to be seen yet: it has no date), peak_not_reached, weak_peak, area_by_outline.
 
     Raises:
         ContractError: the looks hold a crop class that the card does not.
@@ -93,7 +94,8 @@ def describe_seasons(
     dated = date_seasons(table, len(ids), parcel, slots, season)
 
     no_curve = dated["no_curve"]
-    floor = chosen["crop"].map({slug: crop.min_peak_ndvi for slug, crop in crops.items()}).to_numpy(dtype="float64")
+    floors = {slug: 0.0 if crop.under_cover else crop.min_peak_ndvi for slug, crop in crops.items()}
+    floor = chosen["crop"].map(floors).to_numpy(dtype="float64")
     with np.errstate(invalid="ignore"):
         weak = ~no_curve & ~dated["open"] & (dated["peak_ndvi"] < floor)
     crop = chosen["crop"].to_numpy(dtype=object)
@@ -112,6 +114,7 @@ def describe_seasons(
         "not_begun": dated["not_begun"],
         "peak_not_reached": ~no_curve & dated["open"] & (slots != "AB"),
         "weak_peak": weak,
+        "area_by_outline": np.isin(crop.astype(str), [slug for slug, one in crops.items() if one.under_cover]),
     }
     stage = np.where(empty, STAGES.index(UNKNOWN), dated["stage"])  # weeds have no stage
     result = pd.DataFrame(
@@ -126,7 +129,7 @@ def describe_seasons(
         }
     )
     dated["emergence"], dated["emergence_doubt"] = _came_up(dated, parcel, crop, crops)
-    for name in ("emergence", "peak", "harvest"):
+    for name in ("emergence", "peak", "senescence", "harvest"):
         result[name] = dates_of(dated[name])
         result[f"{name}_doubt_days"] = nullable(dated[f"{name}_doubt"])
     result["peak_ndvi"] = nullable(dated["peak_ndvi"].round(4))

@@ -72,6 +72,12 @@ function vigourLine(parcel) {
   return parts.some(Boolean) ? ui("vigour_short") + ": " + parts.filter(Boolean).join("; ") : null;
 }
 
+function seasonLines(parcel) {
+  const lines = parcel.stages.filter((season) => season.said).map((season) => ui("stage") + ": " + pick(season.said));
+  if (parcel.seasons) lines.push(ui("crops_a_year") + ": " + number(parcel.seasons, 0));
+  return lines;
+}
+
 function parcelBox() {
   const parcel = data.parcels[state.parcel];
   if (!parcel) return null;
@@ -85,6 +91,7 @@ function parcelBox() {
     parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
     vigour ? el("p", { class: "quiet" }, vigour) : null,
+    seasonLines(parcel).map((line) => el("p", { class: "quiet" }, line)),
     events.length ? [el("h3", {}, ui("events")), el("ul", { class: "stands" }, events)] : null,
     parcel.stands.length ? [el("h3", {}, ui("stands")), el("ul", { class: "stands" }, parcel.stands.map(standLine))] : null);
 }

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands for whoever must prove a decision: make it again, find later edits, give out or delete a person's data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from acreline.cli.app import RunFolder, app, day_of
+
+person = typer.Typer(help="Give out one person's data, or take the person out of finished runs.", no_args_is_help=True)
+app.add_typer(person, name="person")
+RunFolders = Annotated[list[Path], typer.Argument(metavar="RUN...", help="OUT folders of runs")]
+PersonId = Annotated[str, typer.Option("--person", metavar="ID", help="person_id of the applicants table")]
+
+
+@app.command()
+def verify(run: RunFolder) -> None:
+    """Find what was edited, added, removed or moved since: files, decisions of the trail, lines of the log."""
+    from acreline.errors import StoreError
+    from acreline.store import open_publication
+    from acreline.verify import verify_run
+
+    publication = open_publication(run)
+    found = verify_run(publication)
+    for line in (*found.faults, *found.lines):
+        typer.echo(line)
+    if found.faults:
+        raise StoreError(
+            f"{publication}: {len(found.faults)} faults: files are not as published", hint="run the region again"
+        )
+
+
+@app.command()
+def replay(
+    run: RunFolder,
+    farms: Annotated[
+        list[str] | None, typer.Argument(metavar="[FARM]...", help="farm ids; none: a hundred of them, spread evenly")
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help="every decision of the run")] = False,
+) -> None:
+    """Make past decisions again from what their publication kept, and compare the bytes; else say what changed."""
+    from acreline.errors import StoreError
+    from acreline.replay import replay_lines, replay_run
+    from acreline.store import open_publication
+
+    publication = open_publication(run)
+    done = replay_run(publication, farms or (), whole=whole)
+    typer.echo("\n".join(replay_lines(done)))
+    changed = sum(1 for one in done.decisions if not one.same)
+    if changed:
+        raise StoreError(
+            f"{publication}: {changed} of {len(done.decisions)} decisions are not made again as published",
+            hint="what changed is told above; `acreline verify` says which lines and files were edited since",
+        )
+
+
+@person.command()
+def export(
+    runs: RunFolders,
+    person_id: PersonId,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file to write")],
+) -> None:
+    """Write all that runs hold of one person: applicants' rows, farms, parcels, decisions, pages and letters."""
+    from acreline.person import export_person, write_export
+
+    found = export_person(runs, person_id)
+    write_export(found, out)
+    farms = sum(len(one["farms"]) for one in found["publications"])
+    typer.echo(f"{out}: {farms} decisions of {len(found['publications'])} publications")
+
+
+@person.command()
+def delete(
+    runs: RunFolders,
+    person_id: PersonId,
+    term_check: Annotated[
+        str, typer.Option("--term-check", metavar="DATE", help="day on which every legal term must be over")
+    ],
+    receipt: Annotated[Path, typer.Option("--receipt", metavar="FILE", help="JSON file to write: counts and hashes")],
+) -> None:
+    """Put a pseudonym that nobody can turn back in a person's place; the decisions and their evidence stay."""
+    from acreline.person import delete_person
+
+    day = day_of(term_check, "--term-check")
+    assert day is not None
+    done = delete_person(runs, person_id, day, receipt=receipt)
+    for one in done["publications"]:
+        typer.echo(f"{one['instead_of']} -> {one['publication_id']}: {one['decisions']} decisions under pseudonym")
+    for path in done["left"]:
+        typer.echo(f"left, look at it: {path}")
+    if not done["pages_searched"]:
+        typer.echo("the id is too short to be told from other words: pages and letters were not searched")
+    typer.echo(f"{receipt}: receipt; next: take the person out of your own applicants table too")

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each personal field is for and how long it is kept, the facts a limit may see, and columns that are refused.
+
+All of it stands in `configs/privacy/purposes.yaml`; this room reads it. What is refused is named with its reason, so a
+column that says who somebody is, or stands in for it, never gets as far as a record.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import date
+from functools import cache
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field
+
+from acreline.config import Settings, packaged_configs, read_settings
+
+Words = tuple[str, str]
+"""English and Chinese."""
+
+
+class PersonalField(Settings):
+    """One field that can be tied to a person."""
+
+    table: Literal["applicants", "parcels"]
+    name: str
+    identifies: bool = Field(False, description="it names the person: replaced when the person is deleted")
+    purpose: Words
+    legal_basis: Words
+    retention_months: int = Field(ge=1, le=600, description="from the day of the decision")
+    retention_why: Words
+
+
+class RefusedWords(Settings):
+    """Words of column names that are never taken in, and why."""
+
+    kind: Literal["personal", "proxy"] = Field(description="says who somebody is, or stands in for it")
+    words: tuple[str, ...] = Field(min_length=1)
+    reason: Words
+
+    def told(self) -> str:
+        """The reason in English, with its kind."""
+        return f"{'personal' if self.kind == 'personal' else 'a proxy'}: {self.reason[0]}"
+
+
+class Features(Settings):
+    """Names of the facts a rule may look at, by record."""
+
+    farm: tuple[str, ...]
+    stand: tuple[str, ...]
+    applicant: tuple[str, ...]
+
+
+class Purposes(Settings):
+    """`configs/privacy/purposes.yaml`."""
+
+    fields: tuple[PersonalField, ...]
+    features: Features
+    refused: tuple[RefusedWords, ...]
+
+
+@cache
+def read_purposes() -> Purposes:
+    """The purpose table.
+
+    Raises:
+        ConfigError: the file is missing or wrong.
+    """
+    return read_settings(Purposes, packaged_configs() / "privacy" / "purposes.yaml")
+
+
+def refused_column(name: str) -> RefusedWords | None:
+    """Why a column is not taken in, by the words its name is made of; None: its name says nothing of a person.
+
+    Latin names are split at signs and at capitals (`headSex`, `phone_brand`), so `package` is not `age`; Chinese words
+    count wherever they stand.
+    """
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    parts = [part for part in re.split(r"[^a-z]+", split.lower()) if part]
+    joined = {"".join(parts), *parts, *(a + b for a, b in pairwise(parts))}
+    # A proxy is named as one even where its name also holds a personal word, as in `phone_brand`.
+    for entry in sorted(read_purposes().refused, key=lambda one: one.kind != "proxy"):
+        if any(word in joined if word.isascii() else word in name for word in entry.words):
+            return entry
+    return None
+
+
+def kept_until(decided: date) -> date:
+    """The day until which a person's name must stay with a decision: the longest term of the fields that identify."""
+    months = max(row.retention_months for row in read_purposes().fields if row.identifies)
+    year, month = divmod(decided.year * 12 + decided.month - 1 + months, 12)
+    return date(year, month + 1, min(decided.day, calendar.monthrange(year, month + 1)[1]))
