@@ -78,7 +78,7 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
     if region.previous_run is not None:
         troubles.of(earlier_parcels, region.previous_run)
     crops = troubles.of(read_crops, region)
-    policy = troubles.of(read_policy, region.policy, base)
+    policy = troubles.of(read_policy, region.policy, base, day)
     compiled = None if policy is None else troubles.of(_compile, policy, crops or {})
     if compiled is not None:  # a policy that is not valid that day is refused before the night's work
         troubles.of(assess_credit, [], compiled, as_of=day)

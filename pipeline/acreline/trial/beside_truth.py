@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from acreline.area import expected_areas
+from acreline.records import NO_CROP
 
 M2_PER_HA = 10_000
 ROUNDED = 1e-3
@@ -128,6 +129,20 @@ def date_errors(truth: pd.DataFrame, seasons: pd.DataFrame) -> dict[str, Floats]
         out[f"{name}_inside"] = (np.abs(out[name]) <= np.maximum(doubt, 1)).astype(float)
         out[f"{name}_told"] = np.array([float(len(known)), float(both[true].notna().sum())])
     return out
+
+
+def counted_right(truth: pd.DataFrame, seasons: pd.DataFrame) -> Floats:
+    """1 where the curve counts as many crops a year as were sown, else 0, (parcel,).
+
+    Of parcels of annual land that hold one field: what stands all year has no count of its own, and an outline that
+    runs over two fields has two.
+    """
+    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB")
+    single = truth[~truth["parcel_id"].isin(truth.loc[other, "parcel_id"])]
+    sown = (single["class"] != NO_CROP).groupby(single["parcel_id"]).sum()
+    seen = seasons.groupby("parcel_id")["seasons"].max().reindex(sown.index).dropna()
+    right: Floats = (seen == sown[seen.index]).to_numpy(dtype=float)
+    return right
 
 
 def event_counts(
