@@ -13,18 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pipeline" / "acreline"
 GROUND = {"errors", "units", "records", "layers", "config", "hashing", "logs", "geo", "datum", "coverage", "curves"}
 GROUND |= {"doors", "tiles", "fetch", "geotiff", "rasters", "cubes", "reflectance", "thermal", "promises"}
-GROUND |= {
-    "inversion",
-    "light",
-    "codes",
-    "confounders",
-    "settings",
-    "chain",
-    "retired",
-    "store_files",
-    "privacy",
-    "sheets",
-}
+GROUND |= {"inversion", "light", "codes", "confounders", "settings", "chain", "retired", "store_files", "privacy"}
+GROUND |= {"sheets"}
 STAGES = {"parcels", "search", "weather", "imagery", "model", "looks", "seasons", "health", "events", "growth", "farms"}
 STAGES |= {"yields", "credit", "report", "regional", "claims", "prices"}
 ALONE = {  # library -> the rooms that own it

@@ -98,7 +98,7 @@ class Region(Settings):
     county: str | None = Field(
         None,
         min_length=1,
-        description="what statistics and rules with amounts by county call the place; null: those of the whole land",
+        description="what statistics and rules with amounts by county call the place; none: their general figures",
     )
     retired: Path | None = Field(None, description="the bank's own list of retired policies and models")
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
