@@ -27,7 +27,9 @@ EVENTS = ("flood", "drought")
 M2_PER_MU = 2000 / 3
 
 
-def count_counter_examples(policy: CompiledPolicy, pairs: int, seed: int, *, as_of: date | None = None) -> dict[str, Any]:
+def count_counter_examples(
+    policy: CompiledPolicy, pairs: int, seed: int, *, as_of: date | None = None
+) -> dict[str, Any]:
     """Decide pairs of farms and count those where the better one gets less.
 
     Args:
@@ -45,7 +47,14 @@ def count_counter_examples(policy: CompiledPolicy, pairs: int, seed: int, *, as_
     day = as_of or policy.policy.valid_to or policy.policy.valid_from + timedelta(days=365)
     crops = _crops_of(policy)
     edges = _edges_of(policy)
-    found: dict[str, Any] = {"pairs": 0, "decided": 0, "counter_examples": 0, "passed_cap": 0, "by_kind": {}, "first": None}
+    found: dict[str, Any] = {
+        "pairs": 0,
+        "decided": 0,
+        "counter_examples": 0,
+        "passed_cap": 0,
+        "by_kind": {},
+        "first": None,
+    }
     while found["pairs"] < pairs:
         made = [_make_pair(rng, n, crops, edges, policy, day) for n in range(min(BATCH, pairs - found["pairs"]))]
         worse = [pair[0] for pair in made]
@@ -79,10 +88,16 @@ def passes_cap(decision: Decision) -> bool:
     """Whether a limit is above a cap its trail tells."""
     if decision.limit is None:
         return False
-    caps = [step for step in decision.trail if step.before is not None and step.after is not None and step.after < step.before]
+    caps = [
+        step
+        for step in decision.trail
+        if step.before is not None and step.after is not None and step.after < step.before
+    ]
     told = [step.evidence[key] for step in decision.trail for key in ("requested", "amount") if key in step.evidence
             and step.rule in ("requested", "person_cap")]  # fmt: skip
-    amounts = [Decimal(text.split()[0].replace(",", "")) for text in told] + [step.after for step in caps if step.after is not None]
+    amounts = [Decimal(text.split()[0].replace(",", "")) for text in told] + [
+        step.after for step in caps if step.after is not None
+    ]
     return any(decision.limit > amount for amount in amounts)
 
 
@@ -139,17 +154,20 @@ def make_farm(rng: random.Random, farm_id: str, crops: list[str], currency: str,
         farm_id,
         f"person-{farm_id}",
         requested=rng.choice((None, None, Decimal(rng.randrange(0, 400_000)), Decimal(rng.randrange(10**7)) / 100)),
-        existing_debt=rng.choice((Decimal(0), Decimal(0), Decimal(rng.randrange(0, 60_000)), Decimal(rng.randrange(10**8)) / 100)),
+        existing_debt=rng.choice(
+            (Decimal(0), Decimal(0), Decimal(rng.randrange(0, 60_000)), Decimal(rng.randrange(10**8)) / 100)
+        ),
         record_years=rng.randrange(0, 9),
         insured_sum=Decimal(rng.choice((0, 0, rng.randrange(0, 300_000)))),
     )
     return _with_stands(
         Farm(
-            farm_id=farm_id, status="ok", reason=None, parcel_ids=(), area_m2=None, planted_m2=ZERO, sown_m2=0.0, stands=(),
-            main_crop=stands[0].crop, health=rng.choice(CLASSES), vigour=rng.choice((None, rng.gauss(-1, 1.5))),
+            farm_id=farm_id, status="ok", reason=None, parcel_ids=(), area_m2=None, planted_m2=ZERO, sown_m2=0.0,
+            stands=(), main_crop=stands[0].crop, health=rng.choice(CLASSES),
+            vigour=rng.choice((None, rng.gauss(-1, 1.5))),
             clear_looks=rng.randrange(4, 30), last_clear=day - timedelta(days=rng.randrange(0, 70)), currency=currency,
-            events=tuple(one.event for one in struck), flags=tuple(f"event_{one.event}" for one in struck), struck=struck,
-            applicant=applicant,
+            events=tuple(one.event for one in struck), flags=tuple(f"event_{one.event}" for one in struck),
+            struck=struck, applicant=applicant,
         ),
         tuple(stands),
     )  # fmt: skip

@@ -39,6 +39,8 @@ from acreline.records import ZERO, Applicant, Decision, Farm, Interval, Stand, S
 CASES = Path(__file__).parent / "credit_cases"
 HOUSE: dict[str, Any] = yaml.safe_load((CASES / "policy.yaml").read_text(encoding="utf-8"))
 AS_OF: date = HOUSE["as_of"]
+
+
 def read_cases(path: Path) -> list[dict[str, Any]]:
     """The cases of a file, each with what the file says for all of them: its own policy, day and ordinary farm."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -68,7 +70,9 @@ def house_policy(changes: Mapping[str, Any] | None = None, **keys: Any) -> Polic
                 raw["rules"].remove(rule)
             else:
                 rule["settings"] = changes[rule["rule"]]
-    return Policy.model_validate(raw)
+    policy = Policy.model_validate(raw)
+    policy._file = CASES / "policy.yaml"  # what a rule reads counts from there
+    return policy
 
 
 def house(changes: Mapping[str, Any] | None = None, **keys: Any) -> CompiledPolicy:
@@ -150,6 +154,8 @@ def decide(farm: Farm, policy: CompiledPolicy | None = None) -> Decision:
 # --- cases --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("rule", "case"), TABLE, ids=[f"{rule}: {case['case']}" for rule, case in TABLE])
 def test_case(rule: str, case: dict[str, Any]) -> None:
+    if rule == "decision_table":
+        pytest.importorskip("zen", reason="needs the extra `rules`")
     check_case(case, house(case.get("policy")), AS_OF)
 
 

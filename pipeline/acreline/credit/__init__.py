@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a farm's facts to its limit: the policy's rules, one after another, every step kept and put in words."""
 
-from acreline.credit.assess import assess_credit
+from acreline.credit.assess import assess_credit, find_totals
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
 from acreline.credit.trail import decision_from_json, decision_line, decision_to_json
@@ -18,6 +18,7 @@ __all__ = [
     "decision_line",
     "decision_to_json",
     "explain_decision",
+    "find_totals",
     "known_codes",
     "list_rules",
     "make_step",

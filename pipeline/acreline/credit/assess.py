@@ -75,9 +75,7 @@ def assess_credit(
         ) from error
 
 
-def find_totals(
-    farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date, county: str | None = None
-) -> Totals:
+def find_totals(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date, county: str | None = None) -> Totals:
     """Sums over all farms, made before any of them is decided: the same in whatever order the farms come.
 
     Of a person who brings several farms it takes what the rules before the cap on one person would give each of them.
@@ -93,9 +91,7 @@ def find_totals(
         return sum_up(farms, policy.policy.currency, find_limit)
 
 
-def _context(
-    farm: Farm, policy: CompiledPolicy, as_of: date, county: str | None, totals: Totals | None
-) -> RuleContext:
+def _context(farm: Farm, policy: CompiledPolicy, as_of: date, county: str | None, totals: Totals | None) -> RuleContext:
     person = farm.applicant.person_id if farm.applicant is not None else None
     rules = policy.policy
     return RuleContext(

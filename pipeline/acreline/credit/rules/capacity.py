@@ -36,12 +36,13 @@ REASONS: dict[str, Words] = {
     "other_currency": measured_words("other_currency"),
 }
 BARE: Words = (
-    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that is {cap}.",
+    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that is"
+    " {cap}.",
     "您的收成的保守估值（模型的{quantile}分位数）为{value_used}，其{share}为{cap}。",
 )
 LESS_DEBT: Words = (
-    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that, less your debt"
-    " of {existing_debt}, is {cap}.",
+    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that, less"
+    " your debt of {existing_debt}, is {cap}.",
     "您的收成的保守估值（模型的{quantile}分位数）为{value_used}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
 )
 
@@ -49,12 +50,16 @@ LESS_DEBT: Words = (
 class CapacitySettings(Settings):
     """Which share of the cautious harvest may be lent."""
 
-    share: Decimal = Field(gt=0, le=1, description="share of the 5 % quantile of the harvest's value, or of the policy's own quantile, 0 to 1")
+    share: Decimal = Field(
+        gt=0,
+        le=1,
+        description="share of the 5 % quantile of the harvest's value, or of the policy's own quantile, 0 to 1",
+    )
     debt_without_record: DebtWithoutRecord = False
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context: RuleContext) -> Step:
-    """Cap the limit at share x value at the policy's quantile (rounded down to a whole unit) less debt, not below zero."""
+    """Cap the limit at share x value at the policy's quantile (rounded down to a whole unit) less debt, 0 or more."""
     if farm.value is None or farm.currency is None or why_unmeasured(farm) is not None:
         return _refer(why_no_value(farm), limit)
     if farm.currency != context.currency:

@@ -25,7 +25,9 @@ ADDED: Words = (
 class HouseholdSettings(Settings):
     """How much is added for the household."""
 
-    share: Decimal = Field(gt=0, le=1, description="share of the crop amount (scale of finance x area), 0.10 in the KCC")
+    share: Decimal = Field(
+        gt=0, le=1, description="share of the crop amount (scale of finance x area), 0.10 in the KCC"
+    )
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: HouseholdSettings, context: RuleContext) -> Step:

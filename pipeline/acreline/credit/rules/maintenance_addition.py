@@ -25,7 +25,9 @@ ADDED: Words = (
 class MaintenanceSettings(Settings):
     """How much is added for upkeep."""
 
-    share: Decimal = Field(gt=0, le=1, description="share of the crop amount (scale of finance x area), 0.20 in the KCC")
+    share: Decimal = Field(
+        gt=0, le=1, description="share of the crop amount (scale of finance x area), 0.20 in the KCC"
+    )
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: MaintenanceSettings, context: RuleContext) -> Step:
