@@ -162,11 +162,12 @@ def make_farm(rng: random.Random, farm_id: str, crops: list[str], currency: str,
     )
     return _with_stands(
         Farm(
-            farm_id=farm_id, status="ok", reason=None, parcel_ids=(), area_m2=None, planted_m2=ZERO, sown_m2=0.0, stands=(),
-            main_crop=stands[0].crop, health=rng.choice(CLASSES), vigour=rng.choice((None, rng.gauss(-1, 1.5))),
+            farm_id=farm_id, status="ok", reason=None, parcel_ids=(), area_m2=None, planted_m2=ZERO, sown_m2=0.0,
+            stands=(), main_crop=stands[0].crop, health=rng.choice(CLASSES),
+            vigour=rng.choice((None, rng.gauss(-1, 1.5))),
             clear_looks=rng.randrange(4, 30), last_clear=day - timedelta(days=rng.randrange(0, 70)), currency=currency,
-            events=tuple(one.event for one in struck), flags=tuple(f"event_{one.event}" for one in struck), struck=struck,
-            applicant=applicant,
+            events=tuple(one.event for one in struck), flags=tuple(f"event_{one.event}" for one in struck),
+            struck=struck, applicant=applicant,
         ),
         tuple(stands),
     )  # fmt: skip

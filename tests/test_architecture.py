@@ -28,9 +28,10 @@ ALONE = {  # library -> the rooms that own it
     "filelock": {"store"},
     "typer": {"cli"},
     "planetary_computer": {"search"},
+    "zen": {"credit"},
 }
 LIGHT = {"records", "yields", "credit", "units", "errors"}
-LIGHT_MAY = {"pydantic", "yaml", *sys.stdlib_module_names, "acreline"}
+LIGHT_MAY = {"pydantic", "yaml", "zen", *sys.stdlib_module_names, "acreline"}
 
 
 def _imports(path: Path) -> list[str]:
