@@ -108,6 +108,25 @@ def test_a_personal_column_or_a_proxy_is_refused_with_its_reason(tmp_path: Path,
     assert read_applicants(path)["F-1"].requested == 1000
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("110101199003070015", "an identity card's number"),
+        ("13800138000", "a mobile phone's number"),
+        ("li.wei@example.com", "an e-mail address"),
+        ("王小五", "a name"),
+    ],
+)
+def test_a_pseudonym_is_no_name_and_no_number_of_a_person(tmp_path: Path, value: str, words: str) -> None:
+    path = tmp_path / "applicants.csv"
+    path.write_text(f"farm_id,person_id\nF-1,{value}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"line 2, column person_id: looks like {words}") as refused:
+        read_applicants(path)
+    assert value not in refused.value.message + refused.value.hint
+    path.write_text("farm_id,person_id\nF-1,P-00017\n", encoding="utf-8")
+    assert read_applicants(path)["F-1"].person_id == "P-00017"
+
+
 @pytest.mark.parametrize("column", PLANTED)
 def test_a_record_has_no_place_for_it(column: str) -> None:
     for record in (Applicant, Farm, Stand):

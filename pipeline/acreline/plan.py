@@ -73,7 +73,8 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
     base = region.file.parent if region.file else None
     _check_keys(region)
     crops = read_crops(region)
-    policy = read_policy(region.policy, base)
+    day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
+    policy = read_policy(region.policy, base, day)
     names = {slug: (name_en, name_zh) for slug, (_, name_zh, name_en) in NO_CROP_WORDS.items()}
     named = packaged_crops() | crops  # a set may hold a crop that the region does not grow
     names |= {slug: (crop.name_en, crop.name_zh) for slug, crop in named.items()}
@@ -101,7 +102,6 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
             hint="name a table of daily weather under `weather:`, or take a model on a calendar axis: acrenet-s",
         )
     check_detectors(region.events)
-    day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
     assess_credit([], compiled, as_of=day)  # a policy that is not valid that day is refused before the night's work
     card = model.card
     stopped = find_retired(retired, "model", model_names(card.name, card.version, card.weights_sha256), now=now)

@@ -88,6 +88,17 @@ def refused_column(name: str) -> RefusedWords | None:
     return None
 
 
+def personal_value(person_id: str) -> str | None:
+    """What a value that should be a pseudonym looks like instead; None: nothing of the kind."""
+    looks_like = {
+        "an identity card's number": r"[1-9][0-9]{16}[0-9Xx]",
+        "a mobile phone's number": r"(\+?86)?1[3-9][0-9]{9}",
+        "an e-mail address": r"[^@\s]+@[^@\s]+\.[^@\s]+",
+        "a name": r"[\u4e00-\u9fff]{2,4}(·[\u4e00-\u9fff]{1,8})*",
+    }
+    return next((what for what, pattern in looks_like.items() if re.fullmatch(pattern, person_id)), None)
+
+
 def kept_until(decided: date) -> date:
     """The day until which a person's name must stay with a decision: the longest term of the fields that identify."""
     months = max(row.retention_months for row in read_purposes().fields if row.identifies)

@@ -138,7 +138,7 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
         tables.write_table(table, folder / f"{name}.parquet")
     tables.write_decisions(facts.decisions, folder / "decisions.parquet")
     tables.write_schedule(schedule_farms(plan, facts), folder / "schedule.parquet")
-    totals, persons = batch_to_json(facts.farms)
+    totals, persons = batch_to_json(facts.farms, plan.compiled, as_of=plan.as_of, county=plan.region.county)
     lineage = lineage_text(make_lineage(plan, totals, scenes, facts.crops or plan.crops, folder))
     (folder / LINEAGE_FILE).write_text(lineage, encoding="utf-8", newline="\n")
     shared, chain = file_sha256(folder / LINEAGE_FILE), Chain()
@@ -284,6 +284,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "region": plan.region.name,
         "season": plan.region.season.model_dump(mode="json"),
         "as_of": plan.as_of.isoformat(),
+        "county": plan.region.county,
         "code": {"acreline": __version__},
         "model": {
             "name": card.name,

@@ -110,7 +110,7 @@ def run_region(
     farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, applicants)
     farms = estimate_yields(farms, crops, statistics)
     if plan.model_retired is None:
-        decisions = assess_credit(farms, plan.compiled, as_of=day)
+        decisions = assess_credit(farms, plan.compiled, as_of=day, county=region.county)
     else:
         log.warning("model retired: every farm is referred", **plan.model_retired.facts())
         decisions = refer_retired(farms, plan.compiled, plan.model_retired.facts(), as_of=day)

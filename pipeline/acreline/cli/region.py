@@ -183,17 +183,23 @@ def area(
     reference: Annotated[
         Path | None, typer.Option("--reference", metavar="FILE", help="CSV of visited parcels: parcel_id, slot, crop")
     ] = None,
+    sampled_in: Annotated[
+        Path | None, typer.Option("--sampled-in", metavar="RUN", help="run whose parcels were visited, if not this one")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="the table as CSV")] = None,
 ) -> None:
     """Add up the land of each crop: counted, expected, and corrected by a sample with its standard error."""
-    from acreline.area import area_lines, region_areas
+    from acreline.area import area_lines, region_areas, write_areas
+    from acreline.errors import ConfigError
     from acreline.store import open_publication, read_manifest
 
+    if sampled_in is not None and reference is None:
+        raise ConfigError("--sampled-in says where a sample was drawn; none is given", hint="add --reference FILE")
     publication = open_publication(run)
-    table = region_areas(publication, reference)
+    table = region_areas(publication, reference, None if sampled_in is None else open_publication(sampled_in))
     typer.echo("\n".join(area_lines(table, simulated=bool(read_manifest(publication).get("simulated")))))
     if out is not None:
-        table.to_csv(out, index=False, lineterminator="\n")
+        write_areas(table, out)
         typer.echo(f"table: {out}")
 
 

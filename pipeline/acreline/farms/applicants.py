@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acreline.errors import InputError
-from acreline.privacy import refused_column
+from acreline.privacy import personal_value, refused_column
 from acreline.records import Applicant
 
 APPLICANT_MONEY = ("requested", "existing_debt", "insured_sum", "household_need", "previous_limit")
@@ -94,6 +94,12 @@ def _check_header(header: Sequence[str], path: Path) -> None:
 def _applicant(values: Mapping[str, str], where: str) -> Applicant:
     if "farm_id" not in values:
         raise InputError(f"{where}, column farm_id: empty", hint="every line names its farm")
+    looks_like = personal_value(values.get("person_id", ""))
+    if looks_like is not None:
+        raise InputError(
+            f"{where}, column person_id: looks like {looks_like}",  # not shown: it would stand in every log
+            hint="give each person a number of the bank's own, and keep whose it is where no run can read it",
+        )
     money: dict[str, Any] = {}
     for name in APPLICANT_MONEY:
         if name in values:
