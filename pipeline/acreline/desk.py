@@ -162,10 +162,13 @@ def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
     zh = lang == "zh"
     mine = {row["id"] for row in read_parcels(publication, farm_id) if row["status"] in JUDGED}
     rows = [row for row in read_rows(publication, "seasons") if row["parcel_id"] in mine and row["crop"] != NO_CROP]
-    counted = word("ui", "crops_a_year")[zh] + ("：" if zh else ": ")
-    lines = [
-        f"- {row['parcel_id']} {season_line(row)[zh]}{'；' if zh else '; '}{counted}{row['seasons']}" for row in rows
-    ]
+    gap, colon = ("；", "：") if zh else ("; ", ": ")
+    counts = {row["parcel_id"]: row["seasons"] for row in reversed(rows) if row["seasons"]}
+    lines = []
+    for row in rows:
+        count = counts.pop(row["parcel_id"], None)  # of the parcel: said once, with its first stand
+        said = "" if count is None else f"{gap}{word('ui', 'crops_a_year')[zh]}{colon}{count}"
+        lines.append(f"- {row['parcel_id']} {season_line(row)[zh]}{said}")
     head = word("ui", "stage")[zh] + ("：" if zh else ":")
     return [head[:1].upper() + head[1:], *lines] if lines else []
 
