@@ -141,7 +141,7 @@ def counted_right(truth: pd.DataFrame, seasons: pd.DataFrame) -> Floats:
     single = truth[~truth["parcel_id"].isin(truth.loc[other, "parcel_id"])]
     sown = (single["class"] != NO_CROP).groupby(single["parcel_id"]).sum()
     seen = seasons.groupby("parcel_id")["seasons"].max().reindex(sown.index).dropna()
-    right: Floats = (seen == sown[seen.index]).to_numpy(dtype=float)
+    right: Floats = np.asarray(seen == sown[seen.index], dtype=np.float64)
     return right
 
 
