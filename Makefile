@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NEWVENV := $(PYTHON) -m venv
 endif
 
-.PHONY: demo test train-demo lint services notebooks benchmarks bench-model bench-land clean
+.PHONY: demo test train-demo lint services notebooks benchmarks bench-model bench-land bench-credit clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed ## run the packaged real region from scenes to limits
@@ -38,13 +38,17 @@ notebooks: $(VENV)/.installed-dev ## make each .ipynb again from its .py
 	$(BIN)/jupytext --to ipynb --update notebooks/*.py
 
 benchmarks: $(VENV)/.installed-dev ## ratios in one run; results in benchmarks/results/
-	for script in $(filter-out benchmarks/model.py benchmarks/land.py benchmarks/front_page.py benchmarks/teach_rivals.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/model.py benchmarks/land.py benchmarks/front_page.py benchmarks/teach_rivals.py benchmarks/credit.py benchmarks/credit_speed.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
 bench-model: $(VENV)/.installed-dev ## the model against its targets and rivals; more by ARGS="--seeds DIR --rivals DIR"
 	$(BIN)/python benchmarks/model.py $(ARGS)
 
 bench-land: $(VENV)/.installed-dev ## acreage, dates, events and harvests of simulated counties beside their truth
 	$(BIN)/python benchmarks/land.py $(ARGS)
+
+bench-credit: $(VENV)/.installed-dev ## reasons, monotone limits, doubt, small plots, replay; then a million farms
+	$(BIN)/python benchmarks/credit.py $(ARGS)
+	$(BIN)/python benchmarks/credit_speed.py --policy china
 
 clean:
 	rm -rf $(VENV) .venv-stac runs

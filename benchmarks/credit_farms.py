@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from acreline.credit import CompiledPolicy, find_totals
 from acreline.credit.contract import Totals
+from acreline.credit.totals import PERSON_RULE
 from acreline.records import Applicant, Farm, Interval, Stand
 
 AS_OF = date(2018, 12, 15)
@@ -93,19 +97,34 @@ def farms_of(chunk: Chunk) -> Iterator[Farm]:
         )  # fmt: skip
 
 
-def totals_of(chunks: Iterable[Chunk]) -> Totals:
-    """What `sum_totals` says of the same farms, from their columns: a first pass that makes no record."""
-    farms, low = 0, 0
-    by_crop: dict[str, int] = {}
-    persons = []
-    for chunk in chunks:
+def totals_of(chunks: Callable[[], Iterable[Chunk]], policy: CompiledPolicy) -> Totals:
+    """What `find_totals` says of the same farms: sums from columns, records of those alone whose person brings more."""
+    farms, by_crop, seen = 0, Counter[str](), []
+    for chunk in chunks():
         farms += len(chunk.farms["person"])
-        persons.append(chunk.farms["person"])
+        seen.append(chunk.farms["person"])
         sums = np.bincount(chunk.stands["crop"], chunk.stands["low"], len(chunk.crops)).astype(np.int64)
-        low += int(sums.sum())  # whole numbers far below 2 ** 53: the sums are exact
-        for crop, value in zip(chunk.crops, sums.tolist(), strict=True):
-            by_crop[crop] = by_crop.get(crop, 0) + value
-    names, counts = np.unique(np.concatenate(persons), return_counts=True)
-    several = {f"P-{name:07d}": count for name, count in zip(names.tolist(), counts.tolist(), strict=True) if count > 1}
+        by_crop.update(dict(zip(chunk.crops, sums.tolist(), strict=True)))  # far below 2 ** 53: the sums are exact
+    names, counts = np.unique(np.concatenate(seen), return_counts=True)
+    own = [farm for chunk in chunks() for farm in farms_of(only_of(chunk, names[counts > 1]))]
     worth = {crop: Decimal(value) for crop, value in sorted(by_crop.items()) if value}
-    return Totals(farms, Decimal(low), worth, several)
+    persons = find_totals(own, policy, as_of=AS_OF).persons
+    return Totals(farms, sum(worth.values(), Decimal(0)), worth, persons)
+
+
+def only_of(chunk: Chunk, persons: npt.NDArray[np.int64]) -> Chunk:
+    """The farms of some persons alone, numbered anew."""
+    rows = np.flatnonzero(np.isin(chunk.farms["person"], persons))
+    kept = np.isin(chunk.stands["farm"], rows)
+    stands = {name: column[kept] for name, column in chunk.stands.items()}
+    stands["farm"] = np.searchsorted(rows, stands["farm"])
+    return Chunk(chunk.first, chunk.crops, {name: column[rows] for name, column in chunk.farms.items()}, stands)
+
+
+def too_many(totals: Totals, persons: Sequence[str], policy: CompiledPolicy) -> npt.NDArray[np.bool_]:
+    """Whether what a farm's person would borrow in all passes the cap on one person, (n,)."""
+    cap = next(entry.settings.amount for entry in policy.rules if entry.rule.name == PERSON_RULE)
+    own = [totals.persons.get(person) for person in persons]
+    return np.array(
+        [one is not None and (one.limit is None or one.debt is None or one.limit > cap - one.debt) for one in own]
+    )

@@ -37,7 +37,7 @@ from acreline.layers import HEALTH_CLASSES
 from acreline.simulate.make import read_county, simulate_county
 from acreline.store import Store
 from acreline.tables import stands_table
-from acreline.trial.beside_truth import crop_totals, date_errors, event_counts, farm_acreage, harvests
+from acreline.trial.beside_truth import counted_right, crop_totals, date_errors, event_counts, farm_acreage, harvests
 from acreline.yields import estimate_yields
 
 SAME, UNSEEN = ("sim-county", "yangtze"), ("loess",)
@@ -59,6 +59,8 @@ class County:
     acreage: dict[str, Any]
     totals: pd.DataFrame
     dates: dict[str, Any]
+    counted: Any
+    """1 where the curve counts as many crops a year as were sown, else 0."""
     events: dict[str, Any]
     confirmed: dict[str, Any]
     """The same of those events alone that rule and network, weather or a report agree on."""
@@ -118,6 +120,7 @@ def measure(zone: str, parcels: int, seed: int, work: Path, workers: int) -> Cou
         acreage=farm_acreage(truth["parcels"], told["farms"], told["parcels"]),
         totals=crop_totals(truth["parcels"], told["stands"], judged),
         dates=date_errors(truth["parcels"], told["seasons"]),
+        counted=counted_right(truth["parcels"], told["seasons"]),
         events=event_counts(truth["events"], events, judged, KINDS),
         confirmed=event_counts(truth["events"], sure, judged, KINDS),
         harvest=harvests(yields, told["stands"], grain),

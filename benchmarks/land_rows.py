@@ -90,6 +90,10 @@ def _dates(counties: Sequence[County], row: Any) -> list[Row]:
         rows.append(row(f"{name} date, median absolute error", np.median(np.abs(off)), "days", len(off), target, words))
         rows.append(row(f"{name} dates within their doubt", inside.mean(), "share", len(inside), "",
                         "half the gap between the looks around is the doubt"))  # fmt: skip
+    counted = _joined(one.counted for one in counties)
+    if len(counted):
+        rows.append(row("crops a year, counted as sown", counted.mean(), "share of parcels", len(counted), "",
+                        "annual land of one field a parcel"))  # fmt: skip
     return rows
 
 

@@ -38,7 +38,7 @@ from acreline.errors import ConfigError
 from acreline.events import list_detectors
 from acreline.records import STATUSES
 from acreline.trial.field_crops import FEWEST_LOOKS
-from tests.test_credit import decide, make_farm
+from tests.test_credit import decide, make_farm, read_cases
 
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "pipeline" / "acreline"
@@ -374,7 +374,7 @@ def test_every_code_that_is_raised_has_an_example() -> None:
 def test_the_example_of_a_code_is_there_and_carries_it(slug: str) -> None:
     where = EXAMPLES[slug]
     if where.startswith("credit_cases/"):
-        cases = yaml.safe_load((TESTS / where).read_text(encoding="utf-8"))
+        cases = read_cases(TESTS / where)
         assert any(slug in case["then"].get("reasons", ()) for case in cases)
         return
     module, name = where.split("::")

@@ -15,18 +15,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from acreline.config import read_policy
-from acreline.credit import CompiledPolicy, assess_credit, assess_stream, compile_policy, decision_line, sum_totals
+from acreline.credit import CompiledPolicy, assess_credit, assess_stream, compile_policy, decision_line, find_totals
 from acreline.credit import assess as engine
 from acreline.credit.contract import RuleContext
 from acreline.credit.facts import MONEY, find_fault, floor_mu
 from acreline.errors import ContractError, CreditError
-from acreline.records import Applicant, Farm, Interval, Step
+from acreline.records import Applicant, Decision, Farm, Interval, Step
 from tests.test_credit import AS_OF, house, make_farm
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -51,7 +50,7 @@ def test_a_stream_says_what_a_list_says(made: Any) -> None:
     policy = compile_policy(read_policy("demo"))
     farms = list(made.farms_of(made.make_chunk(0, CROPS, 2_000)))
     whole = [decision_line(decision) for decision in assess_credit(farms, policy, as_of=made.AS_OF)]
-    totals = sum_totals(iter(farms))
+    totals = find_totals(farms, policy, as_of=made.AS_OF)
     parts = [
         decision_line(decision)
         for start in range(0, 2_000, 300)
@@ -62,20 +61,27 @@ def test_a_stream_says_what_a_list_says(made: Any) -> None:
     assert totals.farms == 2_000
     assert totals.value_low == sum(int(farm.value.low) for farm in farms if farm.value)
     assert sum(totals.value_low_by_crop.values()) == totals.value_low
-    assert totals.farms_of_person == {f"P-{number:07d}": 2 for number in range(0, 2_000, 50)}
+    assert {name: one.farms for name, one in totals.persons.items()} == {
+        f"P-{number:07d}": 2 for number in range(0, 2_000, 50)
+    }
+    with pytest.raises(ContractError, match="summed in two passes"):
+        find_totals(iter(farms), policy, as_of=made.AS_OF)
 
 
 def test_the_limit_without_a_rule_is_that_of_asking_all_others_again(made: Any) -> None:
     policy = compile_policy(read_policy("demo"))
     compared = 0
     for farm in made.farms_of(made.make_chunk(0, CROPS, 2_000)):
-        context = engine._context(farm, policy, made.AS_OF, sum_totals([farm]))
+        context = engine._context(farm, policy, made.AS_OF, None, None)
         with decimal.localcontext(MONEY):
             steps = engine._walk(farm, policy.rules, context)
             if engine._outcome(steps) == "refer":
                 continue
             for name, limit in slow_reasons(farm, policy, context, steps).items():
-                assert engine._limit_without(name, farm, policy.rules, context, steps) == limit, (farm.farm_id, name)
+                assert engine._limit_without(frozenset({name}), farm, policy.rules, context, steps) == limit, (
+                    farm.farm_id,
+                    name,
+                )
                 compared += limit is not None and limit != steps[-1].after
     assert compared > 500
 
@@ -85,9 +91,9 @@ def test_plain_versions_give_the_same_limits(made: Any) -> None:
     policy = compile_policy(read_policy("demo"))
     chunk = made.make_chunk(3, CROPS, 2_000)
     farms = list(made.farms_of(chunk))
-    totals = sum_totals(farms)
+    totals = find_totals(farms, policy, as_of=made.AS_OF)
     limits = [d.limit for d in assess_stream(farms, policy, as_of=made.AS_OF, totals=totals)]
-    several = np.array([farm.applicant.person_id in totals.farms_of_person for farm in farms])
+    several = made.too_many(totals, [farm.applicant.person_id for farm in farms], policy)
     numbers = rivals.read_numbers(policy, CROPS)
     wanted = [rivals.REFER if limit is None else int(limit * 100) for limit in limits]
     assert rivals.decide_pandas(chunk, numbers, several).tolist() == wanted
@@ -99,24 +105,36 @@ def test_plain_versions_give_the_same_limits(made: Any) -> None:
 
 
 def test_what_the_whole_batch_knows_reaches_its_parts() -> None:
-    farms = [replace(make_farm(farm_id=name), applicant=Applicant(name, "P", None, Decimal(0))) for name in "AB"]
-    alone = [next(assess_stream([farm], house(), as_of=AS_OF, totals=sum_totals([farm]))) for farm in farms]
+    def each_by_itself(batch: list[Farm], known: list[list[Farm]]) -> list[Decision]:
+        sums = [find_totals(farms, house(), as_of=AS_OF) for farms in known]
+        return [
+            next(assess_stream([farm], house(), as_of=AS_OF, totals=one)) for farm, one in zip(batch, sums, strict=True)
+        ]
+
+    # 60,000 each, and no more than 300,000 for one person
+    farms = [replace(make_farm(farm_id=name), applicant=Applicant(name, "P", None, Decimal(0))) for name in "ABCDEF"]
+    alone = each_by_itself(farms, [[farm] for farm in farms])
     assert {decision.outcome for decision in alone} == {"approve"}
-    together = [next(assess_stream([farm], house(), as_of=AS_OF, totals=sum_totals(farms))) for farm in farms]
+    together = each_by_itself(farms, [farms] * len(farms))
     assert together == assess_credit(farms, house(), as_of=AS_OF)
     assert {decision.reasons for decision in together} == {("several_farms_one_person",)}
+    assert {decision.limit for decision in each_by_itself(farms[:5], [farms[:5]] * 5)} == {Decimal(60_000)}
     with pytest.raises(ContractError, match="farm 'A' comes twice"):
-        sum_totals([farms[0], farms[0]])
+        find_totals([farms[0], farms[0]], house(), as_of=AS_OF)
 
 
 def test_a_stream_leaves_the_callers_arithmetic_alone() -> None:
     before = decimal.getcontext().copy()
-    stream = assess_stream([make_farm(farm_id=n) for n in "AB"], house(), as_of=AS_OF, totals=sum_totals([]))
+    stream = assess_stream(
+        [make_farm(farm_id=n) for n in "AB"], house(), as_of=AS_OF, totals=find_totals([], house(), as_of=AS_OF)
+    )
     next(stream)
     assert decimal.getcontext().prec == before.prec
     assert decimal.getcontext().rounding == before.rounding
     with pytest.raises(CreditError, match="is not valid on 2001-01-01"):
-        next(assess_stream([make_farm()], house(), as_of=date(2001, 1, 1), totals=sum_totals([])))
+        next(
+            assess_stream([make_farm()], house(), as_of=date(2001, 1, 1), totals=find_totals([], house(), as_of=AS_OF))
+        )
 
 
 @given(st.floats(0, 1e12))
@@ -151,4 +169,6 @@ def test_each_impossible_number_is_named() -> None:
 
 def test_sums_from_columns_are_those_from_records(made: Any) -> None:
     chunks = [made.make_chunk(index, CROPS, 500) for index in range(2)]
-    assert made.totals_of(chunks) == sum_totals(farm for chunk in chunks for farm in made.farms_of(chunk))
+    policy = compile_policy(read_policy("demo"))
+    farms = [farm for chunk in chunks for farm in made.farms_of(chunk)]
+    assert made.totals_of(lambda: chunks, policy) == find_totals(farms, policy, as_of=made.AS_OF)

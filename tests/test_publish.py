@@ -233,6 +233,8 @@ def test_a_parcel_on_which_nothing_grew_says_so() -> None:
     assert told["p1"] == ("none", "none", "no_crop", 0.0)
     assert told["p2"][0] == "maize"
     assert told["p3"] == ("none", "none|maize", "geometry_repaired", 0.0)
+    assert table["planted_m2_mid"].isna().to_dict() == {"p1": False, "p2": False, "p3": True}
+    assert table.loc["p1", "planted_m2_high"] == 0.0  # and of p3 nobody knows
     assert table["status"].tolist() == ["ok", "ok", "degraded"]
     assert table.loc["p1", "crop_confidence"] == 0.9
     assert word("flag", "no_crop")[1] == "本季空闲，未种植"

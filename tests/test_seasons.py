@@ -122,6 +122,22 @@ BOTH = {
 }
 
 
+NONE = {"A": {"none": 0.95, "winter_cereal": 0.05}, "B": {"none": 0.9, "maize": 0.1}}
+
+
+def test_a_crop_that_is_seen_and_not_named_is_said() -> None:
+    looks = made_looks(
+        {"one": double, "both": double, "bare": double}, every(5), {"one": _sure("maize"), "both": BOTH, "bare": NONE}
+    )
+    table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF).set_index("parcel_id")
+    assert table.loc["one", ["seasons", "code"]].tolist() == [2, "seasons_differ"]
+    assert table.loc["both", "code"].isna().all()
+    assert table.loc["bare", "code"] == "no_crop"
+    # wheat is cut and maize still rises: what runs may yet be named
+    running = _describe({"p": double}, {"p": "maize"}, as_of=date(2018, 8, 12)).iloc[0]
+    assert running["code"] == "peak_not_reached"
+
+
 def test_wheat_then_maize_are_two_stands_on_one_parcel() -> None:
     looks = made_looks({"p": double, "q": MAIZE}, every(5), {"p": BOTH, "q": _sure("maize")})
     table = describe_seasons(looks, made_crops(), CALIBRATION, SEASON, as_of=AS_OF)

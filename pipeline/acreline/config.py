@@ -9,7 +9,9 @@ region file are relative to that file; names of providers, crops, policies and m
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,9 +63,12 @@ __all__ = [
     "check_settings",
     "find_config",
     "list_configs",
+    "list_policies",
     "packaged_configs",
     "packaged_crops",
+    "policy_period",
     "read_crops",
+    "read_family",
     "read_policy",
     "read_provider",
     "read_region",
@@ -176,9 +181,9 @@ def read_region(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     catalog = region.catalog
     if catalog is not None and "://" not in catalog:
         catalog = str((base / catalog).resolve())
-    paths = ("applicants", "weather", "normals", "statistics", "known_events", "previous_run", "retired")
+    paths = ("applicants", "weather", "normals", "known_events", "previous_run", "retired")
     update: dict[str, Any] = {name: absolute(getattr(region, name)) for name in paths}
-    update |= {name: _find_table(name, getattr(region, name), base) for name in ("prices", "costs")}
+    update |= {name: _find_table(name, getattr(region, name), base) for name in ("statistics", "prices", "costs")}
     update["parcels"] = region.parcels.model_copy(update={"path": (base / region.parcels.path).resolve()})
     update["catalog"] = catalog
     placed = region.model_copy(update=update)
@@ -214,9 +219,86 @@ def packaged_crops() -> dict[str, Crop]:
     return {crop.slug: crop for crop in crops}
 
 
-def read_policy(name: str, base: Path | None = None) -> Policy:
-    """A policy by name or path; the bound numbers are checked by the rules themselves when it is compiled."""
-    return read_settings(Policy, find_config("policies", name, base))
+def read_policy(name: str, base: Path | None = None, as_of: date | None = None) -> Policy:
+    """A policy by name or path, the one of a family that is valid on a day.
+
+    The bound numbers are checked by the rules themselves when it is compiled.
+
+    Args:
+        name: a file, or a folder of dated files (a family).
+        base: folder that a path counts from.
+        as_of: day of the decision; None: today (UTC). A single file is taken whatever the day: who decides by it
+            refuses a day on which it is not valid.
+
+    Raises:
+        ConfigError: no such policy, anything in a file is wrong, or none of the family is valid on that day.
+    """
+    family = read_family(name, base)
+    if len(family) == 1:
+        return family[0]
+    day = as_of or datetime.now(UTC).date()
+    for policy in family:
+        if policy.valid_from <= day and (policy.valid_to is None or day <= policy.valid_to):
+            return policy
+    periods = ", ".join(f"{policy.id} {policy_period(policy)}" for policy in family)
+    raise ConfigError(f"policies: {name}: none is valid on {day}", hint=f"valid are: {periods}")
+
+
+def read_family(name: str, base: Path | None = None) -> list[Policy]:
+    """All dated files of a policy, oldest first; one where the name means a single file.
+
+    Raises:
+        ConfigError: no such policy, a file is wrong, two carry one id, or the days of two overlap or leave a gap: on
+            every day from the first one on at most one of them decides, and none is left out.
+    """
+    path = find_policy(name, base)
+    if path.is_file():
+        return [read_settings(Policy, path)]
+    family = [read_settings(Policy, file) for file in sorted(path.glob("*.yaml"))]
+    family.sort(key=lambda policy: (policy.valid_from, policy.id))
+    for older, newer in itertools.pairwise(family):
+        both = f"policies: {name}: {older.id} ({policy_period(older)}) and {newer.id} ({policy_period(newer)})"
+        if older.id == newer.id:
+            raise ConfigError(f"{both} carry one id", hint="each file of a family has an id of its own")
+        if older.valid_to is None or newer.valid_from <= older.valid_to:
+            raise ConfigError(
+                f"{both} overlap",
+                hint=f"let {older.id} end on {newer.valid_from - timedelta(days=1)}, the day before {newer.id} begins",
+            )
+        if newer.valid_from > older.valid_to + timedelta(days=1):
+            raise ConfigError(
+                f"{both} leave a gap: no policy from {older.valid_to + timedelta(days=1)} to "
+                f"{newer.valid_from - timedelta(days=1)}",
+                hint="valid_to is the last day included: let the next one begin on the day after it",
+            )
+    return family
+
+
+def policy_period(policy: Policy) -> str:
+    """The days on which a policy decides, first and last included."""
+    return f"from {policy.valid_from} on" if policy.valid_to is None else f"{policy.valid_from} to {policy.valid_to}"
+
+
+def find_policy(name: str, base: Path | None = None) -> Path:
+    """The file behind a name, or the folder of a family: beside the file that names it, else in `configs/policies/`.
+
+    Raises:
+        ConfigError: neither is there.
+    """
+    shelf = packaged_configs() / "policies"
+    folder = (base or Path()) / name if "/" in name else shelf / name  # a bare name is never a folder that lies about
+    if name and folder.is_dir() and any(folder.glob("*.yaml")):
+        return folder.resolve()
+    if name.endswith((".yaml", ".yml")) or (shelf / f"{name}.yaml").is_file():
+        return find_config("policies", name, base)
+    known = list_policies()
+    raise ConfigError(f"policies: {name!r} is not known", hint=f"{_nearest(name, known)}known: {', '.join(known)}")
+
+
+def list_policies() -> list[str]:
+    """Names of the packaged policies, single files and families."""
+    shelf = packaged_configs() / "policies"
+    return sorted([*list_configs("policies"), *{path.parent.name for path in shelf.glob("*/*.yaml")}])
 
 
 def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acreline.config import Crop, Policy, Provider, find_config, list_configs, read_policy, read_settings
+from acreline.config import (
+    Crop,
+    Provider,
+    find_config,
+    list_configs,
+    list_policies,
+    policy_period,
+    read_family,
+    read_policy,
+    read_settings,
+)
 from acreline.errors import ConfigError, StoreError
 from acreline.records import NO_CROP, Decision, Farm
 from acreline.tables import farm_from_json
@@ -110,7 +120,7 @@ def decide_again(
     before = [decision_from_json(line) for line in _trail(publication)]
     manifest = read_manifest(publication)
     names = {slug: (name_en, name_zh) for slug, _, name_zh, name_en in manifest["classes"]["crop"].values()}
-    compiled = compile_policy(read_policy(policy), names)
+    compiled = compile_policy(read_policy(policy, as_of=day), names)
     stops, model = read_retired(retired), manifest["model"]
     refuse_retired_policy(stops, compiled.policy.id, compiled.version, now=now)
     known_as = model_names(model["name"], model["version"], model.get("weights_sha256"))
@@ -118,7 +128,7 @@ def decide_again(
     told = stopped.facts() if stopped is not None else manifest.get("model_retired")
     if told:
         return before, refer_retired(farms, compiled, told, as_of=day)
-    return before, assess_credit(farms, compiled, as_of=day)
+    return before, assess_credit(farms, compiled, as_of=day, county=manifest.get("county"))
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
@@ -169,10 +179,13 @@ def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
     zh = lang == "zh"
     mine = {row["id"] for row in read_parcels(publication, farm_id) if row["status"] in JUDGED}
     rows = [row for row in read_rows(publication, "seasons") if row["parcel_id"] in mine and row["crop"] != NO_CROP]
-    counted = word("ui", "crops_a_year")[zh] + ("：" if zh else ": ")
-    lines = [
-        f"- {row['parcel_id']} {season_line(row)[zh]}{'；' if zh else '; '}{counted}{row['seasons']}" for row in rows
-    ]
+    gap, colon = ("；", "：") if zh else ("; ", ": ")
+    counts = {row["parcel_id"]: row["seasons"] for row in reversed(rows) if row["seasons"]}
+    lines = []
+    for row in rows:
+        count = counts.pop(row["parcel_id"], None)  # of the parcel: said once, with its first stand
+        said = "" if count is None else f"{gap}{word('ui', 'crops_a_year')[zh]}{colon}{count}"
+        lines.append(f"- {row['parcel_id']} {season_line(row)[zh]}{said}")
     head = word("ui", "stage")[zh] + ("：" if zh else ":")
     return [head[:1].upper() + head[1:], *lines] if lines else []
 
@@ -294,7 +307,7 @@ def list_kind(kind: str) -> list[str]:
         found = [name for name in list_configs("simulate") if name != SIM_CROPS]
         lines = [f"{name:<16} {read_county(name).title}" for name in found]
         return [*lines, "next: acreline simulate <name> --out DIR"]
-    names = list_configs(kind)
+    names = list_policies() if kind == "policies" else list_configs(kind)
     if kind == "crops":
         crops = [read_settings(Crop, find_config(kind, name)) for name in names]
         lines = [f"{crop.slug:<14} {crop.name_zh}  {crop.name_en} (slot {crop.slot})" for crop in crops]
@@ -304,11 +317,12 @@ def list_kind(kind: str) -> list[str]:
         lines = [f"{name:<20} {p.title}" for name, p in zip(names, providers, strict=True)]
         return [*lines, "next: `provider: <name>` in a region file"]
     if kind == "policies":
-        policies = [read_settings(Policy, find_config(kind, name)) for name in names]
-        return [
-            *(f"{name:<20} {p.title}" for name, p in zip(names, policies, strict=True)),
-            "next: acreline credit RUN",
-        ]
+        lines = []
+        for name in names:
+            first, *later = read_family(name)
+            lines.append(f"{name:<20} {first.id}, {policy_period(first)}: {first.title}")
+            lines += [f"{'':<20} {p.id}, {policy_period(p)}: {p.title}" for p in later]
+        return [*lines, "next: acreline credit RUN --policy <name>"]
     if kind == "models":
         from acreline.model.card import is_packaged
 

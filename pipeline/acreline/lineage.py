@@ -74,6 +74,7 @@ def make_lineage(
         "policy": policy_to_json(plan.compiled),
         "crop_names": {slug: list(words) for slug, words in sorted(plan.compiled.crop_names.items())},
         "crops": {slug: prices_of(crop) for slug, crop in sorted(crops.items())},
+        "county": plan.region.county,
         "totals": dict(totals),
         "scenes": json.loads(used[list(SCENE_COLUMNS)].to_json(orient="records", date_format="iso")),
         "mask": MASK,

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,11 @@ SIMULATED_NOTICE = {
     "en": "simulated land: drawn by a program, no satellite saw these fields and nobody farms them",
     "zh": "模拟地块：由程序生成，并非卫星观测，亦无人耕种",
 }
+TABLE_WORDS = {
+    "prices": ("prices", "价格"),
+    "costs": ("costs", "成本"),
+    "statistics": ("harvest statistics", "产量统计"),
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Facts:
     decisions: tuple[Decision, ...]
     crops: Mapping[str, Crop] = field(default_factory=dict)
     """By slug, at the prices and costs in force; for the lineage."""
+    not_yet_published: tuple[str, ...] = ()
+    """Tables that the region names and of which nothing was published by the day (`inputs.Inputs`)."""
 
 
 def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> tuple[Path, bool]:
@@ -139,7 +147,7 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
         tables.write_table(table, folder / f"{name}.parquet")
     tables.write_decisions(facts.decisions, folder / "decisions.parquet")
     tables.write_schedule(schedule_farms(plan, facts), folder / "schedule.parquet")
-    totals, persons = batch_to_json(facts.farms)
+    totals, persons = batch_to_json(facts.farms, plan.compiled, as_of=plan.as_of, county=plan.region.county)
     lineage = lineage_text(make_lineage(plan, totals, scenes, facts.crops or plan.crops, folder))
     (folder / LINEAGE_FILE).write_text(lineage, encoding="utf-8", newline="\n")
     shared, chain = file_sha256(folder / LINEAGE_FILE), Chain()
@@ -244,7 +252,10 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         for stand, area, empty in zip(stands, table["metrics:area"], bare, strict=True)
     ]
     table["planted_fraction"] = pd.array(fractions, dtype="Float64")
-    spans = [ZERO if empty else stand.area_m2 if stand else None for stand, empty in zip(stands, bare, strict=True)]
+    sure = bare & (table["crop_set"] == NO_CROP).to_numpy(
+        dtype=bool
+    )  # where it may bear a crop all the same: not known
+    spans = [ZERO if none else stand.area_m2 if stand else None for stand, none in zip(stands, sure, strict=True)]
     for end in ("low", "mid", "high"):
         ends = [None if span is None else getattr(span, end) for span in spans]
         table[f"planted_m2_{end}"] = pd.array(ends, dtype="Float64")
@@ -303,10 +314,13 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         notices.append(DEMONSTRATION_NOTICE)
     left_out = sorted(set(list_detectors()) - set(plan.region.events))
     notices += [not_looked_for(left_out)] if left_out else []
+    unpublished = facts.not_yet_published
+    notices += [not_yet_published(unpublished, plan.as_of)] if unpublished else []
     return {
         "region": plan.region.name,
         "season": plan.region.season.model_dump(mode="json"),
         "as_of": plan.as_of.isoformat(),
+        "county": plan.region.county,
         "code": {"acreline": __version__},
         "model": {
             "name": card.name,
@@ -337,6 +351,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "weather": None if plan.region.weather is None else plan.region.weather.name,
         "classes": class_table(plan),
         "not_looked_for": left_out,
+        "not_yet_published": list(unpublished),
         "notices": notices,
     }
 
@@ -349,6 +364,15 @@ def not_looked_for(kinds: Sequence[str]) -> dict[str, str]:
     return {
         "en": f"not looked for: {', '.join(en.lower() for en, _ in names)}; that none is told is no sign of health",
         "zh": f"未查找的灾害：{'、'.join(zh for _, zh in names)}；未提及不等于未发生",
+    }
+
+
+def not_yet_published(tables: Sequence[str], day: date) -> dict[str, str]:
+    """A notice of tables that are named and took no part: their figures came later than the day."""
+    names = [TABLE_WORDS[table] for table in tables]
+    return {
+        "en": f"not yet published on {day}, so not used: {', '.join(en for en, _ in names)}",
+        "zh": f"截至 {day} 尚未发布，未采用：{'、'.join(zh for _, zh in names)}",
     }
 
 

@@ -90,6 +90,18 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
+class Struck:
+    """What one kind of event did to a farm."""
+
+    event: str
+    """Slug of the detector: flood."""
+    share: float
+    """Of the farm's land, 0 to 1."""
+    severity: float
+    """Of the parcel that was struck worst, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Applicant:
     """What the bank knows of the person who asks, under a pseudonym; money in the policy's currency."""
 
@@ -142,6 +154,8 @@ class Farm:
     applicant: Applicant | None = None
     cash_cost: Interval | None = None
     """Of all its stands; None where it is not known of each in the farm's currency."""
+    struck: tuple[Struck, ...] = ()
+    """How much of its land each of `events` struck, sorted by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ def _decide(line: _Line, policy: CompiledPolicy, lineage: Mapping[str, Any]) -> 
     day, retired = date.fromisoformat(line.raw["as_of"]), lineage["model_retired"]
     if retired:
         return refer_retired([line.farm], policy, retired, as_of=day)[0]
-    return decide_alone(line.farm, policy, lineage["totals"], line.raw["lineage"]["person"], as_of=day)
+    person, county = line.raw["lineage"]["person"], lineage["county"]
+    return decide_alone(line.farm, policy, lineage["totals"], person, as_of=day, county=county)
 
 
 def _choose(trail: Path, wanted: Sequence[str], *, whole: bool) -> Callable[[int, str], bool]:

@@ -88,7 +88,9 @@ class Region(Settings):
     applicants: Path | None = None
     weather: Path | None = None
     normals: Path | None = None
-    statistics: Path | None = None
+    statistics: Path | None = Field(
+        None, description="harvest statistics: a file, or a name of configs/statistics/ (dated table of yields)"
+    )
     prices: Path | None = Field(None, description="dated table of prices: a file, or a name of configs/prices/")
     costs: Path | None = Field(None, description="dated table of costs: a file, or a name of configs/costs/")
     known_events: Path | None = None
@@ -96,7 +98,12 @@ class Region(Settings):
     crops: list[str] = Field(min_length=1)
     events: list[str] = Field(default_factory=list)
     model: str = "acrenet-s"
-    policy: str
+    policy: str = Field(description="a file, a name of configs/policies/, or a folder of dated files there")
+    county: str | None = Field(
+        None,
+        min_length=1,
+        description="what statistics and rules with amounts by county call the place; none: their general figures",
+    )
     retired: Path | None = Field(None, description="the bank's own list of retired policies and models")
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")
     evidence: EvidenceBar = Field(default_factory=lambda: EvidenceBar())
@@ -246,16 +253,27 @@ class Policy(Settings):
     title: str
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     round_to: Decimal = Field(gt=0, description="limits are rounded down to a multiple of this")
-    valid_from: date
-    valid_to: date | None = None
-    author: str
-    approver: str
+    quantile: Decimal = Field(
+        Decimal("0.05"),
+        ge=Decimal("0.05"),
+        le=Decimal("0.5"),
+        description="quantile of the harvest's value that is lent on: 0.05 the cautious end, 0.5 the middle",
+    )
+    valid_from: date = Field(description="first day on which it decides, from 00:00 UTC of that day on")
+    valid_to: date | None = Field(
+        None, description="last day on which it decides, that whole day in UTC included; left out: until further notice"
+    )
+    author: str = Field(description="who wrote it")
+    approver: str = Field(description="who approved it: another person")
     rules: list[RuleSettings] = Field(min_length=1)
     schedule: ScheduleSettings | None = Field(None, description="tranches and due day; null: the bank sets them itself")
 
     @model_validator(mode="after")
     def _four_eyes(self) -> Policy:
-        if self.author == self.approver:
+        names = ["".join(name.split()).casefold() for name in (self.author, self.approver)]
+        if not all(names):
+            raise ValueError("author and approver must both be named")
+        if names[0] == names[1]:
             raise ValueError(f"author and approver must be two people, both are {self.author!r}")
         if self.valid_to is not None and self.valid_to < self.valid_from:
             raise ValueError(f"valid_to {self.valid_to} lies before valid_from {self.valid_from}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acreline.errors import CreditError
-from acreline.records import Applicant, Decision, Farm, Interval, Stand
+from acreline.records import Applicant, Decision, Farm, Interval, Stand, Struck
 from acreline.units import m2_to_mu
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ def farm_from_json(raw: Mapping[str, Any]) -> Farm:
     values["last_clear"] = None if values["last_clear"] is None else date.fromisoformat(values["last_clear"])
     values["flags"] = tuple(values["flags"])
     values["events"] = tuple(values["events"])
+    values["struck"] = tuple(Struck(**one) for one in values.get("struck", ()))  # nor this
     values["stands"] = tuple(_stand(stand) for stand in values["stands"])
     applicant = values["applicant"]
     if applicant is not None:

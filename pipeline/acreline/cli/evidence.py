@@ -94,3 +94,24 @@ def delete(
     if not done["pages_searched"]:
         typer.echo("the id is too short to be told from other words: pages and letters were not searched")
     typer.echo(f"{receipt}: receipt; next: take the person out of your own applicants table too")
+
+
+@app.command()
+def letter(
+    run: RunFolder,
+    farm: Annotated[str, typer.Argument(metavar="FARM", help="farm id")],
+    lang: Annotated[str, typer.Option("--lang", help="en or zh")] = "en",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="HTML file; default RUN/letters/FARM_LANG.html")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="the same as PDF beside it (extra `pdf`)")] = False,
+) -> None:
+    """Write the letter that a farmer is handed: what was decided, why, what can be done, and the right to a person."""
+    from acreline.credit.actions import reason_action
+    from acreline.report.letter import letter_files, write_letter
+    from acreline.store import open_publication
+
+    publication = open_publication(run)
+    place = out or run / "letters" / letter_files([farm], lang)[farm]
+    for path in write_letter(publication, farm, lang, place, reason_action, pdf=pdf):
+        typer.echo(path)

@@ -2,7 +2,7 @@
 """From a farm's facts to its limit: the policy's rules, one after another, every step kept and put in words."""
 
 from acreline.credit.again import batch_to_json, decide_alone
-from acreline.credit.assess import assess_credit, assess_stream, sum_totals
+from acreline.credit.assess import assess_credit, assess_stream, find_totals
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
 from acreline.credit.policy import compile_policy, list_rules
 from acreline.credit.retire import refer_retired
@@ -27,11 +27,11 @@ __all__ = [
     "decision_line",
     "decision_to_json",
     "explain_decision",
+    "find_totals",
     "known_codes",
     "list_rules",
     "make_schedule",
     "make_step",
     "reason_words",
     "refer_retired",
-    "sum_totals",
 ]

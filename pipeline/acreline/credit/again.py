@@ -3,38 +3,29 @@
 
 from __future__ import annotations
 
-import decimal
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from acreline.credit.assess import _decide
-from acreline.credit.contract import CompiledPolicy, RuleContext, Totals
-from acreline.credit.facts import MONEY
+from acreline.credit.assess import assess_credit, find_totals
+from acreline.credit.contract import CompiledPolicy, PersonTotals, Totals
 from acreline.records import Decision, Farm
 
 
-def batch_to_json(farms: Sequence[Farm]) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
+def batch_to_json(
+    farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date, county: str | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
     """Sums over a batch, the same whatever its order, and for each farm those over its person's farms.
 
     Returns:
         the sums, in which nobody is named; and one entry per farm, in order, None where its person brings no other.
     """
-    by_crop: Counter[str] = Counter()
-    for farm in farms:
-        for stand in farm.stands:
-            if stand.value is not None and math.isfinite(stand.value.low):
-                by_crop[stand.crop] += math.floor(stand.value.low)
-    worth = sum(math.floor(f.value.low) for f in farms if f.value is not None and math.isfinite(f.value.low))
-    crops = {crop: str(low) for crop, low in sorted(by_crop.items())}
-    counts = Counter(_person(farm) for farm in farms)
-    persons = [
-        {"farms": counts[_person(farm)]} if _person(farm) and counts[_person(farm)] > 1 else None for farm in farms
-    ]
-    return {"farms": len(farms), "value_low": str(worth), "value_low_by_crop": crops}, persons
+    totals = find_totals(farms, policy, as_of=as_of, county=county)
+    crops = {crop: format(low, "f") for crop, low in totals.value_low_by_crop.items()}
+    persons = [totals.persons.get(_person(farm) or "") for farm in farms]
+    told = {"farms": totals.farms, "value_low": format(totals.value_low, "f"), "value_low_by_crop": crops}
+    return told, [None if one is None else _person_to_json(one) for one in persons]
 
 
 def decide_alone(
@@ -44,6 +35,7 @@ def decide_alone(
     person: Mapping[str, Any] | None,
     *,
     as_of: date,
+    county: str | None = None,
 ) -> Decision:
     """The decision that `assess_credit` gave the farm in its batch.
 
@@ -52,15 +44,24 @@ def decide_alone(
         policy: from `compile_policy`.
         totals: sums over the batch, from `batch_to_json`.
         person: the farm's entry of `batch_to_json`.
-        as_of: day of the decision; that the policy held on it was checked then.
+        as_of: day of the decision.
+        county: what the region file called the place.
     """
-    rules, count = policy.policy, 1 if person is None else person["farms"]
     crops = {crop: Decimal(low) for crop, low in totals["value_low_by_crop"].items()}
-    sums = Totals(totals["farms"], Decimal(totals["value_low"]), crops)
-    context = RuleContext(as_of, rules.currency, rules.round_to, count, policy.crop_names, sums)
-    with decimal.localcontext(MONEY):
-        return _decide(farm, policy, context)
+    own = {_person(farm) or "": _person_from_json(person)} if person is not None else {}
+    sums = Totals(totals["farms"], Decimal(totals["value_low"]), crops, own)
+    return assess_credit([farm], policy, as_of=as_of, county=county, totals=sums)[0]
 
 
 def _person(farm: Farm) -> str | None:
     return farm.applicant.person_id if farm.applicant is not None else None
+
+
+def _person_to_json(sums: PersonTotals) -> dict[str, Any]:
+    money = {"debt": sums.debt, "limit": sums.limit, "value_low": sums.value_low}
+    return {"farms": sums.farms, **{name: None if one is None else format(one, "f") for name, one in money.items()}}
+
+
+def _person_from_json(raw: Mapping[str, Any]) -> PersonTotals:
+    debt, limit = (None if raw[name] is None else Decimal(raw[name]) for name in ("debt", "limit"))
+    return PersonTotals(raw["farms"], debt, limit, Decimal(raw["value_low"]))

@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import decimal
-import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, Totals, make_step
-from acreline.credit.facts import MONEY, Shown, can_be_value, find_fault, floor_to, show, show_money
+from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, show, show_money
+from acreline.credit.totals import PERSON_RULE, sum_up
 from acreline.credit.words import measured_words
-from acreline.errors import ContractError, CreditError
+from acreline.errors import CreditError
 from acreline.records import Decision, Farm, Step
 
 MOST_REASONS = 4
@@ -22,16 +22,25 @@ ENGINE = "policy"
 """Name of the steps that no single rule makes: the check of the facts before all, the rounding after all."""
 
 
-def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date) -> list[Decision]:
+def assess_credit(
+    farms: Sequence[Farm],
+    policy: CompiledPolicy,
+    *,
+    as_of: date,
+    county: str | None = None,
+    totals: Totals | None = None,
+) -> list[Decision]:
     """Give every farm its decision: approve with a limit, decline with limit 0, or refer to a person.
 
     A referral wins over everything: then no limit stands, and what the caps would have allowed is kept in the trail
     as `indicative_limit` for the officer. Money is exact decimal arithmetic; limits are rounded down at the end.
 
     Args:
-        farms: facts, in any order; each decision depends on its own farm (and on how many farms its person brings).
+        farms: facts, in any order; each decision depends on its own farm and on sums over all of them.
         policy: from `compile_policy`.
         as_of: day of the decision; the policy must be valid on it.
+        county: what the policy's amounts by county call the place; None: its general amounts.
+        totals: sums over the region, where `farms` are a part of it; None: they are made of `farms`.
 
     Returns:
         one decision per farm, in the same order.
@@ -41,17 +50,22 @@ def assess_credit(farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date)
         ContractError: two farms carry one id.
     """
     check_valid(policy, as_of)
-    return list(assess_stream(farms, policy, as_of=as_of, totals=sum_totals(farms)))
+    if totals is None:
+        totals = find_totals(farms, policy, as_of=as_of, county=county)
+    return list(assess_stream(farms, policy, as_of=as_of, totals=totals, county=county))
 
 
-def assess_stream(farms: Iterable[Farm], policy: CompiledPolicy, *, as_of: date, totals: Totals) -> Iterator[Decision]:
+def assess_stream(
+    farms: Iterable[Farm], policy: CompiledPolicy, *, as_of: date, totals: Totals, county: str | None = None
+) -> Iterator[Decision]:
     """Decide farm by farm, as they come, and keep none: what `assess_credit` gives, for a batch that fills no memory.
 
     Args:
         farms: facts of a batch or of a part of it, each farm once.
         policy: from `compile_policy`.
         as_of: day of the decision; the policy must be valid on it.
-        totals: of the whole batch, from `sum_totals`: what one farm's decision may know of the others.
+        totals: of the whole batch, from `find_totals`: what one farm's decision may know of the others.
+        county: what the policy's amounts by county call the place; None: its general amounts.
 
     Yields:
         one decision per farm, in the same order.
@@ -61,44 +75,47 @@ def assess_stream(farms: Iterable[Farm], policy: CompiledPolicy, *, as_of: date,
     """
     check_valid(policy, as_of)
     for farm in farms:
-        try:
-            with decimal.localcontext(MONEY):  # for this farm alone: between two of them the caller's own holds
-                decision = _decide(farm, policy, _context(farm, policy, as_of, totals))
-        except decimal.Inexact as error:
-            raise CreditError(
-                f"policy {policy.policy.id}: an amount needs more than {MONEY.prec} digits to be exact",
-                hint="write the policy's numbers with fewer digits",
-                policy=policy.policy.id,
-            ) from error
+        with _exact(policy):  # for this farm alone: between two of them the caller's own arithmetic holds
+            decision = _decide(farm, policy, _context(farm, policy, as_of, county, totals))
         yield decision
 
 
-def sum_totals(farms: Iterable[Farm]) -> Totals:
-    """The sums over a batch that its decisions may know, in a first pass that keeps ids and no farm.
+def find_totals(farms: Iterable[Farm], policy: CompiledPolicy, *, as_of: date, county: str | None = None) -> Totals:
+    """Sums over all farms, made before any of them is decided: the same in whatever order the farms come.
+
+    Of a person who brings several farms it takes what the rules before the cap on one person would give each of them.
+
+    Args:
+        farms: the batch; it is gone through twice and not kept, so no iterator that is empty afterwards.
+        policy: from `compile_policy`.
+        as_of: day of the decision.
+        county: as for `assess_credit`.
 
     Raises:
-        ContractError: two farms carry one id.
+        ContractError: two farms carry one id, or the farms cannot be gone through twice.
     """
-    seen: set[str] = set()
-    persons: Counter[str] = Counter()
-    value_low, by_crop = 0, Counter[str]()
-    for farm in farms:
-        if farm.farm_id in seen:
-            raise ContractError(
-                f"farm {farm.farm_id!r} comes twice",
-                hint="this is a fault of acreline: please report it",
-                farm=farm.farm_id,
-            )
-        seen.add(farm.farm_id)
-        if farm.applicant is not None and farm.applicant.person_id:
-            persons[farm.applicant.person_id] += 1
-        if farm.value is not None and can_be_value(farm.value):
-            value_low += math.floor(farm.value.low)
-        for stand in farm.stands:
-            if stand.value is not None and can_be_value(stand.value):
-                by_crop[stand.crop] += math.floor(stand.value.low)
-    several = {person: count for person, count in sorted(persons.items()) if count > 1}
-    return Totals(len(seen), Decimal(value_low), {crop: Decimal(low) for crop, low in sorted(by_crop.items())}, several)
+    names = [entry.rule.name for entry in policy.rules]
+    before = policy.rules[: names.index(PERSON_RULE)] if PERSON_RULE in names else policy.rules
+
+    def find_limit(farm: Farm) -> Decimal | None:
+        steps = _walk(farm, before, _context(farm, policy, as_of, county, None))
+        return next((step.after for step in reversed(steps) if step.rule != ENGINE), None)
+
+    with _exact(policy):
+        return sum_up(farms, policy.policy.currency, find_limit)
+
+
+@contextmanager
+def _exact(policy: CompiledPolicy) -> Iterator[None]:
+    try:
+        with decimal.localcontext(MONEY):
+            yield
+    except decimal.Inexact as error:
+        raise CreditError(
+            f"policy {policy.policy.id}: an amount needs more than {MONEY.prec} digits to be exact",
+            hint="write the policy's numbers with fewer digits",
+            policy=policy.policy.id,
+        ) from error
 
 
 def check_valid(policy: CompiledPolicy, as_of: date) -> None:
@@ -113,11 +130,19 @@ def check_valid(policy: CompiledPolicy, as_of: date) -> None:
         )
 
 
-def _context(farm: Farm, policy: CompiledPolicy, as_of: date, totals: Totals) -> RuleContext:
+def _context(farm: Farm, policy: CompiledPolicy, as_of: date, county: str | None, totals: Totals | None) -> RuleContext:
     person = farm.applicant.person_id if farm.applicant is not None else None
-    of_person = totals.farms_of_person.get(person, 1) if person else 1
     rules = policy.policy
-    return RuleContext(as_of, rules.currency, rules.round_to, of_person, policy.crop_names, totals)
+    return RuleContext(
+        as_of,
+        rules.currency,
+        rules.round_to,
+        quantile=rules.quantile,
+        county=county,
+        crop_names=policy.crop_names,
+        totals=totals,
+        person=totals.persons.get(person) if totals is not None and person else None,
+    )
 
 
 def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decision:
@@ -135,8 +160,8 @@ def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decisio
             as_of=context.as_of,
             trail=tuple(_make_indicative(step, context) for step in steps),
         )
-    moved = [step for step in steps if step.rule != ENGINE and step.before != step.after]
-    binding = next((step for step in steps if step.outcome == "decline"), moved[-1])
+    held = [step for step in steps if step.rule != ENGINE and _holds_down(step)]
+    binding = next((step for step in steps if step.outcome == "decline"), held[-1])
     return Decision(
         farm_id=farm.farm_id,
         outcome=outcome,
@@ -148,6 +173,11 @@ def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decisio
         as_of=context.as_of,
         trail=tuple(steps),
     )
+
+
+def _holds_down(step: Step) -> bool:
+    """It set the first limit or lowered it: what adds to a limit is never why it is not higher."""
+    return step.after is not None and (step.before is None or step.after < step.before)
 
 
 def _walk(farm: Farm, rules: Sequence[CompiledRule], context: RuleContext) -> list[Step]:
@@ -167,6 +197,8 @@ def _walk(farm: Farm, rules: Sequence[CompiledRule], context: RuleContext) -> li
             new = tuple(replace(step, before=None, after=None, changed=step.outcome is not None) for step in new)
         steps += new
         limit = new[-1].after
+        if entry.rule.sets_base:
+            context = replace(context, base=limit)
     if limit is None:
         return steps
     rounded = floor_to(limit, context.round_to)
@@ -207,40 +239,46 @@ def _refer_reasons(steps: Sequence[Step]) -> tuple[str, ...]:
     """Codes that refer, in order; where only the smallest loan refers, also the cap that made the limit so small."""
     codes = list(dict.fromkeys(step.code for step in steps if step.outcome == "refer"))
     if codes in (["below_minimum"], ["nothing_left"]):
-        codes += [step.code for step in steps if step.rule != ENGINE and step.before != step.after][-1:]
+        codes += [step.code for step in steps if step.rule != ENGINE and _holds_down(step)][-1:]
     return tuple(codes[:MOST_REASONS])
 
 
 def _limit_reasons(
     farm: Farm, policy: CompiledPolicy, context: RuleContext, steps: Sequence[Step], binding: Step
 ) -> tuple[str, ...]:
-    """The binding rule's code, then the codes of rules without which the limit would be higher, largest rise first.
+    """Codes of the rules without which the limit would be higher, largest rise first; of a decline its own first.
 
-    That is found out, not assumed: each rule that moved the limit is taken away and the farm is decided again. A cap
-    that a lower one made idle is no reason, and where two caps stand level only the one that binds is named.
+    That is found out, not assumed: each rule that held the limit down is taken away and the farm is decided again. A
+    cap that a lower one made idle is no reason. Where two caps stand level neither of them raises the limit alone: then
+    both are named, the one that binds first.
     """
-    rises: list[tuple[Decimal, str]] = []
     final = steps[-1].after or Decimal(0)
-    for step in steps:
-        if step.rule in (ENGINE, binding.rule) or step.before == step.after:
-            continue
-        without = _limit_without(step.rule, farm, policy.rules, context, steps)
-        if without is not None and without > final:
-            rises.append((without - final, step.code))
-    codes = [binding.code, *(code for _, code in sorted(rises, key=lambda rise: (-rise[0], rise[1])))]
+    held = [step for step in steps if step.rule != ENGINE and _holds_down(step)]
+
+    def rise_without(*names: str) -> Decimal:
+        without = _limit_without(frozenset(names), farm, policy.rules, context, steps)
+        return Decimal(0) if without is None else without - final
+
+    rises = [(rise_without(step.rule), step) for step in held if step.outcome is None]
+    codes = [step.code for rise, step in sorted(rises, key=lambda one: (-one[0], one[1] != binding)) if rise > 0]
+    if binding.outcome is not None:
+        codes.insert(0, binding.code)
+    elif binding.code not in codes:
+        level = [step for step in held if step != binding and rise_without(binding.rule, step.rule) > 0]
+        codes = [binding.code, *(step.code for step in reversed(level)), *codes]
     return tuple(dict.fromkeys(codes))[:MOST_REASONS]
 
 
 def _limit_without(
-    name: str, farm: Farm, rules: Sequence[CompiledRule], context: RuleContext, steps: Sequence[Step]
+    names: frozenset[str], farm: Farm, rules: Sequence[CompiledRule], context: RuleContext, steps: Sequence[Step]
 ) -> Decimal | None:
-    """The limit that a farm would have without one rule; None where none would stand.
+    """The limit that a farm would have without some rules; None where none would stand.
 
-    Rules are pure, so only those behind the missing one are asked again, and only until the limit is what it was with
-    it: from there on all is as it was.
+    Rules are pure, so only those behind the first missing one are asked again, and only until the limit is what it was
+    with all of them: from there on all is as it was.
 
     Args:
-        name: of the rule to leave out.
+        names: of the rules to leave out.
         farm: facts.
         rules: of the policy, in order.
         context: of the farm.
@@ -249,18 +287,23 @@ def _limit_without(
     stood = {step.rule: step.after for step in steps}
     limit: Decimal | None = None
     with_it: Decimal | None = None
-    left_out = False
+    base: Decimal | None = None
+    base_with: Decimal | None = None
+    left_out, missing = False, names
     for entry in rules:
-        if entry.rule.name == name:
-            left_out = True
+        if entry.rule.name in names:
+            left_out, missing = True, missing - {entry.rule.name}
         elif not left_out:
             limit = stood[entry.rule.name]
-        elif limit == with_it:
+        elif limit == with_it and base == base_with and not missing:
             return steps[-1].after
         else:
-            made = entry.rule.apply(farm, limit, entry.settings, context)
+            made = entry.rule.apply(farm, limit, entry.settings, replace(context, base=base))
             limit = made.after if isinstance(made, Step) else made[-1].after
             if limit is None and entry.rule.sets_limit:
                 return None
         with_it = stood[entry.rule.name]
+        if entry.rule.sets_base:
+            base_with = with_it
+            base = base if entry.rule.name in names else limit
     return None if limit is None else floor_to(limit, context.round_to)

@@ -27,30 +27,49 @@ DebtWithoutRecord = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class PersonTotals:
+    """Sums over the farms of one person who brings several."""
+
+    farms: int
+    debt: Decimal | None
+    """Debt of all of them, each in the line of the farm it was taken for; None where one line names none."""
+    limit: Decimal | None
+    """What the rules before the cap on one person would give all of them; None where one of them cannot be told."""
+    value_low: Decimal = Decimal(0)
+    """Cautious worth of their harvests, in whole units of money."""
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over all farms of a batch, the same whatever their order: what concentration is judged by."""
 
     farms: int
     value_low: Decimal
-    """Cautious worth of all harvests that have one, in whole units of money."""
+    """Cautious worth of all harvests that have one in the policy's currency, in whole units of money."""
     value_low_by_crop: Mapping[str, Decimal] = field(default_factory=dict)
-    farms_of_person: Mapping[str, int] = field(default_factory=dict)
-    """Of those who bring several farms; whoever is not in it brings one."""
+    persons: Mapping[str, PersonTotals] = field(default_factory=dict)
+    """Persons who bring more than one farm, by their pseudonym."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """What a rule may know besides the farm: the day, the money, the crops' names, how many farms one person brings."""
+    """What a rule may know besides the farm: the day, the money, the place, the crops' names, sums over the batch."""
 
     as_of: date
     currency: str
     round_to: Decimal
-    farms_of_person: int = 1
-    """Farms of this person in the batch; 1 where the person is not named."""
+    quantile: Decimal = Decimal("0.05")
+    """Quantile of the harvest's value that is lent on."""
+    county: str | None = None
+    """What the region file calls the place; None where it says none."""
     crop_names: Mapping[str, Words] = field(default_factory=dict)
     """Crop slug -> name in English and Chinese."""
     totals: Totals | None = None
-    """Sums over all farms of the region, made before any rule is asked; None where a farm is decided alone."""
+    """Sums over all farms of the region, made before any rule is asked."""
+    person: PersonTotals | None = None
+    """Sums over this person's farms; None where the person is not named or brings this farm alone."""
+    base: Decimal | None = None
+    """Amount that additions are a share of, once a rule that sets one was asked."""
 
     def name_crop(self, slug: str) -> Shown:
         """A crop as a farmer calls it; the slug where no name is known."""
@@ -75,6 +94,10 @@ class Rule:
     """It leaves a limit, or refers with none (`after` None) where the facts for its cap are missing."""
     needs_limit: bool = False
     """It compares the limit so far, so a rule that sets one must come before."""
+    sets_base: bool = False
+    """The limit it leaves is the amount that additions are a share of."""
+    adds: bool = False
+    """It raises the limit, so it stands straight after the rule that sets the base, before every cap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,19 @@ from __future__ import annotations
 
 import math
 from datetime import date
-from decimal import ROUND_FLOOR, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import (
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from acreline.records import Farm, Interval
@@ -13,14 +25,19 @@ from acreline.units import M2_PER_MU
 
 MONEY = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 """Every sum of money is exact under this context: what would have to be rounded in silence is an error instead."""
+_LOG = Context(prec=40, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+"""Logarithms are rounded, to the same 40 digits everywhere; what comes of them is rounded down to money afterwards."""
+_PI = Decimal("3.14159265358979323846264338327950288419716939937511")
+LOWEST_QUANTILE, MIDDLE = Decimal("0.05"), Decimal("0.5")
 MU_STEP = Decimal("0.01")
 MOST_M2 = 1e12
 """A million square kilometres: no farm is larger, whatever a file says."""
 MOST_MONEY = Decimal(10) ** 15
 _MOST_VALUE = float(MOST_MONEY)
+CENT = Decimal("0.01")
 FINEST_EXPONENT = -4
 """No bank keeps an amount finer than a hundredth of a cent."""
-CURRENCIES_ZH = {"CNY": "元", "EUR": "欧元", "USD": "美元"}
+CURRENCIES_ZH = {"CNY": "元", "EUR": "欧元", "USD": "美元", "INR": "卢比"}
 
 
 class Shown(NamedTuple):
@@ -37,9 +54,52 @@ def floor_mu(area_m2: float) -> Decimal:
     return Decimal(hundredths).scaleb(-2)
 
 
-def floor_money(value: float) -> Decimal:
+def floor_money(value: float | Decimal | Fraction) -> Decimal:
     """An estimated value as money, rounded down to a whole unit."""
     return Decimal(math.floor(value))
+
+
+def value_at(value: Interval, quantile: Decimal) -> Decimal:
+    """Quantile of an estimated value, not rounded: the same digits on every machine.
+
+    The value is log-normal with its 5 % and 50 % quantiles at `low` and `mid`, so that its quantile q is
+    mid^(1 - w) low^w with w = z(q) / z(0.05), z the standard normal quantile: `low` itself at 0.05, `mid` at 0.5.
+    Never outside the two; it rises with either and with q.
+
+    Args:
+        value: low and mid 0 or more.
+        quantile: 0.05 to 0.5.
+    """
+    low, mid = Decimal(value.low), Decimal(value.mid)
+    if quantile == MIDDLE:
+        return mid
+    if quantile == LOWEST_QUANTILE or low == 0:
+        return low
+    weight = _weight_of_low(quantile)
+    log = _LOG.add(_LOG.multiply(1 - weight, _LOG.ln(mid)), _LOG.multiply(weight, _LOG.ln(low)))
+    return max(low, min(mid, _LOG.exp(log)))
+
+
+@cache
+def _weight_of_low(quantile: Decimal) -> Decimal:
+    with localcontext(_LOG):
+        return (_normal_quantile(quantile) / _normal_quantile(LOWEST_QUANTILE)).quantize(Decimal("1E-20"))
+
+
+def _normal_quantile(quantile: Decimal) -> Decimal:
+    """Standard normal quantile by Newton's method on the series of its distribution function, 0.05 to 0.5."""
+    root = (2 * _PI).sqrt()
+    z = Decimal(0)
+    for _ in range(60):
+        term = total = z
+        for n in range(1, 120):
+            term *= -z * z / (2 * n)
+            total += term / (2 * n + 1)
+        step = (Decimal("0.5") + total / root - quantile) * root * (z * z / 2).exp()
+        z -= step
+        if abs(step) < Decimal("1E-30"):
+            break
+    return z
 
 
 def floor_to(amount: Decimal, multiple: Decimal) -> Decimal:
@@ -47,9 +107,14 @@ def floor_to(amount: Decimal, multiple: Decimal) -> Decimal:
     return amount // multiple * multiple
 
 
+def at_least_zero(amount: Decimal) -> Decimal:
+    """The amount, or a plain 0: never the minus 0 that rounding towards minus infinity makes of a difference."""
+    return amount if amount > 0 else Decimal(0)
+
+
 def lowest(limit: Decimal | None, cap: Decimal) -> Decimal:
     """The lower of the limit so far, if one stands, and a cap; never below zero."""
-    cap = max(cap, Decimal(0))
+    cap = at_least_zero(cap)
     return cap if limit is None else min(limit, cap)
 
 
@@ -63,6 +128,17 @@ def show_money(amount: Decimal, currency: str) -> Shown:
     """12,300 CNY, 12,300元."""
     text = plain(amount)
     return Shown(f"{text} {currency}", f"{text}{CURRENCIES_ZH.get(currency) or f' {currency}'}")
+
+
+def show_doubt(doubt: float) -> Shown:
+    """0.0508 as 5.1 %, rounded up."""
+    percent = math.ceil(1000 * doubt - 1e-9) / 10
+    return Shown(f"{percent:g} %", f"{percent:g}%")
+
+
+def doubt_of(interval: Interval) -> float:
+    """How far the cautious end lies below the middle, as a share of the middle; 0 where the middle is 0."""
+    return (interval.mid - interval.low) / interval.mid if interval.mid > 0 else 0.0
 
 
 def show_mu(area: Decimal) -> Shown:
@@ -112,6 +188,12 @@ def find_fault(farm: Farm, as_of: date) -> str | None:
     """
     if not _numbers_hold(farm):
         return _name_fault(farm)
+    if farm.vigour is not None and not math.isfinite(farm.vigour):
+        return f"vigour = {farm.vigour}"
+    for struck in farm.struck:
+        for name, part in (("share", struck.share), ("severity", struck.severity)):
+            if not 0 <= part <= 1:
+                return f"{struck.event} {name} = {part}"
     if farm.clear_looks < 0:
         return f"clear_looks = {farm.clear_looks}"
     if farm.last_clear is not None and farm.last_clear > as_of:
@@ -121,11 +203,16 @@ def find_fault(farm: Farm, as_of: date) -> str | None:
             amount = getattr(farm.applicant, name)
             if amount is not None and not _is_money(amount):
                 return f"{name} = {amount}"
+        for name in ("insured_sum", "household_need"):
+            if not _is_money(getattr(farm.applicant, name)):
+                return f"{name} = {getattr(farm.applicant, name)}"
+        if farm.applicant.record_years < 0:
+            return f"record_years = {farm.applicant.record_years}"
     return None
 
 
 def can_be_value(value: Interval) -> bool:
-    """A harvest's worth is finite, none below zero, and within what any can be."""
+    """A harvest's worth or cost is finite, none below zero, and within what any can be."""
     return value.low >= 0 and value.high <= _MOST_VALUE
 
 
@@ -135,7 +222,13 @@ def _numbers_hold(farm: Farm) -> bool:
     planted = farm.planted_m2.low >= 0 and farm.planted_m2.high <= MOST_M2
     if not (land and planted and (farm.value is None or can_be_value(farm.value))):
         return False
-    return all(stand.area_m2.low >= 0 and stand.area_m2.high <= MOST_M2 for stand in farm.stands)
+    return all(
+        stand.area_m2.low >= 0
+        and stand.area_m2.high <= MOST_M2
+        and (stand.value is None or can_be_value(stand.value))
+        and (stand.cash_cost is None or can_be_value(stand.cash_cost))
+        for stand in farm.stands
+    )
 
 
 def _name_fault(farm: Farm) -> str:
@@ -144,6 +237,10 @@ def _name_fault(farm: Farm) -> str:
     spans = [("planted_m2", farm.planted_m2, MOST_M2)]
     spans += [(f"stand {stand.parcel_id} {stand.slot} area_m2", stand.area_m2, MOST_M2) for stand in farm.stands]
     spans += [] if farm.value is None else [("value", farm.value, _MOST_VALUE)]
+    for stand in farm.stands:
+        where = f"stand {stand.parcel_id} {stand.slot}"
+        money = {"value": stand.value, "cash_cost": stand.cash_cost}
+        spans += [(f"{where} {name}", amount, _MOST_VALUE) for name, amount in money.items() if amount is not None]
     for name, span, most in spans:
         numbers |= {f"{name}.low": (span.low, most), f"{name}.high": (span.high, most)}
     return next(f"{name} = {number}" for name, (number, most) in numbers.items() if not 0 <= number <= most)

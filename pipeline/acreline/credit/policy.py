@@ -7,24 +7,25 @@ import difflib
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from acreline.config import Policy, RuleSettings, Settings
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, Words
+from acreline.credit.facts import CENT
 from acreline.credit.rules import load_rules
 from acreline.errors import ConfigError
 from acreline.hashing import digest
 
 FIRST_RULE = "evidence_bar"
-CENT = Decimal("0.01")
 
 
 def list_rules() -> list[str]:
     """One line per known rule: its name and what it does."""
     return [
-        f"{name:<16} {(sys.modules[rule.apply.__module__].__doc__ or '').splitlines()[0]}"
+        f"{name:<22} {(sys.modules[rule.apply.__module__].__doc__ or '').splitlines()[0]}"
         for name, rule in load_rules().items()
     ]
 
@@ -69,7 +70,8 @@ def compile_policy(policy: Policy, crop_names: Mapping[str, Words] | None = None
 
 def _check_numbers(policy: Policy, entry: RuleSettings, rule: Rule) -> Settings:
     try:
-        return rule.settings.model_validate(entry.settings)
+        base = policy.file.parent if policy.file is not None else Path()
+        return rule.settings.model_validate(entry.settings, context={"base": base})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
@@ -98,6 +100,13 @@ def _check_order(policy: Policy, compiled: list[CompiledRule]) -> None:
             raise ConfigError(
                 f"policy {policy.id}: rule {entry.rule.name!r} compares a limit, but none is set before it",
                 hint="put it after a rule that sets one",
+                rule=entry.rule.name,
+            )
+        before = compiled[compiled.index(entry) - 1].rule
+        if entry.rule.adds and not (before.sets_base or before.adds):
+            raise ConfigError(
+                f"policy {policy.id}: rule {entry.rule.name!r} adds to a limit, and stands behind {before.name!r}",
+                hint="put it straight behind the rule that sets the amount it adds to (scale_of_finance), before caps",
                 rule=entry.rule.name,
             )
         stands = stands or entry.rule.sets_limit

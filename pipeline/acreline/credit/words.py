@@ -70,7 +70,7 @@ def explain_decision(decision: Decision, lang: str = "en") -> list[str]:
         head = words[decision.outcome][zh]
     lines = [
         (f"{decision.farm_id}, {decision.as_of}. {head}", f"{decision.farm_id}，{decision.as_of}。{head}")[zh],
-        *(f"{('Reason', '原因')[zh]}: {reason_words(code, lang)}" for code in decision.reasons),
+        *(_reason_line(code, lang, zh) for code in decision.reasons),
     ]
     for number, step in enumerate(decision.trail, start=1):
         lines.append(f"{number}. {step.rule}: {(step.text_en, step.text_zh)[zh]}{_movement(step, decision, zh)}")
@@ -79,6 +79,15 @@ def explain_decision(decision: Decision, lang: str = "en") -> list[str]:
         ("You may ask at any time that a person looks at this again.", "您可以随时要求人工复核。")[zh],
     )
     return lines
+
+
+def _reason_line(code: str, lang: str, zh: int) -> str:
+    """A reason, and what can be done about it."""
+    from acreline.credit.actions import reason_action
+
+    action = reason_action(code, lang)
+    done = "" if not action else (" What you can do: ", "您可以：")[zh] + action
+    return f"{('Reason', '原因')[zh]}: {reason_words(code, lang)}{done}"
 
 
 def _movement(step: Step, decision: Decision, zh: int) -> str:

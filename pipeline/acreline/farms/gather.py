@@ -17,8 +17,9 @@ from acreline.curves import has_code
 from acreline.farms.edges import edge_pixels, perimeter_m
 from acreline.farms.judge import by_parcel
 from acreline.farms.land import JUDGED, area_codes, green_land, idle_set, planted_land, split_names
+from acreline.farms.struck import struck_land, struck_parcels
 from acreline.layers import PIXEL_M, UNKNOWN, Events, Growth, Health, Looks, Parcels, Seasons
-from acreline.records import NO_CROP, ZERO, Applicant, Farm, Interval, Stand, worst_status
+from acreline.records import NO_CROP, ZERO, Applicant, Farm, Interval, Stand, Struck, worst_status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ def gather_farms(
     facts["declared_slug"] = [words.get((_text(name) or "").strip().casefold()) for name in facts["declared_crop"]]
     stands = _stand_facts(facts, seasons, health, growth)
     in_crops = events[~has_code(events, "outside_growth")]
-    struck = in_crops.groupby("parcel_id")["event"].agg(lambda names: "|".join(sorted(set(names))))
+    struck = struck_parcels(in_crops)
     farms = []
     by_farm: dict[Any, list[dict[str, Any]]] = {}
     for record in facts.to_dict("records"):
@@ -169,7 +170,7 @@ def _make_farm(
     farm_id: str,
     rows: Sequence[Mapping[str, Any]],
     own: Sequence[StandFacts],
-    struck: pd.Series[Any],
+    struck: Mapping[str, Sequence[Struck]],
     words: Mapping[str, str],
     applicant: Applicant | None,
 ) -> Farm:
@@ -192,7 +193,8 @@ def _make_farm(
     vigour = math.fsum(grade * area for grade, area in graded) / weight if speaks else None
     views = [(int(row["views"]), _day(row["last_view"])) for row in kept]
     days = [day for _, day in views if day is not None]
-    names = sorted({name for row in kept for name in str(struck.get(str(row["parcel_id"]), "")).split("|") if name})
+    hits = struck_land([(float(row["area_m2"]), struck.get(str(row["parcel_id"]), ())) for row in kept])
+    names = [hit.event for hit in hits]
     return Farm(
         farm_id=farm_id,
         status=status,
@@ -209,6 +211,7 @@ def _make_farm(
         last_clear=min(days) if days and len(days) == len(views) else None,
         flags=_flags(kept, own, words, names),
         events=tuple(names),
+        struck=hits,
         applicant=applicant,
     )
 

@@ -32,6 +32,7 @@ from acreline.report.field import (
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
 from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
 from acreline.report.tell import tell_farms
+from acreline.report.waterfall import waterfall_bars, waterfall_svg
 from acreline.report.words import word
 
 GREY = "#9aa5ad"
@@ -106,6 +107,10 @@ def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen
             {**tell_parcel(parcel, told, pictures), **({"settle": []} if parcel["settle"] == farm["settle"] else {})}
             for parcel in parcels
         ],
+        "waterfall": tuple(
+            waterfall_svg(waterfall_bars(farm), farm["limit_currency"] or "", zh, refers=farm["outcome"] == "refer")
+            for zh in (False, True)
+        ),
         "trail": [
             _step(step, before, farm["limit_currency"])
             for step, before in zip(farm["trail"], [None, *farm["trail"]], strict=False)

@@ -78,7 +78,8 @@ def describe_seasons(
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
         few_pixels, mixed_parcel, crop_doubtful (several crops in its set), not_farmland, few_looks, long_gap,
         crop_not_in_region, not_begun (a late crop of which nothing is to be seen yet: it has no date),
-        peak_not_reached, weak_peak, area_by_outline.
+        peak_not_reached, weak_peak, area_by_outline, seasons_differ (the curve shows another number of crops than are
+        named).
 
     Raises:
         ContractError: the looks hold a crop class that the card does not.
@@ -117,6 +118,7 @@ def describe_seasons(
         "peak_not_reached": ~no_curve & dated["open"] & (slots != "AB"),
         "weak_peak": weak,
         "area_by_outline": np.isin(crop.astype(str), [slug for slug, one in crops.items() if one.under_cover]),
+        "seasons_differ": _counted_otherwise(dated["seasons"], parcel, slots, no_curve | dated["open"] | weak),
     }
     stage = np.where(empty, STAGES.index(UNKNOWN), dated["stage"])  # weeds have no stage
     result = pd.DataFrame(
@@ -140,6 +142,17 @@ def describe_seasons(
     result["evidence"] = pd.array(_evidence(table, dated["passes"]), dtype="string")
     result["code"] = join_codes(codes, len(result))
     return check_seasons(result)
+
+
+def _counted_otherwise(
+    seasons: npt.NDArray[Any], parcel: npt.NDArray[np.int64], slots: npt.NDArray[Any], unsure: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Stands of parcels on which the curve shows more or fewer crops than are named, unless one is weak or runs on."""
+    named, parcels = slots != "AB", int(parcel.max(initial=-1)) + 1
+    stands = np.bincount(parcel[named], minlength=parcels)[parcel]
+    any_unsure = np.bincount(parcel[unsure], minlength=parcels)[parcel] > 0
+    differs: npt.NDArray[np.bool_] = named & ~any_unsure & (seasons != stands)
+    return differs
 
 
 def _came_up(

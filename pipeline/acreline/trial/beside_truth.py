@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from acreline.area import expected_areas
+from acreline.records import NO_CROP
 
 M2_PER_HA = 10_000
 ROUNDED = 1e-3
@@ -49,13 +50,30 @@ def farm_acreage(truth: pd.DataFrame, farms: pd.DataFrame, parcels: pd.DataFrame
     Returns:
         `error` (said / true - 1), `drawn` (the same of the drawn polygons, the baseline), `inside` (0 or 1).
     """
+    return acreage_beside(farm_land(truth), farms, parcels)
+
+
+def farm_land(truth: pd.DataFrame) -> pd.Series[float]:
+    """Planted land of each farm in m2, by `truth/parcels`."""
     owner = truth.drop_duplicates("parcel_id").set_index("parcel_id")["farm_id"]
     planted = true_planted(truth)
-    true = planted.groupby(owner.reindex(planted.index).to_numpy()).sum()
+    land: pd.Series[float] = planted.groupby(owner.reindex(planted.index).to_numpy()).sum()
+    return land
+
+
+def told_land(farms: pd.DataFrame) -> pd.Series[float]:
+    """Planted land of each farm in m2, as a run told it; farms it told nothing of are left out."""
+    told = farms[farms["planted_mu"].notna()].set_index("farm_id")
+    land: pd.Series[float] = told["planted_mu"].astype(float) * (M2_PER_HA / 15)
+    return land
+
+
+def acreage_beside(true: pd.Series[float], farms: pd.DataFrame, parcels: pd.DataFrame) -> dict[str, Floats]:
+    """`farm_acreage` beside land in m2 by farm; a farm whose land is not among it is left out."""
     drawn = parcels.groupby("farm_id")["metrics:area"].sum()
     told = farms[farms["planted_mu"].notna()].set_index("farm_id")
     land = true.reindex(told.index)
-    big = (land > M2_PER_HA).to_numpy()
+    big = (land > M2_PER_HA).to_numpy()  # a farm without a true figure is not
     told, land = told[big], land[big]
     m2 = {name: told[f"planted_mu{name}"].to_numpy(float) * (M2_PER_HA / 15) for name in ("", "_low", "_high")}
     value = land.to_numpy(float)
@@ -113,6 +131,20 @@ def date_errors(truth: pd.DataFrame, seasons: pd.DataFrame) -> dict[str, Floats]
         out[f"{name}_inside"] = (np.abs(out[name]) <= np.maximum(doubt, 1)).astype(float)
         out[f"{name}_told"] = np.array([float(len(known)), float(both[true].notna().sum())])
     return out
+
+
+def counted_right(truth: pd.DataFrame, seasons: pd.DataFrame) -> Floats:
+    """1 where the curve counts as many crops a year as were sown, else 0, (parcel,).
+
+    Of parcels of annual land that hold one field: what stands all year has no count of its own, and an outline that
+    runs over two fields has two.
+    """
+    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB")
+    single = truth[~truth["parcel_id"].isin(truth.loc[other, "parcel_id"])]
+    sown = (single["class"] != NO_CROP).groupby(single["parcel_id"]).sum()
+    seen = seasons.groupby("parcel_id")["seasons"].max().reindex(sown.index).dropna()
+    right: Floats = np.asarray(seen == sown[seen.index], dtype=np.float64)
+    return right
 
 
 def event_counts(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loan stays below a share of what the harvest is worth at its low end, less the debt there is already."""
+"""The loan stays below a share of what the harvest is worth at the policy's quantile, less the debt there is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
-from acreline.credit.facts import find_debt, floor_money, lowest, show_money, show_share, why_unmeasured
+from acreline.credit.facts import (
+    at_least_zero,
+    find_debt,
+    floor_money,
+    lowest,
+    show_money,
+    show_share,
+    value_at,
+    why_unmeasured,
+)
 from acreline.credit.words import measured_words, rank_codes
 from acreline.records import Farm, Step
 
@@ -27,36 +36,43 @@ REASONS: dict[str, Words] = {
     "other_currency": measured_words("other_currency"),
 }
 BARE: Words = (
-    "The cautious estimate of your harvest (5 % quantile of our model) is {value_low}; {share} of that is {cap}.",
-    "您的收成的保守估值（模型的5%分位数）为{value_low}，其{share}为{cap}。",
+    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that is"
+    " {cap}.",
+    "您的收成的保守估值（模型的{quantile}分位数）为{value_used}，其{share}为{cap}。",
 )
 LESS_DEBT: Words = (
-    "The cautious estimate of your harvest (5 % quantile of our model) is {value_low}; {share} of that, less your debt"
-    " of {existing_debt}, is {cap}.",
-    "您的收成的保守估值（模型的5%分位数）为{value_low}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
+    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that, less"
+    " your debt of {existing_debt}, is {cap}.",
+    "您的收成的保守估值（模型的{quantile}分位数）为{value_used}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
 )
 
 
 class CapacitySettings(Settings):
     """Which share of the cautious harvest may be lent."""
 
-    share: Decimal = Field(gt=0, le=1, description="share of the 5 % quantile of the harvest's value, 0 to 1")
+    share: Decimal = Field(
+        gt=0,
+        le=1,
+        description="share of the 5 % quantile of the harvest's value, or of the policy's own quantile, 0 to 1",
+    )
     debt_without_record: DebtWithoutRecord = False
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context: RuleContext) -> Step:
-    """Cap the limit at share x low value (rounded down to a whole unit of money) less existing debt, not below zero."""
+    """Cap the limit at share x value at the policy's quantile (rounded down to a whole unit) less debt, 0 or more."""
     if farm.value is None or farm.currency is None or why_unmeasured(farm) is not None:
-        return _refer(_why_no_value(farm), limit)
+        return _refer(why_no_value(farm), limit)
     if farm.currency != context.currency:
         return _refer("other_currency", limit)
     debt = find_debt(farm, settings.debt_without_record)
     if isinstance(debt, str):
         return _refer(debt, limit)
-    value_low = floor_money(farm.value.low)
-    cap = max(value_low * settings.share - debt, Decimal(0))
+    value_used = floor_money(value_at(farm.value, context.quantile))
+    cap = at_least_zero(value_used * settings.share - debt)
     facts = {
-        "value_low": show_money(value_low, context.currency),
+        "quantile": show_share(context.quantile),
+        "value_used": show_money(value_used, context.currency),
+        "value_low": show_money(floor_money(farm.value.low), context.currency),
         "value_mid": show_money(floor_money(farm.value.mid), context.currency),
         "value_high": show_money(floor_money(farm.value.high), context.currency),
         "share": show_share(settings.share),
@@ -72,7 +88,7 @@ def _refer(code: str, limit: Decimal | None) -> Step:
     return make_step(NAME, code, limit, None, words, outcome="refer")
 
 
-def _why_no_value(farm: Farm) -> str:
+def why_no_value(farm: Farm) -> str:
     """The strongest reason among the stands, so that the farmer hears which fact is missing, not that one is."""
     unmeasured = why_unmeasured(farm)
     if unmeasured is not None:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import Shown, floor_mu, lowest, show_money, show_mu, why_unmeasured
+from acreline.credit.facts import Shown, floor_mu, lowest, show, show_money, show_mu, why_unmeasured
 from acreline.credit.words import measured_words
 from acreline.records import NO_CROP, Farm, Step
 
@@ -41,6 +41,10 @@ class CropCapSettings(Settings):
     """Most money per mu, by crop, in the policy's currency."""
 
     caps_per_mu: dict[str, Amount] = Field(min_length=1, description="crop slug -> money per planted mu")
+    counties: dict[str, dict[str, Amount]] = Field(
+        default_factory=dict,
+        description="county -> crop slug -> money per planted mu, where it differs there from `caps_per_mu`",
+    )
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: CropCapSettings, context: RuleContext) -> Step:
@@ -60,20 +64,23 @@ def apply(farm: Farm, limit: Decimal | None, settings: CropCapSettings, context:
     for stand in farm.stands:
         crops = (stand.crop, *sorted(set(stand.crop_set) - {stand.crop, NO_CROP}))
         area_mu[crops] = area_mu.get(crops, Decimal(0)) + floor_mu(stand.area_m2.low)
-    missing = sorted({crop for crops in area_mu for crop in crops} - set(settings.caps_per_mu))
+    per_mu = settings.caps_per_mu | settings.counties.get(context.county or "", {})
+    missing = sorted({crop for crops in area_mu for crop in crops} - set(per_mu))
     if "unknown" in missing:
         return make_step(NAME, "crop_unknown", limit, None, measured_words("crop_unknown"), outcome="refer")
     if missing:
         names = [context.name_crop(crop) for crop in missing]
         facts = {"crops_without_cap": Shown(", ".join(n.en for n in names), "、".join(n.zh for n in names))}
         return make_step(NAME, "no_cap_for_crop", limit, None, MISSING, facts, outcome="refer")
-    caps = {crops: min(settings.caps_per_mu[crop] for crop in crops) for crops in area_mu}
+    caps = {crops: min(per_mu[crop] for crop in crops) for crops in area_mu}
     cap = sum((area_mu[crops] * caps[crops] for crops in area_mu), Decimal(0))
     facts = {
         "planted": show_mu(sum(area_mu.values(), Decimal(0))),
         "cap": show_money(cap, context.currency),
         "crops": _show_crops(area_mu, caps, context),
     }
+    if context.county in settings.counties:
+        facts["county"] = show(context.county)
     return make_step(NAME, "crop_cap_per_mu", limit, lowest(limit, cap), CAP, facts)
 
 

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Words, make_step
-from acreline.credit.facts import Shown, show
+from acreline.credit.facts import Shown, doubt_of, show, show_doubt
 from acreline.credit.words import measured_words, rank_codes
-from acreline.records import Farm, Stand, Step
+from acreline.records import Farm, Interval, Stand, Step
 
 NAME = "evidence_bar"
 IMAGERY_CODES = frozenset({"few_clear_looks", "stale_look"})
@@ -50,6 +50,16 @@ class EvidenceBarSettings(Settings):
         description="a crop that others cannot be told from passes where the farmer declared it and it is the first "
         "answer with at least this probability; left out: it never passes",
     )
+    max_area_doubt: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="how far the cautious planted area may lie below the middle one, as a share of it; left out: any. "
+        "At 0.05 farms that are decided get the same limit a hectare within 5 %, whatever their size",
+    )
+    max_value_doubt: float | None = Field(
+        None, gt=0, le=1, description="the same of the harvest's value, where one is known; left out: any"
+    )
     note_only: tuple[str, ...] = Field((), description="codes kept in the trail that do not refer, geometry_repaired")
 
 
@@ -65,6 +75,12 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
         "last_clear": Shown("never", "从未") if farm.last_clear is None else show(farm.last_clear),
         "max_days_since_clear": show(settings.max_days_since_clear, "days", "天"),
     }
+    if settings.max_area_doubt is not None:
+        facts["area_doubt"] = show_doubt(doubt_of(farm.planted_m2))
+        facts["max_area_doubt"] = show_doubt(settings.max_area_doubt)
+    if settings.max_value_doubt is not None and farm.value is not None:
+        facts["value_doubt"] = show_doubt(doubt_of(farm.value))
+        facts["max_value_doubt"] = show_doubt(settings.max_value_doubt)
     codes = _find_codes(farm, settings, context)
     notes = sorted(_raised(farm) & set(settings.note_only))
     agreed = _find_agreed(farm, settings)
@@ -125,6 +141,10 @@ def _plain(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def _exceeds(interval: Interval | None, most: float | None) -> bool:
+    return interval is not None and most is not None and doubt_of(interval) > most
+
+
 def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext) -> list[str]:
     codes: set[str] = _raised(farm)
     if any(stand.crop == "unknown" for stand in farm.stands):
@@ -138,6 +158,10 @@ def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext)
     # What follows is never a mere note: a farm that was not measured whole has no place under a limit.
     if status_code is not None:
         codes.add(status_code)
+    if _exceeds(farm.planted_m2, settings.max_area_doubt):
+        codes.add("area_doubtful")
+    if _exceeds(farm.value, settings.max_value_doubt):
+        codes.add("value_doubtful")
     # A farm that was lost for another reason was not lost to clouds: its count of looks says nothing.
     if farm.status in ("ok", "degraded") or status_code in IMAGERY_CODES:
         if farm.clear_looks < settings.min_clear_looks or farm.last_clear is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No person owes more than one amount, whatever the land; who brings several farms is seen by a person."""
+"""No person owes more than one amount, whatever the land, over all the farms they bring together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from acreline.config import Settings
 from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
-from acreline.credit.facts import find_debt, lowest, show, show_money
+from acreline.credit.facts import at_least_zero, find_debt, lowest, show, show_money
 from acreline.credit.words import measured_words
 from acreline.records import Farm, Step
 
@@ -27,6 +27,11 @@ LESS_DEBT: Words = (
     "One person may owe at most {amount}; less your debt of {existing_debt} that leaves {cap}.",
     "每人负债最高为{amount}，扣除您已有的债务{existing_debt}后为{cap}。",
 )
+WITHIN: Words = (
+    "You bring {farms} in this batch; together they may borrow {together}, which with the debt you have stays within"
+    " {amount}.",
+    "本批次中您名下有{farms}，合计可借{together}，加上您已有的债务不超过{amount}。",
+)
 SEVERAL: Words = (
     "You bring {farms} in this batch; a person sets their limits together, so that they stay below {amount} in all.",
     "本批次中您名下有{farms}，由工作人员统一核定，使总额不超过{amount}。",
@@ -43,22 +48,28 @@ class PersonCapSettings(Settings):
 def apply(farm: Farm, limit: Decimal | None, settings: PersonCapSettings, context: RuleContext) -> Step:
     """Cap the limit at the amount less existing debt.
 
-    Several farms of one person would each pass under the cap and together break it, and to split it by machine would
-    let a second farm lower the first one's limit: they are referred together.
+    The farms of one person count together: where what the rules before would give all of them stays within the amount
+    less all their debt, each has its own; else all are referred. A cap shared out by machine would let a second farm
+    lower the first one's limit, and one given to whoever comes first would depend on the order: neither happens.
     """
     debt = find_debt(farm, settings.debt_without_record)
     if isinstance(debt, str):
         return make_step(NAME, debt, limit, None, measured_words(debt), outcome="refer")
-    cap = max(settings.amount - debt, Decimal(0))
+    cap = at_least_zero(settings.amount - debt)
     facts = {
         "amount": show_money(settings.amount, context.currency),
         "existing_debt": show_money(debt, context.currency),
         "cap": show_money(cap, context.currency),
     }
-    if context.farms_of_person > 1:
-        facts["farms"] = show(context.farms_of_person, "farms", "个农场")
-        after = lowest(limit, cap)
-        return make_step(NAME, "several_farms_one_person", limit, after, SEVERAL, facts, outcome="refer")
+    person = context.person
+    if person is not None:
+        facts["farms"] = show(person.farms, "farms", "个农场")
+        debts = Decimal(0) if person.debt is None and settings.debt_without_record else person.debt
+        if limit is None or person.limit is None or debts is None or person.limit > settings.amount - debts:
+            after = lowest(limit, cap)
+            return make_step(NAME, "several_farms_one_person", limit, after, SEVERAL, facts, outcome="refer")
+        facts["together"] = show_money(person.limit, context.currency)
+        return make_step(NAME, "person_cap", limit, lowest(limit, cap), WITHIN, facts)
     code, words = ("person_cap_after_debt", LESS_DEBT) if debt > 0 else ("person_cap", BARE)
     return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
 

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The letter to a farmer: what was decided, why, what can be done until when, what was seen, and whom to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from acreline.errors import ConfigError, StoreError
+from acreline.report.farm_page import farm_facts, money, tell_parcel
+from acreline.report.page import content_policy, static_text, template, two_languages
+from acreline.report.read import Row, read_manifest, read_rows, read_schedule
+from acreline.report.tell import tell_farms
+from acreline.report.waterfall import waterfall_bars, waterfall_svg
+from acreline.report.words import word
+
+ANSWER_DAYS = 30
+"""Papers, photos and corrected outlines that come within so many days are looked at for this decision."""
+
+
+ActionOf = Callable[[str, str], str]
+"""Reason code and language -> what the farmer can do about it; empty where nothing is asked."""
+
+
+def render_letter(publication: Path, farm_id: str, lang: str, action_of: ActionOf) -> str:
+    """One farm's letter as a page that needs no network; same publication, same bytes.
+
+    Args:
+        publication: folder of a publication.
+        farm_id: whose letter.
+        lang: `en` or `zh`.
+        action_of: of each reason.
+
+    Raises:
+        ConfigError: no such farm, no decision for it, or a language that is not spoken.
+        StoreError: a file of the publication is missing or cannot be read.
+    """
+    if lang not in ("en", "zh"):
+        raise ConfigError(f"--lang: {lang!r} is not spoken", hint="en or zh")
+    manifest, told = read_manifest(publication), tell_farms(publication)
+    farms = {farm["id"]: farm for farm in told["farms"]}
+    if farm_id not in farms:
+        raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(farms)[:20])}")
+    farm = farms[farm_id]
+    if farm["outcome"] not in ("approve", "refer", "decline"):
+        raise ConfigError(f"farm {farm_id!r} has no decision", hint="run the region again")
+    zh = lang == "zh"
+    style = static_text("letter.css")
+    as_of = date.fromisoformat(told["as_of"])
+    used = [row["time"][:4] for row in read_rows(publication, "scenes") if row["status"] == "used" and row["time"]]
+    parcels = [told["parcels"][index] for index in farm["parcels"]]
+    refers = farm["outcome"] == "refer"
+    return template("letter.html.j2").render(
+        policy=content_policy([], style),
+        style=style,
+        lang=lang,
+        zh=zh,
+        farm=farm,
+        region=str(told["region"]),
+        as_of=told["as_of"],
+        answer_by=(as_of + timedelta(days=ANSWER_DAYS)).isoformat(),
+        simulated=bool(manifest.get("simulated")),
+        notices=[two_languages(notice)[zh] for notice in manifest.get("notices") or []],
+        limit=money(farm["limit"], farm["limit_currency"]),
+        outcome=word("outcome", farm["outcome"])[zh],
+        reasons=tell_reasons(farm, zh, action_of),
+        facts=[{name: value and value[zh] for name, value in fact.items()} for fact in farm_facts(farm, told)],
+        parcels=[_parcel(parcel, told, zh) for parcel in parcels],
+        waterfall=waterfall_svg(waterfall_bars(farm), farm["limit_currency"] or "", zh, refers=refers),
+        schedule=[row[f"text_{lang}"] for row in read_schedule(publication).get(farm_id, [])],
+        publication=str(manifest.get("id") or publication.name),
+        years="–".join(sorted({min(used), max(used)})) if used else "",
+    )
+
+
+def tell_reasons(farm: Row, zh: bool, action_of: ActionOf) -> list[Row]:
+    """The reasons of a decision in their order: what is so, what can be done, and about until when.
+
+    Args:
+        farm: one of `tell_farms`' farms.
+        zh: in Chinese.
+        action_of: of each reason.
+    """
+    until: dict[str, str] = {}
+    for one in farm["settle"]:
+        if one["until"]:
+            until |= {code: one["until"] for code, _ in one["codes"]}
+    told = []
+    for code, *texts in farm["reasons"]:
+        said = texts[zh] or word("flag", code)[zh]
+        action = action_of(code, "zh" if zh else "en")
+        told.append({"code": code, "said": said, "action": action, "until": until.get(code)})
+    return told
+
+
+def _parcel(parcel: Row, told: Row, zh: bool) -> Row:
+    shown = tell_parcel(parcel, told, {})
+    return {
+        "id": parcel["id"],
+        "mu": parcel["mu"],
+        "ha": parcel["ha"],
+        "status": shown["status_words"][zh],
+        "crops": [f"{crop['names'][zh]}" for crop in shown["crops"]] if parcel["status"] in ("ok", "degraded") else [],
+        "stages": [said[zh] for said in shown["stages"]],
+        "events": [said[zh] for said in shown["events"]],
+    }
+
+
+def write_letter(
+    publication: Path, farm_id: str, lang: str, out: Path, action_of: ActionOf, *, pdf: bool = False
+) -> list[Path]:
+    """Write a farm's letter, and the same as PDF if asked for.
+
+    Args:
+        publication: folder of a publication.
+        farm_id: whose letter.
+        lang: `en` or `zh`.
+        out: the HTML file; the PDF lies beside it under the same name.
+        action_of: of each reason.
+        pdf: with the PDF; needs the extra `pdf`.
+
+    Raises:
+        ConfigError: see `render_letter`; or the extra is not installed.
+        StoreError: the file cannot be written.
+    """
+    text = render_letter(publication, farm_id, lang, action_of)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8", newline="\n")
+        return [out, _write_pdf(text, out.with_suffix(".pdf"))] if pdf else [out]
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
+
+
+def _write_pdf(text: str, path: Path) -> Path:
+    try:
+        import weasyprint
+    except (ImportError, OSError) as error:  # OSError: its text library Pango is not there
+        raise ConfigError(
+            f"a PDF needs WeasyPrint, which cannot be loaded: {error}",
+            hint="pip install 'acreline[pdf]', and Pango of your system; or print the HTML letter",
+        ) from error
+    weasyprint.HTML(string=text, url_fetcher=_fetch_nothing).write_pdf(path)
+    return path
+
+
+def _fetch_nothing(url: str, *args: Any, **more: Any) -> Mapping[str, Any]:
+    raise ValueError(f"a letter loads nothing: {url[:40]}")
+
+
+def letter_files(farm_ids: Sequence[str], lang: str) -> dict[str, str]:
+    """File name of each farm's letter."""
+    from acreline.report.read import farm_files
+
+    return {farm_id: f"{Path(name).stem}_{lang}.html" for farm_id, name in farm_files(farm_ids).items()}
