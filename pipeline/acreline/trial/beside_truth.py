@@ -120,12 +120,11 @@ def counted_right(truth: pd.DataFrame, seasons: pd.DataFrame) -> Floats:
     Of parcels of annual land that hold one field: what stands all year has no count of its own, and an outline that
     runs over two fields has two.
     """
-    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB")
+    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB") | (truth["share"] < 1)
     single = truth[~truth["parcel_id"].isin(truth.loc[other, "parcel_id"])]
     sown = (single["class"] != NO_CROP).groupby(single["parcel_id"]).sum()
     seen = seasons.groupby("parcel_id")["seasons"].max().reindex(sown.index).dropna()
-    right: Floats = (seen == sown[seen.index]).to_numpy(dtype=float)
-    return right
+    return np.asarray(seen == sown[seen.index], dtype=np.float64)
 
 
 def event_counts(
