@@ -19,11 +19,12 @@ from acreline.credit import batch_to_json, decision_to_json
 from acreline.curves import has_code
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
+from acreline.farms.land import area_codes, split_names
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
 from acreline.plan import Plan, class_table, input_hashes
-from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.records import NO_CROP, OUTCOMES, STATUSES, ZERO, Decision, Farm, Stand
 from acreline.schedules import schedule_farms
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 
@@ -251,6 +252,27 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         for stand, area, empty in zip(stands, table["metrics:area"], bare, strict=True)
     ]
     table["planted_fraction"] = pd.array(fractions, dtype="Float64")
+    sure = bare & (table["crop_set"] == NO_CROP).to_numpy(
+        dtype=bool
+    )  # where it may bear a crop all the same: not known
+    spans = [ZERO if none else stand.area_m2 if stand else None for stand, none in zip(stands, sure, strict=True)]
+    for end in ("low", "mid", "high"):
+        ends = [None if span is None else getattr(span, end) for span in spans]
+        table[f"planted_m2_{end}"] = pd.array(ends, dtype="Float64")
+    season_codes = (
+        facts.seasons.assign(code=facts.seasons["code"].fillna("")).groupby("parcel_id")["code"].agg("|".join)
+    )
+    codes = [
+        "|".join(
+            area_codes(None if pd.isna(declared) else declared, drawn, span, split_names(season_codes.get(name, "")))
+        )
+        if ok and not pd.isna(drawn)
+        else ""
+        for name, declared, drawn, span, ok in zip(
+            table["id"], table["declared_area_m2"], table["metrics:area"], spans, measured & ~bare, strict=True
+        )
+    ]
+    table["code"] = pd.array(codes, dtype="string")
     ids = table["id"].where(measured)
     looked = seasons.reindex(ids)
     table["clear_looks"] = looked["clear_looks"].astype("Int32").array
@@ -263,9 +285,13 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         "vigour",
         "vigour_normal",
         "planted_fraction",
+        "planted_m2_low",
+        "planted_m2_mid",
+        "planted_m2_high",
         "clear_looks",
         "last_clear",
         "events",
+        "code",
     ]
     rest = sorted(set(table.columns) - set(first) - {"geometry"})
     ordered: gpd.GeoDataFrame = table[[*first, *rest, "geometry"]]

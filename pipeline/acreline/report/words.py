@@ -164,7 +164,14 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "value_low": ("harvest, low", "收成低估值"),
         "value_mid": ("harvest, middle", "收成中估值"),
     },
+    "area": {
+        "declared": ("declared", "申报"),
+        "drawn": ("drawn", "勾绘"),
+        "registered": ("registered", "登记"),
+        "planted": ("planted", "实种"),
+    },
     "ui": {
+        "areas": ("Areas", "面积"),
         "farm": ("Farm", "农户"),
         "parcel": ("Parcel", "地块"),
         "parcels": ("Parcels", "地块"),
