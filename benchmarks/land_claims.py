@@ -19,6 +19,7 @@ from rows import Row, make_row
 from acreline.config import Datum, Region
 from acreline.datum import gcj02_to_bd09, wgs84_to_gcj02
 from acreline.datum_fit import check_datum
+from acreline.errors import SourceError
 from acreline.geo import geodesic_area_m2
 from acreline.plan import Plan, plan_run
 
@@ -151,7 +152,8 @@ def datum_verdicts(region: Region, folder: Path, true_datums: Sequence[Datum] = 
     """What `acreline check --datum` says of a farm file in each datum under each statement.
 
     Returns:
-        true, stated, verdict, said (the datum it names, empty where it cannot tell), right.
+        true, stated, verdict (of `check_datum`, or no_picture), said (the datum it names, empty where it cannot tell),
+        right.
     """
     plan: Plan = plan_run(region)
     file = gpd.read_parquet(region.parcels.path)
@@ -162,7 +164,11 @@ def datum_verdicts(region: Region, folder: Path, true_datums: Sequence[Datum] = 
         file.set_geometry(gpd.GeoSeries(in_datum(file.geometry, true), index=file.index, crs=file.crs)).to_parquet(path)
         for stated in DATUMS:
             source = region.parcels.model_copy(update={"path": path, "datum": stated})
-            fit = check_datum(replace(plan, region=region.model_copy(update={"parcels": source})))
+            try:
+                fit = check_datum(replace(plan, region=region.model_copy(update={"parcels": source})))
+            except SourceError:  # a drawn county ends where its land does: so far off there is no picture
+                rows.append({"true": true, "stated": stated, "verdict": "no_picture", "said": "", "right": False})
+                continue
             said = {"fits": stated, "fits_better_after": fit.best.datum}.get(fit.verdict, "")
             rows.append({"true": true, "stated": stated, "verdict": fit.verdict, "said": said, "right": said == true})
     return pd.DataFrame(rows)
@@ -170,9 +176,12 @@ def datum_verdicts(region: Region, folder: Path, true_datums: Sequence[Datum] = 
 
 def datum_rows(where: str, table: pd.DataFrame) -> list[Row]:
     """Share of the farm files whose datum is found."""
+    outside = table["verdict"] == "no_picture"
+    table = table[~outside]
     if table.empty:
         return []
     wrong = table[(table["said"] != "") & ~table["right"]]
     words = f"cannot be told: {int((table['said'] == '').sum())}, told wrong: {len(wrong)}; one of three by chance"
+    words += f"; left out, no picture where it was put: {int(outside.sum())}" if outside.any() else ""
     return [make_row("datum of a farm file, each stated as each, found", where, round(float(table["right"].mean()), 4),
                      "share", n=len(table), baseline=words, command=COMMAND)]  # fmt: skip

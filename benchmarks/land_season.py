@@ -45,7 +45,8 @@ def true_course(zone: str, parcels: int, seed: int) -> pd.DataFrame:
     rises: first day at nine tenths of the most; peak: middle of the days near the most; ripens: last day at nine
     tenths.
     """
-    county = make_county(read_county(zone), parcels=parcels, seed=seed)
+    settings = read_county(zone)
+    county = make_county(settings, parcels=parcels, seed=seed)
     truth = pd.DataFrame(county.truth_parcels.drop(columns="geometry"))
     whole = truth["emerged"].notna() & truth["harvested"].notna() & (truth["share"] > 0.99) & (truth["slot"] != "AB")
     stands = truth[whole].reset_index(drop=True)
@@ -53,7 +54,8 @@ def true_course(zone: str, parcels: int, seed: int) -> pd.DataFrame:
     place = ids.get_indexer(county.units["parcel_id"])[county.pairs.unit]  # -1: no such parcel
     mine = place >= 0
     count = np.bincount(place[mine], minlength=len(ids))
-    days = pd.date_range(stands["emerged"].min(), stands["harvested"].max(), freq=f"{STEP_DAYS}D")
+    first = max(stands["emerged"].min(), pd.Timestamp(settings.season[0]))  # some came up before it
+    days = pd.date_range(first, stands["harvested"].max(), freq=f"{STEP_DAYS}D")
     caught = np.zeros((len(days), len(ids)))
     for k, day in enumerate(days):
         state = county.states.on(day.date())

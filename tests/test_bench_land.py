@@ -267,6 +267,12 @@ def test_a_datum_is_found_or_cannot_be_told(claims: ModuleType) -> None:
     (row,) = by_quantity(claims.datum_rows("here", table)).values()
     assert row["value"] == pytest.approx(1 / 3, abs=1e-4)
     assert row["baseline"] == "cannot be told: 1, told wrong: 1; one of three by chance"
+    off = pd.DataFrame({"true": ["bd09"], "stated": ["wgs84"], "verdict": "no_picture", "said": "", "right": False})
+    table["verdict"] = ["fits_better_after", "cannot_be_told", "fits"]
+    (row,) = by_quantity(claims.datum_rows("here", pd.concat([table, off]))).values()
+    assert row["n"] == 3
+    assert row["baseline"].endswith("left out, no picture where it was put: 1")
+    assert claims.datum_rows("here", off) == []
 
 
 def test_the_earlier_run_that_is_planted_is_one_that_a_region_reads(claims: ModuleType, tmp_path: Path) -> None:
