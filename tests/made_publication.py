@@ -191,6 +191,11 @@ def _parcels(looks: pd.DataFrame) -> gpd.GeoDataFrame:
                 "events": "drought" if index in (0, 8, 10) else "",
                 "declared_crop": "maize" if index == 10 else crop,
                 "declared_area_m2": _outline(index).area * (1.4 if index == 10 else 1.0),
+                **{
+                    f"planted_m2_{end}": _outline(index).area * (0.94 - 0.004 * index) * share if measured else None
+                    for end, share in (("low", 0.96), ("mid", 1.0), ("high", 1.04))
+                },
+                "code": "declared_area_differs" if index == 10 else "",
             }
         )
     frame = gpd.GeoDataFrame(rows, geometry=[_outline(i) for i in range(len(OWNERS))], crs=CRS).to_crs("EPSG:4326")

@@ -70,7 +70,9 @@ def house_policy(changes: Mapping[str, Any] | None = None, **keys: Any) -> Polic
                 raw["rules"].remove(rule)
             else:
                 rule["settings"] = changes[rule["rule"]]
-    return Policy.model_validate(raw)
+    policy = Policy.model_validate(raw)
+    policy._file = CASES / "policy.yaml"  # what a rule reads counts from there
+    return policy
 
 
 def house(changes: Mapping[str, Any] | None = None, **keys: Any) -> CompiledPolicy:
@@ -152,6 +154,8 @@ def decide(farm: Farm, policy: CompiledPolicy | None = None) -> Decision:
 # --- cases --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("rule", "case"), TABLE, ids=[f"{rule}: {case['case']}" for rule, case in TABLE])
 def test_case(rule: str, case: dict[str, Any]) -> None:
+    if rule == "decision_table":
+        pytest.importorskip("zen", reason="needs the extra `rules`")
     check_case(case, house(case.get("policy")), AS_OF)
 
 
@@ -434,7 +438,9 @@ def test_explanation_in_both_languages() -> None:
     approved = decide(make_farm())
     english, chinese = explain_decision(approved), explain_decision(approved, "zh")
     assert english[0] == "F, 2018-12-15. Approved: limit 60,000 CNY."
-    assert english[1].startswith("Reason: The limit is the planted area times the amount per mu for your crops. What you")
+    assert english[1].startswith(
+        "Reason: The limit is the planted area times the amount per mu for your crops. What you"
+    )
     assert english[3].startswith("2. crop_cap_per_mu: Crops on at least 100 mu of your land carry 60,000 CNY")
     assert english[3].endswith("-> 60,000 CNY")
     assert english[-1] == "You may ask at any time that a person looks at this again."

@@ -78,7 +78,10 @@ def test_the_limit_without_a_rule_is_that_of_asking_all_others_again(made: Any) 
             if engine._outcome(steps) == "refer":
                 continue
             for name, limit in slow_reasons(farm, policy, context, steps).items():
-                assert engine._limit_without(frozenset({name}), farm, policy.rules, context, steps) == limit, (farm.farm_id, name)
+                assert engine._limit_without(frozenset({name}), farm, policy.rules, context, steps) == limit, (
+                    farm.farm_id,
+                    name,
+                )
                 compared += limit is not None and limit != steps[-1].after
     assert compared > 500
 

@@ -82,13 +82,21 @@ def test_of_a_parcel_that_may_not_be_judged_only_the_reason_is_told() -> None:
     ]
 
 
-def test_a_crop_that_the_policy_took_is_no_doubt() -> None:
-    row = [{"code": None, "crop": "maize", "crop_set": "maize|potato"}]
-    assert codes(parcel_doubts(parcel(), row, QUIET, FRAME)) == []
-    referred = open_farm(None, (), 4, [("crop_doubtful", "refer", {})])
-    assert codes(parcel_doubts(parcel(), row, referred, FRAME)) == ["crop_doubtful"]
-    idle = [{"code": "no_crop", "crop": "none", "crop_set": "none|maize"}]
-    assert codes(parcel_doubts(parcel(), idle, referred, FRAME)) == ["no_crop"]
+def test_a_doubtful_crop_is_told_where_it_stands_whatever_the_policy_takes() -> None:
+    row = [{"code": "crop_doubtful", "crop": "maize"}]
+    for farm in (QUIET, open_farm(None, (), 4, [("crop_doubtful", "refer", {})])):
+        theirs = parcel_doubts(parcel(), row, farm, FRAME)
+        assert [(doubt.code, doubt.parcel_id) for doubt in farm_doubts(farm, theirs, FRAME)] == [
+            ("crop_doubtful", "P1")
+        ]
+    idle = [{"code": "no_crop", "crop": "none"}]
+    assert codes(parcel_doubts(parcel(), idle, QUIET, FRAME)) == ["no_crop"]
+
+
+def test_what_was_declared_and_differs_is_told_of_its_parcel() -> None:
+    told = parcel_doubts(parcel(code="planted_area_differs"), [], QUIET, FRAME)
+    assert codes(told) == ["planted_area_differs"]
+    assert settle(told) == [{"action": "photo", "until": None, "codes": [["planted_area_differs", ["P1"]]]}]
 
 
 def test_a_farm_adds_what_no_parcel_says_and_waits_for_the_slowest() -> None:

@@ -100,6 +100,16 @@ def test_a_bare_area_asks_for_its_unit(tmp_path):
     assert read_parcels(read_region(out).parcels)["declared_area_m2"].tolist() == [10_000]
 
 
+def test_the_unit_of_declared_areas_can_be_given(tmp_path):
+    path = farm_file(tmp_path / "a.gpkg", farm_id=["f"], parcel_id=["p"], declared_area=[15.0])
+    out = write_region_file(path, out=tmp_path / "r.yaml", datum="wgs84", today=TODAY, declared_area_unit="mu")
+    assert "NEEDED" not in out.read_text(encoding="utf-8")
+    assert read_parcels(read_region(out).parcels)["declared_area_m2"].tolist() == [10_000]
+    with pytest.raises(ConfigError, match="unit 'muu' is not known") as caught:
+        write_region_file(path, out=tmp_path / "s.yaml", datum="wgs84", declared_area_unit="muu")
+    assert caught.value.hint == "did you mean 'mu'? known: m2, mu, ha, acre"
+
+
 def test_odd_names_stay_text(tmp_path):
     path = farm_file(tmp_path / "地块: no #1.geojson", 农户编号=["f"], 地块编码=["p"], **{"a\nb: {x": ["q"]})
     out = write_region_file(path, out=tmp_path / "r.yaml", datum="cgcs2000", today=TODAY)

@@ -47,7 +47,8 @@ def test_one_year_by_hand(tmp_path: Path) -> None:
     row = table.iloc[0]
     assert (row["crop"], row["week"], row["n_fields"], row["n_years"], row["years"]) == ("maize", 30, 11, 1, "2017")
     assert row["ndvi"] == pytest.approx(0.80)
-    assert row["ndvi_sd"] == pytest.approx(1.4826 * 0.06, abs=1e-4)
+    # One year shows nothing of how years differ: 0.05 is taken, and the year itself may lie off by as much.
+    assert row["ndvi_sd"] == pytest.approx(((1.4826 * 0.06) ** 2 + 2 * 0.05**2) ** 0.5, abs=1e-4)
 
 
 def test_years_spread_too(tmp_path: Path) -> None:
@@ -56,7 +57,17 @@ def test_years_spread_too(tmp_path: Path) -> None:
     row = make_normals(runs).table.iloc[0]
     assert (row["n_fields"], row["n_years"], row["years"]) == (22, 2, "2016|2017")
     assert row["ndvi"] == pytest.approx(0.75)
-    assert row["ndvi_sd"] == pytest.approx(((1.4826 * 0.06) ** 2 + 0.05**2) ** 0.5, abs=1e-4)
+    # 0.8 and 0.7: sample variance 0.005; (2 x 0.0025 + 0.005) / 3 x 1.5 = 0.005
+    assert row["ndvi_sd"] == pytest.approx(((1.4826 * 0.06) ** 2 + 0.005) ** 0.5, abs=1e-4)
+
+
+def test_few_years_promise_less_than_many(tmp_path: Path) -> None:
+    """Equal years: what is taken of their spread wanes as they are counted, 0.05 sqrt(2 / (n + 1) x (1 + 1 / n))."""
+    runs = [publication(tmp_path / str(year), year, VALUES) for year in range(2011, 2018)]
+    fields = (1.4826 * 0.06) ** 2
+    for n, years in ((1, 0.05**2 * 2), (3, 0.05**2 / 2 * 4 / 3), (7, 0.05**2 / 4 * 8 / 7)):
+        sd = make_normals(runs[:n]).table["ndvi_sd"].iloc[0]
+        assert sd == pytest.approx((fields + years) ** 0.5, abs=1e-4)
 
 
 def test_a_year_twice_is_refused(tmp_path: Path) -> None:

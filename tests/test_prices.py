@@ -40,7 +40,8 @@ def tables(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_newest_figure_that_held_counts(tables: tuple[Path, Path]) -> None:
     crops = {name: packaged_crops()[name] for name in ("maize", "winter_cereal", "soybean")}
-    told = with_prices(crops, *tables, as_of=DAY)
+    told, not_yet = with_prices(crops, *tables, as_of=DAY)
+    assert not_yet == ()
     maize, wheat = told["maize"], told["winter_cereal"]
     assert maize.price_per_kg is not None
     assert (maize.price_per_kg.value, maize.price_per_kg.cv, maize.price_currency) == (2.4, 0.1, "CNY")
@@ -49,14 +50,14 @@ def test_the_newest_figure_that_held_counts(tables: tuple[Path, Path]) -> None:
     assert maize.cost is not None
     assert (maize.cost.per_ha.value, maize.cost.cash_share) == (18000, 0.5)
     assert told["soybean"] == crops["soybean"]  # no table names it
-    assert with_prices(crops, None, None, as_of=DAY) == crops
-    early = with_prices(crops, tables[0], None, as_of=date(2025, 4, 30))["maize"].price_per_kg
+    assert with_prices(crops, None, None, as_of=DAY) == (crops, ())
+    early = with_prices(crops, tables[0], None, as_of=date(2025, 4, 30))[0]["maize"].price_per_kg
     assert early is not None
     assert early.value == 2.2
 
 
 def test_a_stand_tells_what_it_costs_in_cash(tables: tuple[Path, Path]) -> None:
-    crops = with_prices({"maize": packaged_crops()["maize"]}, *tables, as_of=DAY)
+    crops = with_prices({"maize": packaged_crops()["maize"]}, *tables, as_of=DAY)[0]
     farm = estimate_yields([make_farm()], crops)[0]
     (stand,) = farm.stands
     area = stand.area_m2
@@ -68,7 +69,7 @@ def test_a_stand_tells_what_it_costs_in_cash(tables: tuple[Path, Path]) -> None:
 
 
 def test_costs_in_another_currency_are_not_told(tables: tuple[Path, Path]) -> None:
-    wheat = with_prices({"winter_cereal": packaged_crops()["winter_cereal"]}, *tables, as_of=DAY)
+    wheat = with_prices({"winter_cereal": packaged_crops()["winter_cereal"]}, *tables, as_of=DAY)[0]
     assert (wheat["winter_cereal"].price_currency, wheat["winter_cereal"].cost is None) == ("USD", False)
     farm = make_farm()
     maize_as_wheat = {"maize": wheat["winter_cereal"].model_copy(update={"slug": "maize"})}
@@ -84,7 +85,7 @@ def test_costs_in_another_currency_are_not_told(tables: tuple[Path, Path]) -> No
 def test_the_packaged_tables_name_every_crop_that_is_sold(kind: str) -> None:
     path = packaged_configs() / kind / "china.csv"
     tables = {"prices": (path, None), "costs": (None, path)}
-    told = with_prices(packaged_crops(), *tables[kind], as_of=DAY)
+    told, _ = with_prices(packaged_crops(), *tables[kind], as_of=DAY)
     chinese = {"maize", "winter_cereal", "single_rice", "early_rice", "late_rice", "cotton", "tea", "greenhouse"}
     for slug in chinese:
         figure = told[slug].price_per_kg if kind == "prices" else told[slug].cost.per_ha  # type: ignore[union-attr]
@@ -122,8 +123,6 @@ def test_a_share_of_more_than_all_is_refused(tables: tuple[Path, Path]) -> None:
 
 def test_tables_that_cannot_be_used_are_refused(tables: tuple[Path, Path], tmp_path: Path) -> None:
     crops = packaged_crops()
-    with pytest.raises(InputError, match="nothing of it held on 2020-01-01"):
-        with_prices(crops, tables[0], None, as_of=date(2020, 1, 1))
     with pytest.raises(InputError, match="no such file") as caught:
         with_prices(crops, tmp_path / "none.csv", None, as_of=DAY)
     assert "`prices:`" in caught.value.hint
@@ -134,6 +133,18 @@ def test_tables_that_cannot_be_used_are_refused(tables: tuple[Path, Path], tmp_p
     with pytest.raises(InputError, match="prices cannot be read"):
         with_prices(crops, tmp_path / "torn.csv", None, as_of=DAY)
     assert len(PRICE_COLUMNS) == 6
+
+
+def test_before_the_first_day_of_a_table_it_is_as_if_it_were_not_named(
+    tables: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    crops = packaged_crops()
+    assert with_prices(crops, *tables, as_of=date(2020, 1, 1)) == (crops, ("prices", "costs"))
+    told = f"{tables[0]}: not yet published on 2020-01-01: nothing of it is used"
+    assert caplog.messages == [told, told.replace("prices.csv", "costs.csv")]
+    mid, not_yet = with_prices(crops, *tables, as_of=date(2024, 6, 1))  # the price of wheat holds, no cost does
+    assert not_yet == ("costs",)
+    assert mid["winter_cereal"].price_currency == "USD"
 
 
 def test_a_region_names_a_packaged_table_or_a_file(tmp_path: Path) -> None:

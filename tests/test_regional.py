@@ -59,9 +59,8 @@ def test_the_newest_year_known_on_the_day_counts(tmp_path: Path) -> None:
         (HEAD + "maizze,2017,6400,0.05,bureau,2018-05-01\n", "row 2: crop 'maizze' is not known"),
         (HEAD + "maize,2017,0,0.05,bureau,2018-05-01\n", "row 2: yield_kg_per_ha is '0'"),
         (HEAD + "maize,2017,6400,many,bureau,2018-05-01\n", "row 2: relative_error is"),
-        (HEAD + "maize,2017,6400,0.05,,2018-05-01\n", "row 2: no source"),
-        (HEAD + "maize,2017,6400,0.05,bureau,in May\n", "row 2: valid_from 'in May' is no day"),
-        (HEAD + "maize,2018,6400,0.05,bureau,2019-05-01\n", "nothing of it was published by 2018-12-15"),
+        (HEAD + "maize,2017,6400,0.05,,2018-05-01\n", "row 2: source is"),
+        (HEAD + "maize,2017,6400,0.05,bureau,in May\n", "row 2: valid_from is 'in May'"),
         (
             HEAD + "maize,2017,6400,0.05,bureau,2018-05-01\nmaize,2017,6500,0.05,bureau,2018-05-01\n",
             "row 3: a second figure for maize of 2017, published on 2018-05-01 too",
@@ -71,6 +70,62 @@ def test_the_newest_year_known_on_the_day_counts(tmp_path: Path) -> None:
 def test_statistics_that_cannot_be_true_are_refused(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
         read_statistics(write(tmp_path, text), packaged_crops(), as_of=DAY)
+
+
+def test_before_the_first_publication_nothing_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path, HEAD + "maize,2018,6400,0.05,bureau,2018-12-16\n")
+    assert read_statistics(path, packaged_crops(), as_of=DAY) == {}
+    assert caplog.messages == [f"{path}: not yet published on 2018-12-15: nothing of it is used"]
+    assert read_statistics(path, packaged_crops(), as_of=date(2018, 12, 16)) == {"maize": (6400.0, 0.05)}
+
+
+def test_the_newest_harvest_counts_whenever_it_was_published(tmp_path: Path) -> None:
+    rows = ["maize,2017,6400,0.05,bureau,2018-03-01", "maize,2016,6100,0.05,yearbook,2018-06-01"]
+    path = write(tmp_path, HEAD + "\n".join(rows))
+    assert read_statistics(path, packaged_crops(), as_of=DAY) == {"maize": (6400.0, 0.05)}
+    path = write(tmp_path, HEAD + "\n".join([*rows, "maize,2017,6500,0.03,yearbook,2018-09-01"]))
+    assert read_statistics(path, packaged_crops(), as_of=DAY) == {"maize": (6500.0, 0.03)}  # revised
+    assert read_statistics(path, packaged_crops(), as_of=date(2018, 8, 1)) == {"maize": (6400.0, 0.05)}
+
+
+COUNTIES = """# yields, made up
+crop,county,year,yield_kg_per_ha,relative_error,source,valid_from
+maize,,2017,6400,0.2,nation,2018-05-01
+maize,xingping,2016,5900,0.05,bureau,2017-05-01
+maize,other,2017,9900,0.05,bureau,2018-05-01
+potato,,2017,20000,0.2,nation,2018-05-01
+"""
+
+
+def test_a_county_s_own_figure_goes_before_that_of_the_land(tmp_path: Path) -> None:
+    path = write(tmp_path, COUNTIES)
+    land = {"maize": (6400.0, 0.2), "potato": (20000.0, 0.2)}
+    assert read_statistics(path, packaged_crops(), as_of=DAY) == land
+    assert read_statistics(path, packaged_crops(), as_of=DAY, county="nowhere") == land
+    own = read_statistics(path, packaged_crops(), as_of=DAY, county="xingping")
+    assert own == {"maize": (5900.0, 0.05), "potato": (20000.0, 0.2)}
+    path = write(tmp_path, COUNTIES.replace("potato,,2017,20000", "potato,,2017,0"))
+    with pytest.raises(InputError, match="row 6: yield_kg_per_ha is '0'"):
+        read_statistics(path, packaged_crops(), as_of=DAY)
+
+
+def test_statistics_of_other_counties_alone_are_refused(tmp_path: Path) -> None:
+    rows = [line for line in COUNTIES.splitlines() if ",," not in line]
+    path = write(tmp_path, "\n".join(rows))
+    with pytest.raises(InputError, match="no figure of county 'nowhere'") as caught:
+        read_statistics(path, packaged_crops(), as_of=DAY, county="nowhere")
+    assert caught.value.hint == "set `county:` in the region file to one of other, xingping"
+    with pytest.raises(InputError, match="no figure of the whole land"):
+        read_statistics(path, packaged_crops(), as_of=DAY)
+
+
+def test_parquet_says_what_csv_says(tmp_path: Path) -> None:
+    path = write(tmp_path, COUNTIES)
+    table = pd.read_csv(path, comment="#", parse_dates=["valid_from"])
+    table.to_parquet(tmp_path / "table.parquet")
+    read = [read_statistics(one, packaged_crops(), as_of=DAY, county="xingping")
+            for one in (path, tmp_path / "table.parquet")]  # fmt: skip
+    assert read[0] == read[1]
 
 
 def test_statistics_that_are_not_there_are_refused(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def truth() -> dict[str, pd.DataFrame]:
     yields = pd.DataFrame({
         "parcel_id": ["a"], "slot": ["B"], "crop": ["summer_maize"], "class": ["maize"], "yield_kg_per_ha": [8_000.0],
     })  # fmt: skip
-    return {"parcels": parcels, "yields": yields}
+    land = pd.DataFrame({"farm_id": ["f", "g"], "planted_m2": [16_000.0, 900.0]})
+    return {"parcels": parcels, "yields": yields, "land": land}
 
 
 def test_a_date_is_laid_beside_the_truth() -> None:
@@ -69,6 +70,15 @@ def test_without_truth_the_last_word_is_the_measure() -> None:
     row = row_of(DAYS[1], tables(), own_word(tables()))
     assert (row["crop_accuracy"], row["crop_n"]) == (1.0, 1)
     assert row["yield_error"] == 0.0
+    # The whole farm beside the whole farm: what bears one crop or another is planted all the same.
+    assert (row["area_error"], row["area_n"]) == (0.0, 1)
+
+
+def test_a_date_is_laid_beside_the_farms_of_the_last_one() -> None:
+    last = tables()
+    last["farms"]["planted_mu"] = [24.0, 3.0]
+    row = row_of(DAYS[0], tables(), own_word(last))
+    assert (row["area_error"], row["area_n"]) == (0.25, 1)  # 30 mu said, 24 at last; 3 mu are under a hectare
 
 
 def test_where_nothing_can_be_compared_there_is_no_figure() -> None:
@@ -81,9 +91,21 @@ def test_where_nothing_can_be_compared_there_is_no_figure() -> None:
 
 
 def test_months_begin_when_something_can_be_told() -> None:
-    days = month_ends(SeasonSettings(start=date(2017, 10, 1), end=date(2018, 5, 15)))
+    season = SeasonSettings(start=date(2017, 10, 1), end=date(2018, 5, 15))
+    days = month_ends(season, date(2018, 5, 15))
     assert days == [date(2018, 1, 31), date(2018, 2, 28), date(2018, 3, 31), date(2018, 4, 30), date(2018, 5, 15)]
-    assert month_ends(SeasonSettings(start=date(2017, 10, 1), end=date(2017, 12, 31))) == [date(2017, 12, 31)]
+    assert month_ends(season, date(2020, 1, 1)) == days
+    short = SeasonSettings(start=date(2017, 10, 1), end=date(2017, 12, 31))
+    assert month_ends(short, date(2017, 12, 31)) == [date(2017, 12, 31)]
+
+
+def test_no_month_lies_after_the_day_of_decision() -> None:
+    season = SeasonSettings(start=date(2017, 10, 1), end=date(2018, 12, 15))
+    assert month_ends(season, date(2018, 3, 10)) == [date(2018, 1, 31), date(2018, 2, 28), date(2018, 3, 10)]
+    assert month_ends(season, date(2018, 2, 28)) == [date(2018, 1, 31), date(2018, 2, 28)]
+    assert month_ends(season, date(2017, 11, 5)) == [date(2017, 11, 5)]
+    with pytest.raises(InputError, match="2017-09-30 lies before the season, which starts on 2017-10-01"):
+        month_ends(season, date(2017, 9, 30))
 
 
 def test_a_truth_without_a_table_is_refused(tmp_path: Path) -> None:
@@ -100,7 +122,22 @@ def test_a_truth_without_a_column_is_refused(tmp_path: Path) -> None:
 def test_a_truth_is_read(tmp_path: Path) -> None:
     truth()["parcels"].to_parquet(tmp_path / "parcels.parquet")
     truth()["yields"].drop(columns="class").to_parquet(tmp_path / "yields.parquet")
-    assert read_truth(tmp_path)["yields"]["class"].tolist() == ["maize"]
+    read = read_truth(tmp_path)
+    assert read["yields"]["class"].tolist() == ["maize"]
+    assert read["land"].to_dict("list") == {"farm_id": ["f", "g"], "planted_m2": [16_000.0, 900.0]}
+
+
+def test_a_season_that_goes_on_is_told_until_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[date] = []
+
+    def run(region: Any, store: Any, *, as_of: date) -> RunResult:
+        asked.append(as_of)
+        return RunResult(make_publication(store.root / "made"), True, (), (), None, (), ())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(season_curve, "run_region", run)
+    region = read_region(packaged_configs() / "regions" / "flanders-2018.yaml", {"as_of": "2018-03-15"})
+    draw_curve(region, tmp_path)
+    assert asked == [date(2018, 1, 31), date(2018, 2, 28), date(2018, 3, 15)]
 
 
 def test_each_date_is_a_run_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,7 +260,8 @@ def test_a_crop_of_the_whole_year_is_one_row() -> None:
     assert table.loc["grass", "crop_set"] == "grassland|maize"
     assert table.loc["joint", "crop_set"] == "grassland|maize"
     assert table.loc["trees", "crop_set"] == "perennial|grassland"
-    assert table.loc["trees", "code"] == "crop_not_in_region"
+    assert table.loc["trees", "code"] == "crop_doubtful|crop_not_in_region"
+    assert table["code"].notna().to_dict() == {"grass": True, "joint": True, "ploughed": False, "trees": True}
 
 
 def test_land_on_which_nothing_grew_says_so() -> None:

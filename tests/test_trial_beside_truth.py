@@ -27,6 +27,13 @@ def test_two_crops_a_year_are_planted_once() -> None:
     assert scores.true_planted(truth()).to_dict() == {"p1": 9_000.0, "p2": 3_000.0, "p3": 900.0}
 
 
+def test_parts_beside_each_other_add_up_and_idle_ones_do_not() -> None:
+    """Wheat on 0.6 ha beside beet on 0.4 ha is 1 ha planted; wheat then maize on 0.6 ha beside fallow is 0.6 ha."""
+    rows = [("p1", "A", 6_000.0), ("p1", "B", 4_000.0), ("p2", "A", 6_000.0), ("p2", "B", 6_000.0), ("p2", "B", 0.0)]
+    parts = pd.DataFrame(rows, columns=["parcel_id", "slot", "planted_m2"])
+    assert scores.true_planted(parts).to_dict() == {"p1": 10_000.0, "p2": 6_000.0}
+
+
 def test_acreage_is_told_of_farms_over_a_hectare() -> None:
     mu = 15 / 10_000
     farms = pd.DataFrame({

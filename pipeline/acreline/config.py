@@ -181,9 +181,9 @@ def read_region(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     catalog = region.catalog
     if catalog is not None and "://" not in catalog:
         catalog = str((base / catalog).resolve())
-    paths = ("applicants", "weather", "normals", "statistics", "known_events", "previous_run", "retired")
+    paths = ("applicants", "weather", "normals", "known_events", "previous_run", "retired")
     update: dict[str, Any] = {name: absolute(getattr(region, name)) for name in paths}
-    update |= {name: _find_table(name, getattr(region, name), base) for name in ("prices", "costs")}
+    update |= {name: _find_table(name, getattr(region, name), base) for name in ("statistics", "prices", "costs")}
     update["parcels"] = region.parcels.model_copy(update={"path": (base / region.parcels.path).resolve()})
     update["catalog"] = catalog
     placed = region.model_copy(update=update)

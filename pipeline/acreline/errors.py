@@ -8,7 +8,10 @@ data (a status and a reason), never an exception.
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
 
 EXIT_DONE = 0
 EXIT_BUG = 1
@@ -95,3 +98,45 @@ class ContractError(AcrelineError):
     """A value at a door is not what its type promises: our bug, not the user's."""
 
     exit_code = EXIT_BUG
+
+
+class SeveralErrors(AcrelineError):  # noqa: N818 - it is several
+    """Several things that are wrong at once; the exit code is that of the first."""
+
+    def __init__(self, errors: Sequence[AcrelineError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(
+            f"{len(errors)} things do not fit: " + "; ".join(error.message for error in errors), hint=errors[0].hint
+        )
+        self.exit_code = errors[0].exit_code  # type: ignore[misc]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.errors,)
+
+
+class Troubles:
+    """What is wrong, one thing after another, so that all of it can be told at once.
+
+    >>> troubles = Troubles()
+    >>> troubles.of(int, "7")
+    7
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[AcrelineError] = []
+
+    def of(self, step: Callable[..., T], *args: Any, **named: Any) -> T | None:
+        """What a step gives; None where it refuses, and why is kept (the same words once)."""
+        try:
+            return step(*args, **named)
+        except SeveralErrors as several:
+            found = several.errors
+        except AcrelineError as error:
+            found = (error,)
+        told = {error.message for error in self.errors}
+        self.errors += [error for error in found if error.message not in told]
+        return None
+
+    def as_one(self) -> AcrelineError:
+        """The one thing that is wrong, or several together."""
+        return self.errors[0] if len(self.errors) == 1 else SeveralErrors(self.errors)

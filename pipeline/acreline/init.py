@@ -59,6 +59,10 @@ events: [flood]
 # Dated tables of prices and of what crops cost to grow: a file of yours, or the orders of magnitude for China.
 # prices: china
 # costs: china
+# Dated table of harvests (CSV: crop, county, year, yield_kg_per_ha, relative_error, source, valid_from): a file of
+# yours, whose rows of the county named here count first, or the nation's figures for China.
+# statistics: china
+# county: my-county
 
 model: acrenet-s
 
@@ -77,6 +81,7 @@ def write_region_file(
     season_start: date | None = None,
     season_end: date | None = None,
     today: date | None = None,
+    declared_area_unit: str | None = None,
 ) -> Path:
     """Write a region file for a farm file, with a comment at each choice that only a person can make.
 
@@ -89,19 +94,22 @@ def write_region_file(
         season_start: first day; the last full crop year where not given (1 October to 15 December of the next year).
         season_end: last day.
         today: day the default season is counted from; the day in UTC where not given.
+        declared_area_unit: m2, mu, ha or acre; a line to fill in where not given and the columns do not say it.
 
     Returns:
         `out`.
 
     Raises:
-        ConfigError: `out` exists or cannot be written, the datum is none of the four, or the season does not rise.
+        ConfigError: `out` exists or cannot be written, the datum or unit is none of the four, or the season does
+            not rise.
         InputError: the farm file cannot be read.
     """
-    out, known = Path(out), list(get_args(Datum))
-    if datum not in known:
-        close = difflib.get_close_matches(datum, known, n=1)
-        near = f"did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(f"datum {datum!r} is not known", hint=f"{near}known: {', '.join(known)}")
+    out = Path(out)
+    for name, word, known in (("datum", datum, list(get_args(Datum))), ("unit", declared_area_unit, list(M2_PER_UNIT))):
+        if word is not None and word not in known:
+            close = difflib.get_close_matches(word, known, n=1)
+            near = f"did you mean {close[0]!r}? " if close else ""
+            raise ConfigError(f"{name} {word!r} is not known", hint=f"{near}known: {', '.join(known)}")
     if out.exists():
         raise ConfigError(f"{out}: is already there", hint="give another file with --out, or move the old one away")
     season = _season(season_start, season_end, today)
@@ -118,7 +126,7 @@ def write_region_file(
             crs="  # NEEDED: the file does not say its CRS, e.g. EPSG:4326\n  crs:\n" if file.crs is None else "",
             columns=_one_line(", ".join(file.columns) or "none"),
             mapping=_mapping(file),
-            unit=_unit(file),
+            unit=_unit(file) if declared_area_unit is None else f"  declared_area_unit: {declared_area_unit}\n",
             crops=", ".join(list_configs("crops")) or "winter_cereal, maize",
         )
     try:

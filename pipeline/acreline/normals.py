@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 FEWEST_FIELDS = 10
 """Fields of a crop in a week of one year below which its usual greenness is not told."""
-MIN_SPREAD = 0.02
+YEARS_SPREAD, YEARS_WORTH = 0.05, 2
+"""Spread of a crop's greenness from year to year that is taken before any is seen (order of magnitude), and how many
+degrees of freedom it counts for beside the years' own."""
 CLEAR_SHARE = 0.5
 COLUMNS = ("crop", "week", "ndvi", "ndvi_sd", "n_fields", "n_years", "years")
 ENDINGS = (".csv", ".parquet")
@@ -38,6 +40,11 @@ class Normals:
 def make_normals(publications: Sequence[Path]) -> Normals:
     """Usual NDVI of each crop by ISO week over several runs, a run a year.
 
+    The spread says how far a field of another year may lie: that of fields, and that of years, which few years show
+    badly. Of n years with sample variance s^2 (divisor n - 1) it is taken as (2 x 0.05^2 + (n - 1) s^2) / (n + 1), a
+    scaled inverse chi-squared prior of 2 degrees of freedom, times 1 + 1/n since their mean is uncertain too (Gelman et
+    al. 2013, Bayesian Data Analysis, 2.6 and 3.2).
+
     Fields that may be judged and whose crop is decided (a set of one name) count; a field's value in a week is the mean
     of its looks that are at least half clear.
 
@@ -46,7 +53,7 @@ def make_normals(publications: Sequence[Path]) -> Normals:
 
     Returns:
         crop, week, ndvi (mean over years of the fields' median), ndvi_sd (spread of fields, 1.4826 MAD, and of years
-        together, at least 0.02), n_fields (over all years), n_years, years (`a|b` text); weeks with fewer than 10
+        together), n_fields (over all years), n_years, years (`a|b` text); weeks with fewer than 10
         fields of a crop in a year are left out of that year, and counted.
 
     Raises:
@@ -80,13 +87,16 @@ def make_normals(publications: Sequence[Path]) -> Normals:
             hint="give runs of larger regions",
         )
     by_week = weeks.groupby(["crop", "week"])
-    within, between = by_week["variance"].mean(), by_week["ndvi"].var(ddof=0)
+    n_years = by_week["year"].nunique()
+    squares = by_week["ndvi"].var(ddof=1).fillna(0.0) * (n_years - 1)
+    years = (YEARS_WORTH * YEARS_SPREAD**2 + squares) / (YEARS_WORTH + n_years - 1) * (1 + 1 / n_years)
+    within = by_week["variance"].mean()
     table = pd.DataFrame(
         {
             "ndvi": by_week["ndvi"].mean().round(4),
-            "ndvi_sd": np.maximum(np.sqrt(within + between), MIN_SPREAD).round(4),
+            "ndvi_sd": np.sqrt(within + years).round(4),
             "n_fields": by_week["n_fields"].sum(),
-            "n_years": by_week["year"].nunique(),
+            "n_years": n_years,
             "years": by_week["year"].agg(lambda years: "|".join(str(year) for year in sorted(years))),
         }
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from acreline.claims import earlier_parcels
 from acreline.config import Crop, Policy, Provider, Region, packaged_crops, read_crops, read_policy, read_provider
-from acreline.errors import ConfigError, InputError
+from acreline.errors import ConfigError, InputError, Troubles
 from acreline.hashing import file_sha256
 from acreline.layers import BANDS, HEALTH_CLASSES
 from acreline.records import NO_CROP
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from acreline.credit import CompiledPolicy
     from acreline.model import Model
 
+NAMED_FILES = ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events", "retired")
 MOST_DAYS_BEFORE = 92
 MOST_DAYS_LATE = 31
 """How far a season may start or end before, and after, the year a model was trained on."""
@@ -64,23 +65,66 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
         now: the instant by which a policy or model counts as retired; None: the machine's clock.
 
     Raises:
-        ConfigError: something named is missing or does not fit, or the policy was retired.
+        AcrelineError: something named is missing or does not fit, or the policy was retired; several things come as one
+            `SeveralErrors`.
     """
-    from acreline.credit import assess_credit, compile_policy
+    from acreline.credit import assess_credit
     from acreline.events import check_detectors
-    from acreline.model import load_model
 
     base = region.file.parent if region.file else None
-    _check_keys(region)
-    crops = read_crops(region)
-    day = as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
-    policy = read_policy(region.policy, base, day)
+    day = decision_day(region, as_of)
+    troubles = Troubles()
+    files = {key: troubles.of(named_file, region, key) for key in NAMED_FILES}
+    if region.previous_run is not None:
+        troubles.of(earlier_parcels, region.previous_run)
+    crops = troubles.of(read_crops, region)
+    policy = troubles.of(read_policy, region.policy, base, day)
+    compiled = None if policy is None else troubles.of(_compile, policy, crops or {})
+    if compiled is not None:  # a policy that is not valid that day is refused before the night's work
+        troubles.of(assess_credit, [], compiled, as_of=day)
+    retired = troubles.of(read_retired, files["retired"])
+    if retired is not None and policy is not None and compiled is not None:
+        troubles.of(refuse_retired_policy, retired, policy.id, compiled.version, now=now)
+    provider = troubles.of(_provider, region)
+    model = None if crops is None else troubles.of(_model, region, base, crops)
+    troubles.of(check_detectors, region.events)
+    if not (crops and policy and compiled and provider and model and retired is not None) or troubles.errors:
+        raise troubles.as_one()
+    card = model.card
+    stopped = find_retired(retired, "model", model_names(card.name, card.version, card.weights_sha256), now=now)
+    return Plan(region, day, provider, crops, policy, compiled, model, stopped)
+
+
+def decision_day(region: Region, as_of: date | None = None) -> date:
+    """The day of the decision: the one asked for, else the region's own, else the earlier of season end and today."""
+    return as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
+
+
+def named_file(region: Region, key: str) -> Path | None:
+    """The file that a key of the region names; None where it names none.
+
+    Raises:
+        InputError: it is not there. An input that is named and cannot be read would stand in the manifest as if it had
+            spoken.
+    """
+    path: Path | None = getattr(region, key)
+    if path is not None and not path.is_file():
+        raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")
+    return path
+
+
+def _compile(policy: Policy, crops: Mapping[str, Crop]) -> CompiledPolicy:
+    """A policy with its rules, and with names for every crop that it may have to speak of."""
+    from acreline.credit import compile_policy
+
     names = {slug: (name_en, name_zh) for slug, (_, name_zh, name_en) in NO_CROP_WORDS.items()}
-    named = packaged_crops() | crops  # a set may hold a crop that the region does not grow
+    named = packaged_crops() | dict(crops)  # a set may hold a crop that the region does not grow
     names |= {slug: (crop.name_en, crop.name_zh) for slug, crop in named.items()}
-    compiled = compile_policy(policy, names)
-    retired = read_retired(region.retired)
-    refuse_retired_policy(retired, policy.id, compiled.version, now=now)
+    return compile_policy(policy, names)
+
+
+def _provider(region: Region) -> Provider:
+    """A provider that has every band."""
     provider = read_provider(region)
     missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
     if missing:
@@ -88,6 +132,13 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
             f"provider {provider.name!r}: bands {missing} have no asset",
             hint="name them under `bands:` of the provider",
         )
+    return provider
+
+
+def _model(region: Region, base: Path | None, crops: Mapping[str, Crop]) -> Model:
+    """A model that reads this kind of scene and knows this season."""
+    from acreline.model import load_model
+
     model = load_model(region.model, base, crops=crops)
     if model.card.level != "L2A":
         raise ConfigError(
@@ -101,21 +152,7 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
             f"model {model.card.name!r} counts time by warmth (axis: thermal), and the region names no weather",
             hint="name a table of daily weather under `weather:`, or take a model on a calendar axis: acrenet-s",
         )
-    check_detectors(region.events)
-    assess_credit([], compiled, as_of=day)  # a policy that is not valid that day is refused before the night's work
-    card = model.card
-    stopped = find_retired(retired, "model", model_names(card.name, card.version, card.weights_sha256), now=now)
-    return Plan(region, day, provider, crops, policy, compiled, model, stopped)
-
-
-def _check_keys(region: Region) -> None:
-    """An input that is named and cannot be read would stand in the manifest as if it had spoken."""
-    for key in ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events", "retired"):
-        path = getattr(region, key)
-        if path is not None and not path.is_file():
-            raise InputError(f"{key}: {path}: no such file", hint="check the path; it counts from the region file")
-    if region.previous_run is not None:
-        earlier_parcels(region.previous_run)
+    return model
 
 
 def _check_season(region: Region, start: date, end: date) -> None:

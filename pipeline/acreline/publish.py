@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,12 @@ from acreline.credit import batch_to_json, decision_to_json
 from acreline.curves import has_code
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
+from acreline.farms.land import area_codes, split_names
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
 from acreline.plan import Plan, class_table, input_hashes
-from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.records import NO_CROP, OUTCOMES, STATUSES, ZERO, Decision, Farm, Stand
 from acreline.schedules import schedule_farms
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 
@@ -41,6 +43,11 @@ SIMULATED_NOTICE = {
     "en": "simulated land: drawn by a program, no satellite saw these fields and nobody farms them",
     "zh": "模拟地块：由程序生成，并非卫星观测，亦无人耕种",
 }
+TABLE_WORDS = {
+    "prices": ("prices", "价格"),
+    "costs": ("costs", "成本"),
+    "statistics": ("harvest statistics", "产量统计"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Facts:
     decisions: tuple[Decision, ...]
     crops: Mapping[str, Crop] = field(default_factory=dict)
     """By slug, at the prices and costs in force; for the lineage."""
+    not_yet_published: tuple[str, ...] = ()
+    """Tables that the region names and of which nothing was published by the day (`inputs.Inputs`)."""
 
 
 def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> tuple[Path, bool]:
@@ -243,6 +252,27 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         for stand, area, empty in zip(stands, table["metrics:area"], bare, strict=True)
     ]
     table["planted_fraction"] = pd.array(fractions, dtype="Float64")
+    sure = bare & (table["crop_set"] == NO_CROP).to_numpy(
+        dtype=bool
+    )  # where it may bear a crop all the same: not known
+    spans = [ZERO if none else stand.area_m2 if stand else None for stand, none in zip(stands, sure, strict=True)]
+    for end in ("low", "mid", "high"):
+        ends = [None if span is None else getattr(span, end) for span in spans]
+        table[f"planted_m2_{end}"] = pd.array(ends, dtype="Float64")
+    season_codes = (
+        facts.seasons.assign(code=facts.seasons["code"].fillna("")).groupby("parcel_id")["code"].agg("|".join)
+    )
+    codes = [
+        "|".join(
+            area_codes(None if pd.isna(declared) else declared, drawn, span, split_names(season_codes.get(name, "")))
+        )
+        if ok and not pd.isna(drawn)
+        else ""
+        for name, declared, drawn, span, ok in zip(
+            table["id"], table["declared_area_m2"], table["metrics:area"], spans, measured & ~bare, strict=True
+        )
+    ]
+    table["code"] = pd.array(codes, dtype="string")
     ids = table["id"].where(measured)
     looked = seasons.reindex(ids)
     table["clear_looks"] = looked["clear_looks"].astype("Int32").array
@@ -255,9 +285,13 @@ def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
         "vigour",
         "vigour_normal",
         "planted_fraction",
+        "planted_m2_low",
+        "planted_m2_mid",
+        "planted_m2_high",
         "clear_looks",
         "last_clear",
         "events",
+        "code",
     ]
     rest = sorted(set(table.columns) - set(first) - {"geometry"})
     ordered: gpd.GeoDataFrame = table[[*first, *rest, "geometry"]]
@@ -280,6 +314,8 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         notices.append(DEMONSTRATION_NOTICE)
     left_out = sorted(set(list_detectors()) - set(plan.region.events))
     notices += [not_looked_for(left_out)] if left_out else []
+    unpublished = facts.not_yet_published
+    notices += [not_yet_published(unpublished, plan.as_of)] if unpublished else []
     return {
         "region": plan.region.name,
         "season": plan.region.season.model_dump(mode="json"),
@@ -315,6 +351,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "weather": None if plan.region.weather is None else plan.region.weather.name,
         "classes": class_table(plan),
         "not_looked_for": left_out,
+        "not_yet_published": list(unpublished),
         "notices": notices,
     }
 
@@ -327,6 +364,15 @@ def not_looked_for(kinds: Sequence[str]) -> dict[str, str]:
     return {
         "en": f"not looked for: {', '.join(en.lower() for en, _ in names)}; that none is told is no sign of health",
         "zh": f"未查找的灾害：{'、'.join(zh for _, zh in names)}；未提及不等于未发生",
+    }
+
+
+def not_yet_published(tables: Sequence[str], day: date) -> dict[str, str]:
+    """A notice of tables that are named and took no part: their figures came later than the day."""
+    names = [TABLE_WORDS[table] for table in tables]
+    return {
+        "en": f"not yet published on {day}, so not used: {', '.join(en for en, _ in names)}",
+        "zh": f"截至 {day} 尚未发布，未采用：{'、'.join(zh for _, zh in names)}",
     }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from acreline.config import Crop
 from acreline.errors import InputError
 from acreline.layers import Parcels
+from acreline.sheets import days, held, numbers, read_sheet, refuse_nameless, refuse_row, refuse_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 STATISTIC_COLUMNS = ("crop", "year", "yield_kg_per_ha", "relative_error", "source", "valid_from")
 EVENT_COLUMNS = ("event", "start", "end")
+EVENT_TEXT = ("start", "end", "valid_from", "parcel_id")
 NORMAL_COLUMNS = ("crop", "week", "ndvi", "ndvi_sd", "years")
 TABLES = (".csv", ".parquet")
 LEAST_SHARE = 0.01
@@ -28,68 +30,63 @@ LEAST_SHARE = 0.01
 
 
 def read_statistics(
-    path: Path | None, crops: Mapping[str, Crop], *, as_of: date
+    path: Path | None, crops: Mapping[str, Crop], *, as_of: date, county: str | None = None
 ) -> dict[str, tuple[float, float]] | None:
     """Read the region's harvest statistics, as far as they were published on a day.
 
+    Of a crop that figure counts whose harvest is the newest among those published by the day, whenever it was
+    published; of several figures of one harvest, a first estimate and its revision, the one published last. A figure of
+    the county itself goes before one of the whole land, be it older.
+
     Args:
         path: CSV or Parquet with `STATISTIC_COLUMNS`: crop (slug), year of the harvest, yield_kg_per_ha,
-            relative_error (one standard deviation, as a share), source (who says so), valid_from (YYYY-MM-DD, the day
-            of publication). None: no statistics.
+            relative_error (one standard deviation, as a share, of what the county's mean may differ by), source (who
+            says so), valid_from (YYYY-MM-DD, the day of publication); and where it tells of several counties, county
+            (empty: the whole land). None: no statistics.
         crops: that are known; the region's own and the packaged ones.
         as_of: what was published later takes no part.
+        county: whose rows count beside those of the whole land; None: only those of the whole land.
 
     Returns:
-        crop -> (yield in kg/ha, relative error) of its newest year known on the day; None without a path.
+        crop -> (yield in kg/ha, relative error); empty where nothing was published by the day, which the log says; None
+        without a path.
 
     Raises:
         InputError: the file cannot be read, lacks columns, names no crop or a number that cannot be true, gives two
-            figures of one day, or nothing of it was known on the day.
+            figures of one day, or has no row of the county nor of the whole land.
     """
     if path is None:
         return None
-    import pandas as pd
-
-    table = _table(path, STATISTIC_COLUMNS, "statistics")
-    for row, slug in enumerate(table["crop"], start=2):
-        if slug not in crops:
-            close = difflib.get_close_matches(str(slug), list(crops), n=1, cutoff=0.5)
-            raise InputError(
-                f"{path}, row {row}: crop {slug!r} is not known",
-                hint=(f"did you mean {close[0]!r}? " if close else "") + "see `acreline list crops`",
-            )
-    numbers = {}
-    for name, high in (("year", 2200.0), ("yield_kg_per_ha", 1e6), ("relative_error", 2.0)):
-        numbers[name] = pd.to_numeric(table[name], errors="coerce")
-        low = 1900.0 if name == "year" else 0.0
-        wrong = ~((numbers[name] > low) & (numbers[name] <= high))
-        if wrong.any():
-            row = int(wrong.to_numpy().argmax())
-            raise InputError(
-                f"{path}, row {row + 2}: {name} is {str(table[name].iloc[row])!r}",
-                hint=f"a number above {low:g} and up to {high:g}",
-            )
-    told = table.assign(**numbers, day=_days(table["valid_from"], path, "valid_from", first=2))
-    unnamed = told["source"].astype("string").fillna("").str.strip() == ""
-    if unnamed.any():
-        raise InputError(
-            f"{path}, row {int(unnamed.to_numpy().argmax()) + 2}: no source", hint="say who published the figure"
-        )
-    twice = told.duplicated(["crop", "year", "day"])
+    table = read_sheet(path, "statistics", STATISTIC_COLUMNS)
+    refuse_unknown(path, table, "crop", crops, "see `acreline list crops`")
+    figures = {
+        "year": numbers(path, table, "year", low=1900, high=2200),
+        "yield_kg_per_ha": numbers(path, table, "yield_kg_per_ha", low=0, high=1e6, above=True),
+        "relative_error": numbers(path, table, "relative_error", low=0, high=2, above=True),
+        "day": days(path, table, "valid_from"),
+        "county": table["county"].fillna("").str.strip() if "county" in table else "",
+    }
+    refuse_nameless(path, table)
+    told = table.assign(**figures)
+    twice = told.duplicated(["crop", "county", "year", "day"])
     if twice.any():
-        again = told[twice].iloc[0]
+        row, again = int(twice.to_numpy().argmax()), told[twice].iloc[0]
         raise InputError(
-            f"{path}, row {int(twice.to_numpy().argmax()) + 2}: a second figure for {again['crop']} of "
-            f"{again['year']:.0f}, published on {again['day']:%Y-%m-%d} too",
+            f"{path}, row {row + table.attrs['first']}: a second figure for {again['crop']} of {again['year']:.0f}, "
+            f"published on {again['day']:%Y-%m-%d} too",
             hint="keep one of them; a figure that was mended later has a later valid_from",
         )
-    told = told[told["day"] <= pd.Timestamp(as_of)]
-    if told.empty:
-        raise InputError(f"{path}: nothing of it was published by {as_of}", hint="check valid_from, or leave it out")
-    newest = told.sort_values(["year", "day"], kind="stable").drop_duplicates("crop", keep="last")
+    mine = told[told["county"].isin(["", county or ""])]
+    if mine.empty and len(told):
+        raise InputError(
+            f"{path}: no figure of {'the whole land' if county is None else f'county {county!r}'}",
+            hint=f"set `county:` in the region file to one of {', '.join(sorted(set(told['county'])))}",
+        )
+    newest = held(path, mine, mine["day"], as_of=as_of)
+    newest = newest.assign(own=newest["county"] != "").sort_values(["own", "year", "day"], kind="stable")
     return {
         str(row["crop"]): (float(row["yield_kg_per_ha"]), float(row["relative_error"]))
-        for row in newest.sort_values("crop").to_dict("records")
+        for row in newest.drop_duplicates("crop", keep="last").sort_values("crop").to_dict("records")
     }
 
 
@@ -118,7 +115,7 @@ def read_known_events(path: Path | None, parcels: Parcels, kinds: Sequence[str],
     import pandas as pd
 
     if path.suffix in TABLES:
-        table = _table(path, EVENT_COLUMNS, "known_events")
+        table = read_sheet(path, "known_events", EVENT_COLUMNS, text=EVENT_TEXT)
         if "parcel_id" not in table:
             table["parcel_id"] = None
         table["parcel_id"] = table["parcel_id"].astype("string")
@@ -185,11 +182,12 @@ def read_normals(path: Path | None, *, harvest_year: int) -> pd.DataFrame | None
         return None
     import pandas as pd
 
-    table = _table(path, NORMAL_COLUMNS, "normals")
+    table = read_sheet(path, "normals", NORMAL_COLUMNS, text=["years"])
     if table.empty:
         raise InputError(f"{path}: no row", hint="make it with `acreline normals RUN... --out FILE`")
     texts = table["years"].astype("string").fillna("").str.strip()
-    _refuse_row(~texts.str.fullmatch(r"\d{4}(\|\d{4})*"), table, path, "years", "harvest years such as 2016|2017")
+    strange = ~texts.str.fullmatch(r"\d{4}(\|\d{4})*")
+    refuse_row(path, table, strange, "years", "harvest years such as 2016|2017")
     years = {int(year) for text in set(texts) for year in text.split("|")}
     if harvest_year in years:
         raise InputError(
@@ -203,18 +201,10 @@ def read_normals(path: Path | None, *, harvest_year: int) -> pd.DataFrame | None
     for name, low, high in (("week", 1, 53), ("ndvi", -1, 1), ("ndvi_sd", 0, 1)):
         number = pd.to_numeric(table[name], errors="coerce")
         possible = (number >= low) & (number <= high) & ((name != "week") | (number % 1 == 0))
-        _refuse_row(~possible, table, path, name, f"{low} to {high}")
+        refuse_row(path, table, ~possible, name, f"{low} to {high}")
     twice = table.duplicated(["crop", "week"])
-    _refuse_row(twice, table, path, "week", "each week of a crop once")
+    refuse_row(path, table, twice, "week", "each week of a crop once")
     return table
-
-
-def _refuse_row(wrong: Any, table: pd.DataFrame, path: Path, name: str, possible: str) -> None:
-    """Raise for the first row that is wrong in a column, counted as a CSV's lines are."""
-    if wrong.any():
-        row = int(wrong.to_numpy(dtype=bool).argmax())
-        found = str(table[name].iloc[row])  # without the name of numpy's type
-        raise InputError(f"{path}, row {row + 2}: {name} is {found!r}", hint=f"{name}: {possible}")
 
 
 def _outlines(path: Path) -> Any:
@@ -271,36 +261,13 @@ def _cross(reports: Any, parcels: Parcels) -> pd.DataFrame:
     return crossed
 
 
-def _table(path: Path, columns: Sequence[str], key: str) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow as pa
-
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            text = dict.fromkeys(("valid_from", "start", "end", "parcel_id", "years"), "string")
-            table = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, dtype=text)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file", hint=f"check `{key}:` in the region file") from error
-    except (OSError, UnicodeDecodeError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{path}: {key} cannot be read: {error}", hint="CSV in UTF-8, or Parquet") from error
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path}: columns {missing} are missing; found {list(table.columns)}",
-            hint=f"{key} has the columns {', '.join(columns)}",
-        )
-    return table
-
-
-def _days(column: Any, path: Path, name: str, *, first: int = 1) -> Any:
-    """Days from text; `first` is the number that a message gives to the first row."""
+def _days(column: Any, path: Path, name: str) -> Any:
+    """Days of reports, counted from 1 in messages."""
     import pandas as pd
 
     texts = column.dt.strftime("%Y-%m-%d") if column.dtype.kind == "M" else column.astype("string").str.slice(0, 10)
     days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce")
     if days.isna().any():
         row = int(days.isna().to_numpy().argmax())
-        raise InputError(f"{path}, row {row + first}: {name} {column.iloc[row]!r} is no day", hint="write YYYY-MM-DD")
+        raise InputError(f"{path}, row {row + 1}: {name} {column.iloc[row]!r} is no day", hint="write YYYY-MM-DD")
     return days

@@ -12,27 +12,24 @@ from pathlib import Path
 import structlog
 
 from acreline.blocks import Progress, measure_blocks, note_lost_scenes
-from acreline.claims import check_claims, note_claims, read_earlier
-from acreline.config import Region, packaged_crops
+from acreline.claims import check_claims, note_claims
+from acreline.config import Region
 from acreline.credit import assess_credit, refer_retired
 from acreline.errors import NotPublishedError, SourceError
-from acreline.events import detect_events, list_detectors
-from acreline.farms import gather_farms, judge_parcels, read_applicants
+from acreline.events import detect_events
+from acreline.farms import gather_farms, judge_parcels
 from acreline.geo import place_parcels, split_blocks
 from acreline.growth import measure_growth
 from acreline.health import score_health
+from acreline.inputs import read_inputs
 from acreline.layers import Parcels, Scenes
 from acreline.looks import merge_looks
-from acreline.parcels import read_parcels
 from acreline.plan import plan_run
-from acreline.prices import with_prices
 from acreline.publish import Facts, publish_run
 from acreline.records import Decision, Farm
-from acreline.regional import read_known_events, read_normals, read_statistics
 from acreline.search import search_scenes
 from acreline.seasons import describe_seasons, judged_only, without_guesses
 from acreline.store import Store
-from acreline.weather import read_weather
 from acreline.yields import estimate_yields
 
 log = structlog.get_logger(__name__)
@@ -78,15 +75,9 @@ def run_region(
         AcrelineError: the run as a whole cannot go on; the old publication stays as it is.
     """
     plan = plan_run(region, as_of=as_of)
-    day, crops = plan.as_of, dict(plan.crops)
-    parcels = read_parcels(region.parcels)
-    applicants = read_applicants(region.applicants)
-    weather = read_weather(region.weather, as_of=day)
-    crops = with_prices(crops, region.prices, region.costs, as_of=day)
-    statistics = read_statistics(region.statistics, packaged_crops() | crops, as_of=day)
-    normals = read_normals(region.normals, harvest_year=region.season.end.year)
-    known = read_known_events(region.known_events, parcels, list_detectors(), as_of=day)
-    earlier = read_earlier(region.previous_run, region.season)
+    day = plan.as_of
+    inputs = read_inputs(region, plan.crops, as_of=day)
+    parcels, crops, weather = inputs.parcels, dict(inputs.crops), inputs.weather
     scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
     log.info("scenes found", region=region.name, **scenes.completeness)
     _refuse_empty(region, parcels, scenes)
@@ -100,15 +91,15 @@ def run_region(
     failed = {pid: "block_failed" for b in blocks if b.block_id in measured.failed for pid in b.coverage.parcel_ids}
     parcels = judge_parcels(parcels, looks, seasons, failed, region.evidence, as_of=day)
     parcels = note_lost_scenes(parcels, blocks, measured)
-    parcels = note_claims(parcels, check_claims(parcels, looks, seasons, earlier, region.claims))
+    parcels = note_claims(parcels, check_claims(parcels, looks, seasons, inputs.earlier, region.claims))
     judged = judged_only(seasons, parcels)
-    health = score_health(looks, judged, normals)
-    events = detect_events(looks, judged, health, region.events, weather, known)
+    health = score_health(looks, judged, inputs.normals)
+    events = detect_events(looks, judged, health, region.events, weather, inputs.known_events)
     growth = measure_growth(looks, judged, crops, weather)
     seasons = without_guesses(seasons, parcels)
 
-    farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, applicants)
-    farms = estimate_yields(farms, crops, statistics)
+    farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, inputs.applicants)
+    farms = estimate_yields(farms, crops, inputs.statistics)
     if plan.model_retired is None:
         decisions = assess_credit(farms, plan.compiled, as_of=day, county=region.county)
     else:
@@ -116,7 +107,10 @@ def run_region(
         decisions = refer_retired(farms, plan.compiled, plan.model_retired.facts(), as_of=day)
 
     _guard(region, parcels, store)
-    facts = Facts(parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions), crops)
+    facts = Facts(
+        parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions), crops,
+        inputs.not_yet_published,
+    )  # fmt: skip
     publication, published = publish_run(plan, facts, measured, store)
     return RunResult(
         publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, AcrelineError, ConfigError
+from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, AcrelineError, ConfigError, SeveralErrors
 
 
 class Stopped(Exception):  # noqa: N818 - the user, or cron, asked for it
@@ -80,7 +80,8 @@ def main() -> None:
     try:
         app(prog_name="acreline")
     except AcrelineError as error:
-        _complain(error, error.message, error.hint, verbose=verbose)
+        for one in error.errors if isinstance(error, SeveralErrors) else (error,):
+            _complain(one, one.message, one.hint, verbose=verbose)
         sys.exit(error.exit_code)
     except (Stopped, KeyboardInterrupt):
         typer.echo("stopped; what is done is kept: run the same command again to go on", err=True)

@@ -37,14 +37,18 @@ def init(
     layer: Annotated[str | None, typer.Option("--layer", help="layer of a GeoPackage with several")] = None,
     season_start: Annotated[str | None, typer.Option("--season-start", metavar="DATE")] = None,
     season_end: Annotated[str | None, typer.Option("--season-end", metavar="DATE")] = None,
+    declared_area_unit: Annotated[
+        str | None, typer.Option("--declared-area-unit", help="m2, mu, ha or acre, where your file declares areas")
+    ] = None,
 ) -> None:
     """Write a commented region file for your own parcels."""
     from acreline.init import write_region_file
 
     start, end = day_of(season_start, "--season-start"), day_of(season_end, "--season-end")
     path = write_region_file(
-        parcels, out=out, datum=datum, provider=provider, layer=layer, season_start=start, season_end=end
-    )
+        parcels, out=out, datum=datum, provider=provider, layer=layer, season_start=start, season_end=end,
+        declared_area_unit=declared_area_unit,
+    )  # fmt: skip
     typer.echo(f"{path}: written; next: read it, then acreline check {path}")
 
 
@@ -55,16 +59,18 @@ def check(
         bool, typer.Option("--datum", help="look at a few clear scenes: do the parcels fit as their datum is stated?")
     ] = False,
 ) -> None:
-    """Compile everything a region names before one byte is read; --datum reads a few scenes as well."""
+    """Compile a region and read every file it names, before one scene is; --datum reads a few scenes as well."""
     from acreline.config import read_region
-    from acreline.plan import plan_run
+    from acreline.inputs import check_region
 
-    plan = plan_run(read_region(region))
+    plan, inputs = check_region(read_region(region))
     typer.echo(
         f"{plan.region.name}: season {plan.region.season.start} to {plan.region.season.end}, as of {plan.as_of}, "
         f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
         f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
     )
+    if inputs.not_yet_published:
+        typer.echo(f"not yet published on {plan.as_of}, so not used: {', '.join(inputs.not_yet_published)}")
     if plan.model_retired is not None:
         typer.echo(f"{plan.model_retired.words()}; every farm will be referred")
     nameless = sorted(set(plan.crops) - set(plan.model.card.crop_codes))

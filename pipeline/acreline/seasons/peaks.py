@@ -98,9 +98,10 @@ def count_seasons(ndvi: Floats, is_top: Mask, turn: int | None, first_day: int) 
     opens, closes = (turn + bound - first_day for bound in YEAR_DAYS)
     count = np.asarray((high & (day >= opens) & (day <= closes)).sum(axis=1), dtype=np.int64)
     may, august = (turn + on - first_day for on in STANDS_DAYS)
+    late = high & (day > closes)  # read backwards in time: its low is the one before it
     count += _stands_until(ndvi, is_top, high & (day < opens), may)
-    mirrored = (side[:, ::-1] for side in (ndvi, is_top, high & (day > closes)))
-    return count + _stands_until(*mirrored, len(day) - 1 - august)
+    count += _stands_until(ndvi[:, ::-1], is_top[:, ::-1], late[:, ::-1], len(day) - 1 - august)
+    return count
 
 
 def _stands_until(ndvi: Floats, is_top: Mask, early: Mask, until: int) -> Mask:

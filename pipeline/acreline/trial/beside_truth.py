@@ -34,12 +34,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def true_planted(truth: pd.DataFrame) -> pd.Series[float]:
-    """Planted land of each parcel in m2, once however many crops it bears."""
-    by_slot = truth.groupby(["parcel_id", "slot"])["planted_m2"].sum().unstack("slot", fill_value=0)
-    whole = by_slot.get("AB", 0.0)
-    halves = [by_slot[slot] for slot in ("A", "B") if slot in by_slot]
-    land: pd.Series[float] = by_slot.sum(axis=1) * 0.0 + whole
-    return land + pd.concat(halves, axis=1).max(axis=1) if halves else land
+    """Planted land of each parcel in m2, once however many crops it bears.
+
+    Rows of one parcel with the same planted land are the crops of a year on the same ground; others are parts of the
+    parcel beside each other, each with crops of its own, and add up.
+    """
+    parts = truth.drop_duplicates(["parcel_id", "planted_m2"])
+    land: pd.Series[float] = parts.groupby("parcel_id")["planted_m2"].sum()
+    return land
 
 
 def farm_acreage(truth: pd.DataFrame, farms: pd.DataFrame, parcels: pd.DataFrame) -> dict[str, Floats]:
@@ -48,13 +50,30 @@ def farm_acreage(truth: pd.DataFrame, farms: pd.DataFrame, parcels: pd.DataFrame
     Returns:
         `error` (said / true - 1), `drawn` (the same of the drawn polygons, the baseline), `inside` (0 or 1).
     """
+    return acreage_beside(farm_land(truth), farms, parcels)
+
+
+def farm_land(truth: pd.DataFrame) -> pd.Series[float]:
+    """Planted land of each farm in m2, by `truth/parcels`."""
     owner = truth.drop_duplicates("parcel_id").set_index("parcel_id")["farm_id"]
     planted = true_planted(truth)
-    true = planted.groupby(owner.reindex(planted.index).to_numpy()).sum()
+    land: pd.Series[float] = planted.groupby(owner.reindex(planted.index).to_numpy()).sum()
+    return land
+
+
+def told_land(farms: pd.DataFrame) -> pd.Series[float]:
+    """Planted land of each farm in m2, as a run told it; farms it told nothing of are left out."""
+    told = farms[farms["planted_mu"].notna()].set_index("farm_id")
+    land: pd.Series[float] = told["planted_mu"].astype(float) * (M2_PER_HA / 15)
+    return land
+
+
+def acreage_beside(true: pd.Series[float], farms: pd.DataFrame, parcels: pd.DataFrame) -> dict[str, Floats]:
+    """`farm_acreage` beside land in m2 by farm; a farm whose land is not among it is left out."""
     drawn = parcels.groupby("farm_id")["metrics:area"].sum()
     told = farms[farms["planted_mu"].notna()].set_index("farm_id")
     land = true.reindex(told.index)
-    big = (land > M2_PER_HA).to_numpy()
+    big = (land > M2_PER_HA).to_numpy()  # a farm without a true figure is not
     told, land = told[big], land[big]
     m2 = {name: told[f"planted_mu{name}"].to_numpy(float) * (M2_PER_HA / 15) for name in ("", "_low", "_high")}
     value = land.to_numpy(float)
@@ -124,7 +143,12 @@ def counted_right(truth: pd.DataFrame, seasons: pd.DataFrame) -> Floats:
     single = truth[~truth["parcel_id"].isin(truth.loc[other, "parcel_id"])]
     sown = (single["class"] != NO_CROP).groupby(single["parcel_id"]).sum()
     seen = seasons.groupby("parcel_id")["seasons"].max().reindex(sown.index).dropna()
+<<<<<<< HEAD
     return np.asarray(seen == sown[seen.index], dtype=np.float64)
+=======
+    right: Floats = np.asarray(seen == sown[seen.index], dtype=np.float64)
+    return right
+>>>>>>> main
 
 
 def event_counts(

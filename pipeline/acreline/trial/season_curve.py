@@ -13,9 +13,10 @@ import numpy as np
 
 from acreline.config import Region, SeasonSettings, packaged_crops
 from acreline.errors import InputError
+from acreline.plan import decision_day
 from acreline.run import run_region
 from acreline.store import Store
-from acreline.trial.beside_truth import farm_acreage, harvests, nrmse
+from acreline.trial.beside_truth import acreage_beside, farm_land, harvests, nrmse, told_land
 from acreline.trial.curves_drawn import lines
 from acreline.trial.page import render_page
 
@@ -66,7 +67,7 @@ def draw_curve(
         truth: folder with `parcels.parquet` (parcel_id, farm_id, slot, class, planted_m2) and `yields.parquet`
             (parcel_id, slot, crop, yield_kg_per_ha), as `acreline simulate` leaves it. None: the last date's own word
             is the measure, and the curve tells how soon it was said, not whether it is right.
-        days: instead of the ends of months.
+        days: instead of the ends of months until the region's day of decision.
         progress: called with (dates done, dates in all, date).
 
     Returns:
@@ -80,7 +81,7 @@ def draw_curve(
     """
     told_truth = None if truth is None else read_truth(truth)
     plain = region.model_copy(update={"farm_pages": 0})
-    chosen = list(days) if days else month_ends(region.season)
+    chosen = list(days) if days else month_ends(region.season, decision_day(region))
     publications = []
     for done, day in enumerate(chosen):
         if progress is not None:
@@ -94,19 +95,33 @@ def draw_curve(
     return _write(region, rows, out, simulated=_simulated(publications[-1]), truth=truth is not None)
 
 
-def month_ends(season: SeasonSettings) -> list[date]:
-    """Ends of the season's months from its 120th day on, and its last day."""
+def month_ends(season: SeasonSettings, until: date) -> list[date]:
+    """Ends of the season's months from its 120th day on, and its last day; none later than a day, which is the last.
+
+    Args:
+        season: of the region.
+        until: the day of decision: of what lies after it nothing is known.
+
+    Raises:
+        InputError: the day lies before the season.
+    """
+    if until < season.start:
+        raise InputError(
+            f"curve: the day of decision {until} lies before the season, which starts on {season.start}",
+            hint="mend `as_of:` of the region file, or wait until the season has begun",
+        )
+    last = min(season.end, until)
     days, day = [], season.start + timedelta(days=FIRST_DAYS)
-    while day < season.end:
+    while day < last:
         end = (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-        if end < season.end:
+        if end < last:
             days.append(end)
         day = end + timedelta(days=1)
-    return [*days, season.end]
+    return [*days, last]
 
 
 def read_truth(folder: Path) -> dict[str, pd.DataFrame]:
-    """Tables of what is true.
+    """Tables of what is true: `parcels`, `yields` and `land` (farm_id, planted_m2).
 
     Raises:
         InputError: a table is missing or lacks columns.
@@ -131,16 +146,22 @@ def read_truth(folder: Path) -> dict[str, pd.DataFrame]:
             )
     classes = out["parcels"].drop_duplicates("crop").set_index("crop")["class"]
     out["yields"] = out["yields"].assign(**{"class": classes.reindex(out["yields"]["crop"]).to_numpy()})
+    out["land"] = farm_land(out["parcels"]).rename("planted_m2").rename_axis("farm_id").reset_index()
     return out
 
 
 def own_word(tables: Tables) -> dict[str, pd.DataFrame]:
-    """What a publication says, in the shape of a truth: its stands that are told with one crop."""
+    """What a publication says, in the shape of a truth.
+
+    Crops and harvests are those of the stands that are told with one crop; land is what its farms have planted,
+    whatever grows on it.
+    """
     stands = tables["stands"]
     sure = stands[~stands["crop_set"].str.contains("|", regex=False) & (stands["crop"] != "unknown")]
     told = sure.rename(columns={"area_m2_mid": "planted_m2"}).assign(**{"class": sure["crop"]})
     yields = told.assign(yield_kg_per_ha=told["yield_kg_per_ha_mid"]).dropna(subset=["yield_kg_per_ha"])
-    return {"parcels": told, "yields": yields}
+    land = told_land(tables["farms"]).rename("planted_m2").reset_index()
+    return {"parcels": told, "yields": yields, "land": land}
 
 
 def row_of(day: date, tables: Tables, truth: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
@@ -150,7 +171,8 @@ def row_of(day: date, tables: Tables, truth: Mapping[str, pd.DataFrame]) -> dict
     told = stands[~stands["crop_set"].fillna("").str.contains("|", regex=False) & (stands["crop"] != "unknown")]
     true = truth["parcels"].drop_duplicates(["parcel_id", "slot"], keep=False)
     both = told.merge(true, on=["parcel_id", "slot"], suffixes=("", "_true"))
-    acreage = farm_acreage(truth["parcels"], tables["farms"], parcels)["error"]
+    land = truth["land"].set_index("farm_id")["planted_m2"]
+    acreage = acreage_beside(land, tables["farms"], parcels)["error"]
     grain = [slug for slug, crop in packaged_crops().items() if crop.modelled_yield]
     harvest = harvests(truth["yields"], told, grain)
     return {
