@@ -75,6 +75,7 @@ def test_every_room_has_a_place() -> None:
         "blocks",
         "pictures",
         "publish",
+        "parcel_rows",
         "store",
         "decision_log",
         "lineage",
