@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.credit_pairs import count_counter_examples, gets_less, packaged_policies
+from benchmarks.credit_pairs import count_counter_examples, gets_less, more_doubt, packaged_policies
 from pydantic import ValidationError
 
 from acreline.config import Policy, read_family, read_policy
@@ -352,7 +352,12 @@ def test_less_is_a_lower_limit_or_a_worse_outcome() -> None:
     rich, poor = decide(make_farm()), decide(make_farm({"applicant": {"requested": 5000}}))
     referred = decide(make_farm({"flags": ["crop_doubtful"]}))
     assert gets_less(rich, poor)
-    assert gets_less(poor, referred)
+    small = decide(make_farm({"applicant": {"requested": 900}}))
+    assert small.reasons[0] == "below_minimum"
+    assert gets_less(poor, small)
+    assert not gets_less(poor, referred)  # the evidence bar alone, with 60,000 behind it
+    assert more_doubt(poor, referred)
+    assert not more_doubt(poor, small)
     assert not gets_less(poor, rich)
     assert not gets_less(referred, poor)
 

@@ -53,8 +53,10 @@ def test_crops_a_year_are_counted_on_single_fields_of_annual_land() -> None:
     cut = truth().assign(parcel_id=["p1", "p1", "p2", "p3"])
     fallow = cut[cut["parcel_id"] == "p3"].assign(parcel_id="p4", **{"class": "none"})
     over = pd.concat([cut[cut["parcel_id"] == "p3"]] * 2).assign(parcel_id="p5")
-    told = pd.DataFrame({"parcel_id": ["p1", "p1", "p2", "p3", "p4", "p5"], "seasons": [2, 2, 1, 2, 0, 1]})
-    assert scores.counted_right(pd.concat([cut, fallow, over]), told).tolist() == [1.0, 0.0, 1.0]
+    told = pd.DataFrame({"parcel_id": ["p1", "p1", "p2", "p3", "p4", "p5", "p6"], "seasons": [2, 2, 1, 2, 0, 1, 1]})
+    part = cut[cut["parcel_id"] == "p3"].assign(parcel_id="p6", share=0.6)
+    every = pd.concat([table.assign(share=1.0) for table in (cut, fallow, over)] + [part])
+    assert scores.counted_right(every, told).tolist() == [1.0, 0.0, 1.0]
 
 
 def test_totals_leave_out_what_was_not_judged() -> None:

@@ -206,9 +206,9 @@ def _sum_evidence(
         best[head] = logp.argmax(axis=0)
         prob = _PROBABILITY[np.clip(-logp.astype(np.int64), 0, len(_PROBABILITY) - 1)]
         if head != "health":
-            place = classes[head].index(NOT_FARMLAND) if NOT_FARMLAND in classes[head] else -1
-            other_land &= best[head] == place
-            odds = np.minimum(odds, prob[place] if place >= 0 else 0)
+            outside = classes[head].index(NOT_FARMLAND) if NOT_FARMLAND in classes[head] else -1
+            other_land &= best[head] == outside
+            odds = np.minimum(odds, prob[outside] if outside >= 0 else 0)
         for k, name in enumerate(classes[head]):
             tables.append(measured.rows(names, head, name, best[head] == k, measured.of(logp[k]), measured.of(prob[k])))
     none = np.zeros(len(names), dtype=np.int64)

@@ -137,9 +137,9 @@ def counted_right(truth: pd.DataFrame, seasons: pd.DataFrame) -> Floats:
     """1 where the curve counts as many crops a year as were sown, else 0, (parcel,).
 
     Of parcels of annual land that hold one field: what stands all year has no count of its own, and an outline that
-    runs over two fields has two.
+    runs over two fields has those of both.
     """
-    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB")
+    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB") | (truth["share"] < 1)
     single = truth[~truth["parcel_id"].isin(truth.loc[other, "parcel_id"])]
     sown = (single["class"] != NO_CROP).groupby(single["parcel_id"]).sum()
     seen = seasons.groupby("parcel_id")["seasons"].max().reindex(sown.index).dropna()
