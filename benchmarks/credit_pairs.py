@@ -40,7 +40,8 @@ def count_counter_examples(
 
     Returns:
         pairs, pairs that are decided on both sides (`decided`), `counter_examples` (a lower limit, or a worse outcome:
-        approve, then refer, then decline), `passed_cap` (limits above a cap that the trail tells), pairs by what was
+        approve, then refer, then decline), `more_doubt` (approvals that only the evidence bar now refers, with no lower
+        amount behind), `passed_cap` (limits above a cap that the trail tells), pairs by what was
         better (`by_kind`), and the first counter-example in words (`first`).
     """
     rng = random.Random(seed)
@@ -51,6 +52,7 @@ def count_counter_examples(
         "pairs": 0,
         "decided": 0,
         "counter_examples": 0,
+        "more_doubt": 0,
         "passed_cap": 0,
         "by_kind": {},
         "first": None,
@@ -64,6 +66,7 @@ def count_counter_examples(
         for (_, _, kind), one, other in zip(made, before, after, strict=True):
             found["pairs"] += 1
             found["by_kind"][kind] = found["by_kind"].get(kind, 0) + 1
+            found["more_doubt"] += more_doubt(one, other)
             found["decided"] += one.limit is not None and other.limit is not None
             found["passed_cap"] += passes_cap(one) + passes_cap(other)
             if gets_less(one, other):
@@ -76,12 +79,25 @@ def count_counter_examples(
 def gets_less(one: Decision, other: Decision) -> bool:
     """Whether the second decision is worse than the first.
 
-    A referral that is no longer asked for is no loss where the machine would have said no behind it all along.
+    A referral that is no longer asked for is no loss where the machine would have said no behind it all along. Nor is
+    one that only the evidence bar asks for, with no lower amount behind: more of a crop whose worth is in doubt makes
+    the farm more doubtful, and no limit falls (`more_doubt` counts these).
     """
+    if more_doubt(one, other):
+        return False
     would_be = "decline" if any("indicative_outcome" in step.evidence for step in one.trail) else one.outcome
     if RANK[other.outcome] < RANK[would_be]:
         return True
     return one.limit is not None and other.limit is not None and other.limit < one.limit
+
+
+def more_doubt(one: Decision, other: Decision) -> bool:
+    """An approval became a referral by the evidence bar alone, and what would be lent is no less."""
+    if one.outcome != "approve" or one.limit is None or other.outcome != "refer":
+        return False
+    asking = {step.rule for step in other.trail if step.outcome == "refer"}
+    would_be = other.trail[-1].evidence.get("indicative_limit", "-1")
+    return asking == {"evidence_bar"} and Decimal(would_be.split()[0].replace(",", "")) >= one.limit
 
 
 def passes_cap(decision: Decision) -> bool:
@@ -162,11 +178,12 @@ def make_farm(rng: random.Random, farm_id: str, crops: list[str], currency: str,
     )
     return _with_stands(
         Farm(
-            farm_id=farm_id, status="ok", reason=None, parcel_ids=(), area_m2=None, planted_m2=ZERO, sown_m2=0.0, stands=(),
-            main_crop=stands[0].crop, health=rng.choice(CLASSES), vigour=rng.choice((None, rng.gauss(-1, 1.5))),
+            farm_id=farm_id, status="ok", reason=None, parcel_ids=(), area_m2=None, planted_m2=ZERO, sown_m2=0.0,
+            stands=(), main_crop=stands[0].crop, health=rng.choice(CLASSES),
+            vigour=rng.choice((None, rng.gauss(-1, 1.5))),
             clear_looks=rng.randrange(4, 30), last_clear=day - timedelta(days=rng.randrange(0, 70)), currency=currency,
-            events=tuple(one.event for one in struck), flags=tuple(f"event_{one.event}" for one in struck), struck=struck,
-            applicant=applicant,
+            events=tuple(one.event for one in struck), flags=tuple(f"event_{one.event}" for one in struck),
+            struck=struck, applicant=applicant,
         ),
         tuple(stands),
     )  # fmt: skip

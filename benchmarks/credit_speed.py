@@ -136,11 +136,11 @@ def main() -> None:
                  target="<= 300" if count >= MANY else "", baseline=f"{summed - start:.0f} s of it: the sums; "
                  f"{cpu:.0f} s of processor time in all; {load:.1f} processes wanted {os.cpu_count()} cores before"),
         make_row("processor time a farm, its line of JSON included", setting, round(1e3 * engine / count, 3), "ms",
-                 n=count, command=command, target="<= 0.5"),
+                 n=count, command=command, target="<= 0.5", baseline="none"),
         make_row("peak memory of a process that decides", setting, round(peak), "MB", n=count, command=command,
                  baseline=f"{first:.0f} MB after its first {CHUNK:,} farms"),
         make_row("peak memory of the process that sums and hands out", f"{setting}; limits of all farms to compare",
-                 round(parent), "MB", n=count, command=command),
+                 round(parent), "MB", n=count, command=command, baseline="none"),
     ]  # fmt: skip
     rows += hold_beside(count, policy, crops, totals, [part["limits"] for part in done], engine, command)
     print(write_rows("credit_speed", rows).read_text(encoding="utf-8"))

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What acreline says of the land beside the truth of simulated counties: acreage, dates, events, harvests.
 
-    python benchmarks/land.py [--parcels 300] [--seed 911] [--work DIR] [--field-images DIR]
+    python benchmarks/land.py [--parcels 300] [--seed 911] [--work DIR] [--field-images DIR] [--quick]
 
 Draws counties of climates that were taught and of one that was not, runs each from scenes to limits with every
 detector on, and lays the publication beside `truth/`, which no run reads. Surveyed fields that come with acreline are
-told too, and those of --field-images (`data/README.md` says how such a folder looks). Writes
-benchmarks/results/land.json.
+told too, and those of --field-images (`data/README.md` says how such a folder looks). The first county of each setting
+is told month by month as well, and once more with claims that are wrong on purpose. Writes
+benchmarks/results/land.json; --quick tries all of it on tiny counties and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -23,9 +24,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from land_rows import rows_of, speed_row, surveyed_rows
+from land_claims import claim_counts, claim_rows, datum_rows, datum_verdicts, write_planted
+from land_rows import rows_of, speed_row, surveyed_rows, where_of
+from land_season import course_errors, course_rows, curve_of, curve_rows, stage_rows, true_course
+from land_totals import joined, sampled_totals, total_rows, vigour_rows, vigour_table, worth_rows, worth_table
 from leaf_rows import leaf_rows
-from rows import write_rows
+from rows import Row, write_rows
 
 import acreline.model
 import acreline.run as way
@@ -37,7 +41,15 @@ from acreline.layers import HEALTH_CLASSES
 from acreline.simulate.make import read_county, simulate_county
 from acreline.store import Store
 from acreline.tables import stands_table
-from acreline.trial.beside_truth import counted_right, crop_totals, date_errors, event_counts, farm_acreage, harvests
+from acreline.trial.beside_truth import (
+    counted_right,
+    crop_totals,
+    date_errors,
+    event_counts,
+    farm_acreage,
+    harvests,
+    main_bias,
+)  # fmt: skip
 from acreline.yields import estimate_yields
 
 SAME, UNSEEN = ("sim-county", "yangtze"), ("loess",)
@@ -66,8 +78,14 @@ class County:
     """The same of those events alone that rule and network, weather or a report agree on."""
     harvest: pd.DataFrame
     harvest_by_statistic: pd.DataFrame
-    seconds: dict[str, float]
-    parcels: int
+    sampled: pd.DataFrame
+    vigour: pd.DataFrame
+    worth: pd.DataFrame
+    course: pd.DataFrame
+    """True stands with the days on which they peaked and began to ripen."""
+    course_errors: dict[str, Any]
+    region: Region
+    truth: dict[str, pd.DataFrame]
 
 
 def main() -> None:
@@ -79,16 +97,22 @@ def main() -> None:
     parser.add_argument("--zones", nargs="*", help="only these zones of configs/simulate/")
     parser.add_argument("--field-images", type=Path, help="a folder of surveyed fields")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--speed-parcels", type=int, default=1000, help="of the county on which the speed is taken")
     parser.add_argument("--dry", action="store_true", help="a trial: print, do not write")
+    parser.add_argument("--quick", action="store_true", help="a trial of everything on counties of 60 parcels")
     asked = parser.parse_args()
+    if asked.quick:
+        asked.parcels, asked.speed_parcels, asked.dry = 60, 60, True
+        asked.zones = asked.zones or [SAME[0], *UNSEEN]
     rows = []
     for setting, zones in (("same climate", SAME), ("unseen climate", UNSEEN)):
         chosen = [zone for zone in zones if not asked.zones or zone in asked.zones]
         counties = [measure(zone, asked.parcels, asked.seed, asked.work, asked.workers) for zone in chosen]
         if counties:
             rows += rows_of(setting, counties)
-            rows += [speed_row(setting, counties)]
+            rows += more_rows(setting, counties, asked.work)
             rows += leaf_rows(setting, chosen, asked.parcels, asked.seed, asked.work)
+    rows += [speed_row([speed_of(SAME[0], asked.speed_parcels, asked.seed, asked.work, asked.workers)])]
     rows += surveyed_rows(asked.work, asked.field_images)
     for row in rows:
         met = {True: "met   ", False: "missed", None: "      "}[row["met"]]
@@ -98,13 +122,36 @@ def main() -> None:
         write_rows("land", rows)
 
 
+def more_rows(setting: str, counties: Sequence[County], work: Path) -> list[Row]:
+    """Totals by sample, courses of the season, vigour and worth of all counties; the rest of the first one alone."""
+    names, first = [one.name for one in counties], counties[0]
+    where, alone = where_of(setting, names), where_of(setting, names[:1])
+    folder = work / first.name
+    planted_region, planted = write_planted(first.region, first.truth["parcels"], folder / "claims")
+    publication, _ = run(planted_region, folder / "claims" / "run")
+    crooked = first.truth["parcels"].loc[first.truth["parcels"]["outline_error"].fillna("") != "", "parcel_id"]
+    claims = claim_counts(pd.read_parquet(publication / "parcels.parquet"), planted, set(crooked))
+    shutil.rmtree(folder / "curve", ignore_errors=True)
+    months, stages = curve_of(first.region, folder / "truth", folder / "curve", first.course)
+    return [
+        *total_rows(where, joined([one.sampled for one in counties], names)),
+        *course_rows(where, [one.course_errors for one in counties]),
+        *vigour_rows(where, joined([one.vigour for one in counties], names)),
+        *worth_rows(where, joined([one.worth for one in counties], names)),
+        *stage_rows(alone, stages),
+        *curve_rows(alone, months),
+        *claim_rows(alone, claims),
+        *datum_rows(alone, datum_verdicts(first.region, folder / "datum")),
+    ]
+
+
 def measure(zone: str, parcels: int, seed: int, work: Path, workers: int) -> County:
     """Draw a county, run it, and lay what was said beside what is true."""
     name = f"{zone}-{parcels}-{seed}"
     folder = work / name
     simulate_county(read_county(zone), folder, parcels=parcels, seed=seed, workers=workers)
     region = read_region(folder / "region.yaml").model_copy(update={"events": list_detectors(), "farm_pages": 0})
-    publication, seconds = run(region, folder / "run")
+    publication, _ = run(region, folder / "run")
     told = {path.stem: pd.read_parquet(path) for path in publication.glob("*.parquet")}
     truth = {path.stem: pd.read_parquet(path) for path in (folder / "truth").glob("*.parquet")}
     truth["parcels"] = on_the_ellipsoid(folder / "truth" / "parcels.parquet")
@@ -115,19 +162,34 @@ def measure(zone: str, parcels: int, seed: int, work: Path, workers: int) -> Cou
     events = events[~events["code"].fillna("").str.contains("outside_growth")]
     sure = events[events["confirmed"]]
     grain = [slug for slug, crop in packaged_crops().items() if crop.modelled_yield]
+    totals, course = crop_totals(truth["parcels"], told["stands"], judged), true_course(zone, parcels, seed)
     return County(
         name=name,
         acreage=farm_acreage(truth["parcels"], told["farms"], told["parcels"]),
-        totals=crop_totals(truth["parcels"], told["stands"], judged),
+        totals=totals,
         dates=date_errors(truth["parcels"], told["seasons"]),
         counted=counted_right(truth["parcels"], told["seasons"]),
         events=event_counts(truth["events"], events, judged, KINDS),
         confirmed=event_counts(truth["events"], sure, judged, KINDS),
         harvest=harvests(yields, told["stands"], grain),
         harvest_by_statistic=harvests(yields, with_statistic(publication, region, yields), grain),
-        seconds=seconds,
-        parcels=len(told["parcels"]),
+        sampled=sampled_totals(publication, truth["parcels"], main_bias(totals)),
+        vigour=vigour_table(told["health"], yields, truth["events"]),
+        worth=worth_table(told["stands"], yields),
+        course=course,
+        course_errors=course_errors(course, told["seasons"]),
+        region=region,
+        truth=truth,
     )
+
+
+def speed_of(zone: str, parcels: int, seed: int, work: Path, workers: int) -> tuple[str, int, dict[str, float]]:
+    """Name, parcels and processor seconds of a county that is run for its speed alone."""
+    name = f"{zone}-{parcels}-{seed}"
+    simulate_county(read_county(zone), work / name, parcels=parcels, seed=seed, workers=workers)
+    region = read_region(work / name / "region.yaml").model_copy(update={"events": list_detectors(), "farm_pages": 0})
+    publication, seconds = run(region, work / name / "run")
+    return name, len(pd.read_parquet(publication / "parcels.parquet", columns=["id"])), seconds
 
 
 def on_the_ellipsoid(path: Path) -> pd.DataFrame:

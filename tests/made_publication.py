@@ -191,6 +191,11 @@ def _parcels(looks: pd.DataFrame) -> gpd.GeoDataFrame:
                 "events": "drought" if index in (0, 8, 10) else "",
                 "declared_crop": "maize" if index == 10 else crop,
                 "declared_area_m2": _outline(index).area * (1.4 if index == 10 else 1.0),
+                **{
+                    f"planted_m2_{end}": _outline(index).area * (0.94 - 0.004 * index) * share if measured else None
+                    for end, share in (("low", 0.96), ("mid", 1.0), ("high", 1.04))
+                },
+                "code": "declared_area_differs" if index == 10 else "",
             }
         )
     frame = gpd.GeoDataFrame(rows, geometry=[_outline(i) for i in range(len(OWNERS))], crs=CRS).to_crs("EPSG:4326")
@@ -329,17 +334,16 @@ def _seasons(parcels: gpd.GeoDataFrame) -> pd.DataFrame:
     rows = []
     for row in parcels[parcels["status"] != "rejected"].to_dict("records"):
         first, last, peak = GREEN[row["crop"]]
-        day = {
-            name: pd.Timestamp(START + timedelta(days=n), tz="UTC")
-            for name, n in (("emergence", first), ("peak", (first + last) // 2), ("harvest", last))
-        }
+        after = {"emergence": first, "peak": (first + last) // 2, "senescence": last - 20, "harvest": last}
+        day = {name: pd.Timestamp(START + timedelta(days=n), tz="UTC") for name, n in after.items()}
         known: dict[str, Any] = dict.fromkeys(SEASON_COLUMNS)
         known |= {"parcel_id": row["id"], "slot": "B", "crop": row["crop"], "stage": "harvested", "peak_ndvi": peak}
+        known["seasons"] = 1
         if row["crop"] != "grassland":
             known |= day | {f"{name}_doubt_days": 4.0 for name in day}
         rows.append(known)
     table = pd.DataFrame(rows, columns=list(SEASON_COLUMNS))
-    for name in ("emergence", "peak", "harvest"):
+    for name in ("emergence", "peak", "senescence", "harvest"):
         table[name] = pd.to_datetime(table[name], utc=True)
     return table.convert_dtypes()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from acreline.claims import CLAIM_COLUMNS, Earlier, check_claims, earlier_parcels, note_claims, read_earlier
 from acreline.config import ClaimSettings, ParcelSource, read_region
+from acreline.coverage import measure_coverage
 from acreline.errors import InputError
 from acreline.farms import gather_farms
 from acreline.geo import geodesic_area_m2
@@ -220,6 +222,82 @@ def test_water_on_few_looks_or_on_half_of_them_is_not_told() -> None:
 
     looks = made_looks(dict.fromkeys("ab", lambda day: 0.2), days, dict.fromkeys("ab", sure("maize")), change=change)
     assert check(parcels, looks).empty
+
+
+# --- roads and woods ----------------------------------------------------------------------------------------------
+def with_land(looks: Looks, *rows: tuple[str, int, float]) -> Looks:
+    """Parcels of 100 full pixels: so many called road or wood, and the mean probability of it."""
+    land = [(name, "land", "not_farmland", px, 0, round(share * 1e6)) for name, px, share in rows]
+    more = pd.DataFrame(land, columns=looks.evidence.columns).astype(looks.evidence.dtypes.to_dict())
+    return Looks(looks.passes, pd.concat([looks.evidence, more], ignore_index=True), looks.land)
+
+
+def test_a_road_through_a_field_is_told_and_a_wood_is_told_by_its_season() -> None:
+    names = ["road", "unsure", "tree", "wood"]
+    looks = with_land(maize(names), ("road", 8, 0.07), ("unsure", 0, 0.3), ("tree", 1, 0.06), ("wood", 98, 0.9))
+    seasons = seasons_of(looks)
+    seasons.loc[seasons["parcel_id"] == "wood", "crop"] = "non_agri"
+    parcels = made_parcels(dict.fromkeys(names, "f"))
+    found = check_claims(parcels, looks, seasons, None, SETTINGS)
+    assert told(found) == {"road": ["not_farmland_inside"]}
+    assert found["figure"].tolist() == [0.07]
+    assert found["detail"][0] == "road, roof or wood on 8 of 100 full pixels (7% by probability)"
+    strict = check_claims(parcels, looks, seasons, None, ClaimSettings(not_farmland_share=0.08))
+    assert strict.empty
+    noted = note_claims(parcels, found).set_index("parcel_id")
+    assert noted.loc["road", ["status", "reason", "area_m2"]].tolist()[:2] == ["degraded", "not_farmland_inside"]
+    assert noted.loc["road", "area_m2"] == parcels.set_index("parcel_id").loc["road", "area_m2"]  # nothing corrected
+
+
+# --- two ways to one area -----------------------------------------------------------------------------------------
+def test_pixels_and_outline_that_differ_are_told() -> None:
+    parcels = made_parcels({"a": "f", "b": "f"})
+    parcels["area_m2"] = [10_000.0 / 1.02, 10_000.0 / 1.004]
+    found = check(parcels)
+    assert told(found) == {"a": ["area_disagrees"]}
+    assert found["figure"].tolist() == pytest.approx([0.02], abs=1e-4)
+    assert found["detail"][0] == "drawn 9804 m2, its pixels cover 10000 m2 (+2.0%)"
+    assert told(check(parcels, area_tolerance=0.003)) == {"a": ["area_disagrees"], "b": ["area_disagrees"]}
+
+
+def cover_of(shape: Any, crs: str) -> tuple[float, float]:
+    """Ground under the pixels of a shape in lon/lat, measured in a CRS, and on the ellipsoid, m2."""
+    outline = gpd.GeoSeries([shape], crs="EPSG:4326")
+    moved = outline.to_crs(crs)
+    west, _, _, north = moved.total_bounds
+    found = measure_coverage(moved, ("p",), crs, west // 100 * 100, north // 100 * 100 + 100)
+    return float(found.cover.sum()) / 100, float(geodesic_area_m2(outline)[0])
+
+
+def metres(*corners: tuple[float, float], at: tuple[float, float]) -> list[tuple[float, float]]:
+    east = math.cos(math.radians(at[1]))
+    return [(at[0] + x / 111_320 / east, at[1] + y / 110_574) for x, y in corners]
+
+
+SQUARE = ((0, 0), (300, 0), (300, 300), (0, 300))
+HOLE = ((100, 100), (200, 100), (200, 200), (100, 200))
+SHAPES = {
+    "square": lambda at: shapely.Polygon(metres(*SQUARE, at=at)),
+    "hole": lambda at: shapely.Polygon(metres(*SQUARE, at=at), [metres(*HOLE, at=at)]),
+    "sliver": lambda at: shapely.Polygon(metres((0, 0), (700, 350), (700, 353), (0, 3), at=at)),
+    "parts": lambda at: shapely.MultiPolygon(
+        [shapely.Polygon(metres(*SQUARE, at=at)), shapely.Polygon(metres((903, 7), (1000, 7), (950, 88), at=at))]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+@pytest.mark.parametrize(("at", "crs"), [((116.9, 36.2), "EPSG:32650"), ((114.05, 36.2), "EPSG:32650"),
+                                         ((113.95, 36.2), "EPSG:32649"), ((3.1, 50.8), "EPSG:32631")])  # fmt: skip
+def test_in_its_own_zone_a_shape_covers_what_it_is(name: str, at: tuple[float, float], crs: str) -> None:
+    """In the middle of a zone and on either side of the edge of two."""
+    covered, drawn = cover_of(SHAPES[name](at), crs)
+    assert abs(covered / drawn - 1) < SETTINGS.area_tolerance / 2
+
+
+def test_a_zone_too_far_does_not_agree() -> None:
+    covered, drawn = cover_of(SHAPES["square"]((110.5, 36.2)), "EPSG:32650")  # 6.5 degrees off the middle of zone 50
+    assert covered / drawn - 1 > SETTINGS.area_tolerance
 
 
 # --- the day of drawing -------------------------------------------------------------------------------------------

@@ -285,7 +285,7 @@ def test_the_json_schema_for_editors_is_current(model, kind, word):
 
 @pytest.mark.parametrize("kind", ["regions", "providers", "crops", "policies"])
 def test_every_packaged_settings_file_names_its_schema(kind):
-    for path in sorted((packaged_configs() / kind).glob("*.yaml")):
+    for path in sorted((packaged_configs() / kind).rglob("*.yaml")):
         first = path.read_text(encoding="utf-8").splitlines()[0]
         assert first.startswith("# yaml-language-server: $schema="), path.name
         assert (path.parent / first.rpartition("=")[2]).is_file(), path.name

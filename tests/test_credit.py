@@ -70,7 +70,9 @@ def house_policy(changes: Mapping[str, Any] | None = None, **keys: Any) -> Polic
                 raw["rules"].remove(rule)
             else:
                 rule["settings"] = changes[rule["rule"]]
-    return Policy.model_validate(raw)
+    policy = Policy.model_validate(raw)
+    policy._file = CASES / "policy.yaml"  # what a rule reads counts from there
+    return policy
 
 
 def house(changes: Mapping[str, Any] | None = None, **keys: Any) -> CompiledPolicy:
@@ -152,6 +154,8 @@ def decide(farm: Farm, policy: CompiledPolicy | None = None) -> Decision:
 # --- cases --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("rule", "case"), TABLE, ids=[f"{rule}: {case['case']}" for rule, case in TABLE])
 def test_case(rule: str, case: dict[str, Any]) -> None:
+    if rule == "decision_table":
+        pytest.importorskip("zen", reason="needs the extra `rules`")
     check_case(case, house(case.get("policy")), AS_OF)
 
 

@@ -70,6 +70,33 @@ def test_smaller_caps_never_give_more(publication: Path, repo: Path, tmp_path: P
     assert decide_again(publication, "demo")[0] == before  # asking changes nothing
 
 
+@pytest.mark.parametrize(("pack", "currency"), [("china", "CNY"), ("kcc", "INR")])
+def test_the_packs_decide_the_demo_region(publication: Path, pack: str, currency: str) -> None:
+    before, after = decide_again(publication, pack)
+    told = {d.farm_id: d for d in after}
+    approved = [d.farm_id for d in after if d.outcome == "approve"]
+    assert approved == [d.farm_id for d in before if d.outcome == "approve"]  # where enough was seen, as under demo
+    assert {d.currency for d in after} == {currency}
+    assert told["F-004"].reasons == ("requested",)
+    assert all(d.policy_id.startswith(f"{pack}-2017@") for d in after)  # the file that held on the day of the run
+
+
+def test_the_county_of_a_publication_chooses_its_amounts(publication: Path, tmp_path: Path, repo: Path) -> None:
+    there = tmp_path / "there"
+    shutil.copytree(publication, there)
+    manifest = json.loads((there / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["county"] is None  # the region file names none
+    (there / "manifest.json").write_text(json.dumps(manifest | {"county": "karnal"}), encoding="utf-8")
+    raw = yaml.safe_load((repo / "configs" / "policies" / "kcc" / "2017.yaml").read_text(encoding="utf-8"))
+    raw["rules"][1]["settings"]["counties"] = {"karnal": {"grassland": 50_000}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    limits = [{d.farm_id: d.limit for d in decide_again(one, str(path))[1]}["F-005"] for one in (publication, there)]
+    assert limits[0] is not None
+    assert limits[1] is not None
+    assert limits[1] * 10 > limits[0] * 19  # twice the amount, before rounding
+
+
 def test_another_policy_in_two_columns(publication: Path) -> None:
     before, _ = decide_again(publication, "demo")
     rows = decision_rows(before)

@@ -18,6 +18,9 @@ EXAMPLES = {
     "drawn 12000 m2, registered 10000 m2 (+20.0%)": "所画面积 12000 平方米，登记面积 10000 平方米（+20.0%）",
     "water on 9 of 10 clear looks, 33% of its pixels in the middle of them":
         "10 次清晰观测中 9 次有水，水面像元占比中位数 33%",
+    "road, roof or wood on 8 of 100 full pixels (7% by probability)":
+        "100 个完整像元中有 8 个为道路、建筑或林木（按概率 7%）",
+    "drawn 9804 m2, its pixels cover 10000 m2 (+2.0%)": "所画面积 9804 平方米，像元覆盖 10000 平方米（+2.0%）",
     "drawn on 2018-11-20, 40 days after the harvest of about 2018-10-11":
         "勾绘于 2018-11-20，约在 2018-10-11 收获后 40 天",
     "12.0% of it is also parcel F-003": "12.0% 与地块 F-003 重叠",

@@ -82,13 +82,21 @@ def test_of_a_parcel_that_may_not_be_judged_only_the_reason_is_told() -> None:
     ]
 
 
-def test_a_crop_that_the_policy_took_is_no_doubt() -> None:
-    row = [{"code": None, "crop": "maize", "crop_set": "maize|potato"}]
-    assert codes(parcel_doubts(parcel(), row, QUIET, FRAME)) == []
-    referred = open_farm(None, (), 4, [("crop_doubtful", "refer", {})])
-    assert codes(parcel_doubts(parcel(), row, referred, FRAME)) == ["crop_doubtful"]
-    idle = [{"code": "no_crop", "crop": "none", "crop_set": "none|maize"}]
-    assert codes(parcel_doubts(parcel(), idle, referred, FRAME)) == ["no_crop"]
+def test_a_doubtful_crop_is_told_where_it_stands_whatever_the_policy_takes() -> None:
+    row = [{"code": "crop_doubtful", "crop": "maize"}]
+    for farm in (QUIET, open_farm(None, (), 4, [("crop_doubtful", "refer", {})])):
+        theirs = parcel_doubts(parcel(), row, farm, FRAME)
+        assert [(doubt.code, doubt.parcel_id) for doubt in farm_doubts(farm, theirs, FRAME)] == [
+            ("crop_doubtful", "P1")
+        ]
+    idle = [{"code": "no_crop", "crop": "none"}]
+    assert codes(parcel_doubts(parcel(), idle, QUIET, FRAME)) == ["no_crop"]
+
+
+def test_what_was_declared_and_differs_is_told_of_its_parcel() -> None:
+    told = parcel_doubts(parcel(code="planted_area_differs"), [], QUIET, FRAME)
+    assert codes(told) == ["planted_area_differs"]
+    assert settle(told) == [{"action": "photo", "until": None, "codes": [["planted_area_differs", ["P1"]]]}]
 
 
 def test_a_farm_adds_what_no_parcel_says_and_waits_for_the_slowest() -> None:
@@ -183,10 +191,18 @@ def test_explain_names_the_parcels_of_each_doubt(publication: Path) -> None:
     assert "peak not reached yet (P18)" in told[0]
 
 
-def test_explain_of_a_farm_with_nothing_open_ends_with_its_trail(publication: Path) -> None:
-    assert (
-        explain_farm(publication, farm_name(3), "en")[-1]
-        == "You may ask at any time that a person looks at this again."
+def test_explain_of_a_farm_with_nothing_open_ends_with_what_grew(publication: Path) -> None:
+    told = explain_farm(publication, farm_name(3), "en")
+    grown = (
+        "harvested, up 2018-05-19 ± 4 days, fullest 2018-07-28 ± 4 days, ripening from 2018-09-16 ± 4 days, "
+        "cut 2018-10-06 ± 4 days; crops seen this year: 1"
+    )
+    closing = "You may ask at any time that a person looks at this again."
+    assert told[-3:] == ["Stage:", f"- P04 {grown}", f"- P05 {grown}"]
+    assert told[told.index(closing) + 1] == "Areas:"
+    assert explain_farm(publication, farm_name(3), "zh")[-1] == (
+        "- P05 已收获，出苗2018-05-19 ± 4天，最茂盛2018-07-28 ± 4天，开始成熟2018-09-16 ± 4天，收割2018-10-06 ± 4天；"
+        "全年种植季数：1"
     )
     assert explain_farm(publication, farm_name(11), "en")[-2:] == [
         "Noted:",

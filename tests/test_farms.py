@@ -26,13 +26,13 @@ from acreline.errors import InputError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels, read_applicants
 from acreline.farms.edges import edge_pixels, perimeter_m
-from acreline.farms.land import area_flag, green_land
+from acreline.farms.land import area_codes, area_flag, green_land
 from acreline.growth import measure_growth
 from acreline.health import score_health
 from acreline.layers import Looks, Parcels, Seasons
 from acreline.looks import merge_looks
 from acreline.promises import EnergyStep
-from acreline.records import ZERO, Applicant, Farm
+from acreline.records import ZERO, Applicant, Farm, Interval
 from acreline.seasons import describe_seasons
 from acreline.yields import estimate_yields
 from tests.made_looks import (
@@ -496,6 +496,35 @@ def test_planted_land_never_exceeds_the_polygon(area: float, planted: int, bare:
 )
 def test_declared_area_beside_the_drawn_one(declared: float | None, drawn: float, flag: str | None) -> None:
     assert area_flag(declared, drawn) == flag
+
+
+@pytest.mark.parametrize(
+    ("declared", "planted", "codes", "said"),
+    [
+        (100.0, Interval(80, 85, 90), (), ("planted_area_differs",)),  # 90 and 10 % more are 99
+        (98.0, Interval(80, 85, 90), (), ()),
+        (100.0, Interval(50, 60, 70), (), ("planted_area_differs",)),
+        (100.0, Interval(50, 60, 70), ("peak_not_reached",), ()),  # more of it may yet turn green
+        (95.0, Interval(108, 110, 112), (), ("planted_area_differs",)),
+        (150.0, Interval(50, 60, 70), (), ("declared_area_differs",)),  # said once
+        (100.0, None, (), ()),
+        (None, Interval(50, 60, 70), (), ()),
+    ],
+)
+def test_declared_area_beside_what_was_seen_planted(
+    declared: float | None, planted: Interval | None, codes: tuple[str, ...], said: tuple[str, ...]
+) -> None:
+    assert area_codes(declared, 100.0, planted, codes) == said
+
+
+def test_a_farm_that_planted_less_than_it_declared_asks_for_a_person() -> None:
+    looks = _maize(["a"], planted=0.6)
+    [farm] = _gather(made_parcels({"a": "f"}, declared_area_m2=[10_000.0], declared_crop=["maize"]), looks).values()
+    assert "planted_area_differs" in farm.flags
+    [full] = _gather(
+        made_parcels({"a": "f"}, declared_area_m2=[10_000.0], declared_crop=["maize"]), _maize(["a"])
+    ).values()
+    assert full.flags == ()
 
 
 def test_order_of_tables_does_not_change_a_farm() -> None:

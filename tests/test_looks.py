@@ -60,6 +60,20 @@ def test_evidence_by_hand() -> None:
     assert evidence.loc[("land", "unseen"), ["n_px", "prob"]].tolist() == [1, 10_000]
 
 
+def test_land_that_is_no_farmland_is_what_both_slots_call_so() -> None:
+    """A crop; trees (0.8 and 0.7); one that only the late slot calls so (0.1 and 0.6); trees on an edge, unheard."""
+    ln = {p: round(1024 * np.log(p)) for p in (0.9, 0.8, 0.7, 0.6, 0.2, 0.1)}
+    first = {"maize": [ln[0.9], ln[0.1], ln[0.9], ln[0.2]], "non_agri": [ln[0.1], ln[0.8], ln[0.1], ln[0.8]]}
+    late = {"maize": [ln[0.9], ln[0.1], ln[0.2], ln[0.2]], "non_agri": [ln[0.1], ln[0.7], ln[0.6], ln[0.8]]}
+    heads = [{name: [row] * 2 for name, row in slot.items()} for slot in (first, late)]
+    cells = {"p": {(0, 0): FULL, (0, 1): FULL, (0, 2): FULL, (0, 3): 4000}}
+    maps = made_maps(heads[1], {"normal": [[0] * 4] * 2}, crop_a=heads[0])
+    cube = made_cube({"B08": [[[4000] * 4] * 2], "B04": [[[2000] * 4] * 2]})
+    told = take_looks(cube, maps, made_block(cells, 2, 4)).evidence.set_index(["head", "cls"])
+    assert told.loc[("land", "not_farmland"), "n_px"] == 1
+    assert told.loc[("land", "not_farmland"), "prob"] == pytest.approx(1000 + 7000 + 1000, rel=2e-3)
+
+
 def test_both_slots_and_the_numbers_are_summed() -> None:
     cube = made_cube({"B08": [NIR], "B04": [RED], "B11": [[[1500]]]})
     maps = made_maps(
@@ -139,7 +153,7 @@ def test_the_same_bits_however_the_land_is_cut(seed: int, cut_half: int, turned:
     height, width, passes = 16, 6, 3
     dn = {band: rng.integers(900, 6000, (passes, height, width)) for band in BANDS_10M}
     clear = rng.random((passes, height, width)) < 0.7
-    crop = {name: rng.integers(-9000, 0, (height, width)) for name in ("maize", "grassland")}
+    crop = {name: rng.integers(-9000, 0, (height, width)) for name in ("maize", "grassland", "none", "non_agri")}
     health = {name: rng.integers(-9000, 0, (height, width)) for name in ("normal", "flood")}
     valid = rng.random((height, width)) < 0.9
     cells = {

@@ -95,7 +95,9 @@ def test_other_names_move_no_limit() -> None:
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("column", [*PLANTED, *PROXIES, "head_of_household_sex", "headAge", "ID card", "户主姓名"])
+@pytest.mark.parametrize(
+    "column", [*sorted({*PLANTED, *PROXIES}), "head_of_household_sex", "headAge", "ID card", "户主姓名"]
+)
 def test_a_personal_column_or_a_proxy_is_refused_with_its_reason(tmp_path: Path, column: str) -> None:
     path = tmp_path / "applicants.csv"
     path.write_text(f"farm_id,{column},requested\nF-1,x,1000\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -232,9 +233,24 @@ def test_a_parcel_on_which_nothing_grew_says_so() -> None:
     assert told["p1"] == ("none", "none", "no_crop", 0.0)
     assert told["p2"][0] == "maize"
     assert told["p3"] == ("none", "none|maize", "geometry_repaired", 0.0)
+    assert table["planted_m2_mid"].isna().to_dict() == {"p1": False, "p2": False, "p3": True}
+    assert table.loc["p1", "planted_m2_high"] == 0.0  # and of p3 nobody knows
     assert table["status"].tolist() == ["ok", "ok", "degraded"]
     assert table.loc["p1", "crop_confidence"] == 0.9
     assert word("flag", "no_crop")[1] == "本季空闲，未种植"
+
+
+def test_planted_land_of_a_parcel_and_what_was_declared_beside_it() -> None:
+    """p1: declared and drawn 1 ha, planted half; p2: declared twice what was drawn; p3: nothing declared, no stand."""
+    parcels = made_parcels(OWNERS, declared_area_m2=[10_000.0, 20_000.0, math.nan])
+    stands = [made_stand("p1", area=5000.0), made_stand("p2", area=10_000.0)]
+    table = parcels_table(made_facts(parcels=parcels, farms=(made_farm("f1", *stands), made_farm("f2")))).set_index(
+        "id"
+    )
+    planted = table[["planted_m2_low", "planted_m2_mid", "planted_m2_high"]]
+    assert planted.loc["p1"].tolist() == [5000.0] * 3
+    assert planted.loc["p3"].isna().all()
+    assert table["code"].to_dict() == {"p1": "planted_area_differs", "p2": "declared_area_differs", "p3": ""}
 
 
 def test_a_rejected_parcel_shows_nothing_of_its_twin() -> None:

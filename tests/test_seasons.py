@@ -122,6 +122,38 @@ BOTH = {
 }
 
 
+def rape(day: date) -> float:
+    """Rapeseed that is up when looking begins, with its fullest leaves in January and flowers in April."""
+    flowers = 0.12 * np.exp(-(((day - date(2018, 4, 25)).days / 10) ** 2))
+    return float(bump(date(2017, 9, 1), date(2018, 6, 28))(day) - flowers)
+
+
+def seedlings(day: date) -> float:
+    """Wheat whose seedlings a frost of February browns."""
+    frost = 0.25 * np.exp(-(((day - date(2018, 2, 10)).days / 12) ** 2))
+    return float(max(0.55 * bump(date(2017, 10, 15), date(2018, 6, 1))(day) / 0.85 - frost, 0.2, CEREAL(day)))
+
+
+def beet(day: date) -> float:
+    return bump(date(2018, 6, 20), date(2018, 11, 25))(day) + 0.001 * max((day - date(2018, 8, 1)).days, 0)
+
+
+def catch(day: date) -> float:
+    """Wheat, then mustard until winter."""
+    return max(CEREAL(day), bump(date(2018, 9, 15), date(2018, 12, 20), high=0.6)(day))
+
+
+@pytest.mark.parametrize(
+    ("curve", "crop"),
+    [(rape, "winter_cereal"), (seedlings, "winter_cereal"), (beet, "maize"), (catch, "winter_cereal")],
+)
+def test_a_crop_that_peaks_in_winter_or_late_autumn_counts_once_and_seedlings_or_catch_crops_never(
+    curve: Curve, crop: str
+) -> None:
+    row = _describe({"p": curve}, {"p": crop}).iloc[0]
+    assert (row["seasons"], str(row["code"])) == (1, "<NA>")
+
+
 NONE = {"A": {"none": 0.95, "winter_cereal": 0.05}, "B": {"none": 0.9, "maize": 0.1}}
 
 
@@ -228,7 +260,8 @@ def test_a_crop_of_the_whole_year_is_one_row() -> None:
     assert table.loc["grass", "crop_set"] == "grassland|maize"
     assert table.loc["joint", "crop_set"] == "grassland|maize"
     assert table.loc["trees", "crop_set"] == "perennial|grassland"
-    assert table.loc["trees", "code"] == "crop_not_in_region"
+    assert table.loc["trees", "code"] == "crop_doubtful|crop_not_in_region"
+    assert table["code"].notna().to_dict() == {"grass": True, "joint": True, "ploughed": False, "trees": True}
 
 
 def test_land_on_which_nothing_grew_says_so() -> None:

@@ -27,6 +27,13 @@ def test_two_crops_a_year_are_planted_once() -> None:
     assert scores.true_planted(truth()).to_dict() == {"p1": 9_000.0, "p2": 3_000.0, "p3": 900.0}
 
 
+def test_parts_beside_each_other_add_up_and_idle_ones_do_not() -> None:
+    """Wheat on 0.6 ha beside beet on 0.4 ha is 1 ha planted; wheat then maize on 0.6 ha beside fallow is 0.6 ha."""
+    rows = [("p1", "A", 6_000.0), ("p1", "B", 4_000.0), ("p2", "A", 6_000.0), ("p2", "B", 6_000.0), ("p2", "B", 0.0)]
+    parts = pd.DataFrame(rows, columns=["parcel_id", "slot", "planted_m2"])
+    assert scores.true_planted(parts).to_dict() == {"p1": 10_000.0, "p2": 6_000.0}
+
+
 def test_acreage_is_told_of_farms_over_a_hectare() -> None:
     mu = 15 / 10_000
     farms = pd.DataFrame({
@@ -46,8 +53,10 @@ def test_crops_a_year_are_counted_on_single_fields_of_annual_land() -> None:
     cut = truth().assign(parcel_id=["p1", "p1", "p2", "p3"])
     fallow = cut[cut["parcel_id"] == "p3"].assign(parcel_id="p4", **{"class": "none"})
     over = pd.concat([cut[cut["parcel_id"] == "p3"]] * 2).assign(parcel_id="p5")
-    told = pd.DataFrame({"parcel_id": ["p1", "p1", "p2", "p3", "p4", "p5"], "seasons": [2, 2, 1, 2, 0, 1]})
-    assert scores.counted_right(pd.concat([cut, fallow, over]), told).tolist() == [1.0, 0.0, 1.0]
+    told = pd.DataFrame({"parcel_id": ["p1", "p1", "p2", "p3", "p4", "p5", "p6"], "seasons": [2, 2, 1, 2, 0, 1, 1]})
+    part = cut[cut["parcel_id"] == "p3"].assign(parcel_id="p6", share=0.6)
+    every = pd.concat([table.assign(share=1.0) for table in (cut, fallow, over)] + [part])
+    assert scores.counted_right(every, told).tolist() == [1.0, 0.0, 1.0]
 
 
 def test_totals_leave_out_what_was_not_judged() -> None:

@@ -206,7 +206,9 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda t: t.drop(columns="Date"), "no column says the date; found B03_mean"),
-        (lambda t: t.assign(Date="spring"), "Date: "),
+        (lambda t: t.assign(Date=["2018-03-01", "2018-13-40"]), r"line 3: Date is '2018-13-40', which is no date"),
+        (lambda t: t.assign(Date=["2018-03-01", None]), r"line 3: Date is empty \(1 such lines\)"),
+        (lambda t: t.assign(Date=["spring", "fall"]), r"line 2: Date is 'spring', which is no date \(2 such lines\)"),
         (lambda t: t.iloc[:0], "has no rows"),
         (lambda t: t.drop(columns="B05_mean"), "leaf area: bands B05 are missing"),
     ],
@@ -215,6 +217,28 @@ def test_tables_that_lack_something_are_refused(tmp_path: Path, change: object, 
     change(series([0.1, 0.5])).to_csv(tmp_path / "rows.csv", index=False)  # type: ignore[operator]
     with pytest.raises(InputError, match=message):
         evaluate_health(tmp_path / "rows.csv", tmp_path / "out")
+
+
+def test_looks_of_one_field_and_date_are_one_look(tmp_path: Path) -> None:
+    """Two rows of 0.2 and 0.4 on one date count as one of 0.3; nothing is averaged across fields or dates."""
+    table = series([0.2, 0.4, 0.3], plot=["a", "a", "b"], gai=[1.0, 2.0, 9.0], crop=["maize", "soybean", "maize"])
+    table["Date"] = "2018-05-01"
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    rows = read_field_rows(tmp_path / "rows.csv")
+    assert rows.looks["id"].tolist() == ["a", "b"]
+    assert rows.values[0] == pytest.approx(rows.values[1], abs=2e-4)
+    assert rows.measured["gai"].tolist() == [1.5, 9.0]
+    assert rows.fields["crop"].to_dict() == {"a": "maize", "b": "maize"}
+    assert "2 rows share field and date with others: each such group is one look, its mean" in rows.notes
+
+
+def test_a_crop_that_is_not_known_comes_with_the_nearest(tmp_path: Path) -> None:
+    rise = [0.1, 0.3, 0.6, 0.9, 1.0, 0.6, 0.2]
+    series(rise, plot="p", crop="Winter cereals").to_csv(tmp_path / "rows.csv", index=False)
+    metrics = evaluate_yield(tmp_path / "rows.csv", tmp_path / "out")
+    assert metrics["codes"]["crop_unknown"] == 1
+    [note] = [line for line in yield_lines(metrics, tmp_path) if "is not known" in line]
+    assert note.endswith("crop 'Winter cereals' of 1 fields is not known; did you mean winter_cereal?")
 
 
 def test_a_table_that_is_torn_is_refused(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ import numpy as np
 
 from acreline.codes import all_codes
 from acreline.config import ClaimSettings, SeasonSettings
+from acreline.coverage import COVER_ONE
 from acreline.curves import clear_looks
 from acreline.doors import check_parcels
 from acreline.errors import InputError
 from acreline.geo import geodesic_area_m2
-from acreline.layers import UNKNOWN, Looks, Parcels, Seasons
+from acreline.layers import PIXEL_M, UNKNOWN, Looks, Parcels, Seasons
 from acreline.records import NO_CROP
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ FEWEST_LOOKS = 4
 MOST = 0.5
 GREENEST = 0.75
 """The greenest quarter of a parcel's looks: a flooded paddy hides its water there, a pond does not."""
+NOT_FARMLAND = "non_agri"
+FEWEST_PX = 2
+"""One pixel of wood in a field is a tree, or the network's mistake."""
 CHUNK = 100_000
 
 
@@ -108,6 +112,12 @@ def check_claims(
     - beyond_registry: drawn larger than the register has it (figure: surplus as a share of the registered area).
     - water_inside: open water on most clear looks, and on the greenest quarter of them as well, which leaves out
       paddies (figure: median share of water pixels over the clear looks, 0 to 1).
+    - not_farmland_inside: a part of it is road, roof or wood by the network, which calls its pixels so in both slots
+      (figure: the lower of their share and of the mean probability, over full pixels, 0 to 1); of land that is told to
+      be nothing else the season speaks.
+    - area_disagrees: the ground that its pixels cover is not that of its outline on the ellipsoid: its pixels were not
+      all measured, or in a zone that is not that of the place (figure: the difference as a share, signed). In its own
+      zone UTM itself is off by -0.1 to 0.2 % of an area.
     - drawn_after_harvest: drawn after the last of its stands was cut; the doubt of that date and some days of grace are
       granted (figure: days after the harvest).
 
@@ -129,6 +139,8 @@ def check_claims(
         "claimed_before_by_other": _claimed_before(alive, earlier, settings.earlier_share),
         "drawn_after_harvest": _drawn_late(judged, seasons, settings.grace_days),
         "water_inside": _water_inside(judged, looks, settings.water_share),
+        "not_farmland_inside": _not_farmland_inside(judged, looks, seasons, settings.not_farmland_share),
+        "area_disagrees": _area_disagrees(judged, looks, settings.area_tolerance),
         "beyond_registry": _beyond_registry(alive, settings.registry_tolerance),
     }
     if earlier is not None and 2 * len(codes["claimed_before_by_other"]) > len(alive) > 0:
@@ -248,6 +260,41 @@ def _water_inside(parcels: gpd.GeoDataFrame, looks: Looks, least_share: float) -
         for wet, count, share in zip(found["wet"], found["looks"], found["share"], strict=True)
     )
     return _rows(found.index.to_numpy(dtype=object), found["share"].round(4), words)
+
+
+def _not_farmland_inside(parcels: gpd.GeoDataFrame, looks: Looks, seasons: Seasons, least_share: float) -> pd.DataFrame:
+    """Parcels with roads, roofs or woods on a part of their full pixels, where they are farmland at all."""
+    whole = seasons.loc[seasons["crop"] == NOT_FARMLAND, "parcel_id"]
+    mine = parcels.loc[~parcels["parcel_id"].isin(whole), "parcel_id"]
+    full = looks.land.set_index("parcel_id")["n_full"]
+    said = looks.evidence[(looks.evidence["head"] == "land") & (looks.evidence["cls"] == "not_farmland")]
+    said = said[said["parcel_id"].isin(mine)]
+    count = full.reindex(said["parcel_id"]).to_numpy(dtype="float64")
+    px = said["n_px"].to_numpy(dtype="int64")
+    share = np.minimum(
+        px / np.maximum(count, 1), said["prob"].to_numpy(dtype="float64") / np.maximum(count, 1) / 10_000
+    )
+    hit = (share >= least_share) & (px >= FEWEST_PX)
+    words = (
+        f"road, roof or wood on {n} of {of:.0f} full pixels ({part:.0%} by probability)"
+        for n, of, part in zip(px[hit], count[hit], share[hit], strict=True)
+    )
+    return _rows(said["parcel_id"].to_numpy()[hit], share[hit].round(4), words)
+
+
+def _area_disagrees(parcels: gpd.GeoDataFrame, looks: Looks, tolerance: float) -> pd.DataFrame:
+    """Parcels of which pixels cover more or less ground than their outline has."""
+    drawn = parcels["area_m2"].to_numpy(dtype="float64")
+    cover = looks.land.set_index("parcel_id")["cover"].reindex(parcels["parcel_id"])
+    covered = cover.to_numpy(dtype="float64") * (PIXEL_M**2 / COVER_ONE)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        more = covered / drawn - 1
+    hit = np.abs(more) > tolerance
+    words = (
+        f"drawn {a:.0f} m2, its pixels cover {b:.0f} m2 ({share:+.1%})"
+        for a, b, share in zip(drawn[hit], covered[hit], more[hit], strict=True)
+    )
+    return _rows(parcels["parcel_id"].to_numpy()[hit], more[hit].round(4), words)
 
 
 def _drawn_late(parcels: gpd.GeoDataFrame, seasons: Seasons, grace_days: int) -> pd.DataFrame:

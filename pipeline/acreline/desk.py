@@ -146,10 +146,27 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision = decision_from_json(lines[farm_id])
-    struck = [*_what_grew(publication, farm_id, lang), *_what_struck(publication, farm_id, lang)]
+    struck = [
+        *_what_land(publication, farm_id, lang),
+        *_what_grew(publication, farm_id, lang),
+        *_what_struck(publication, farm_id, lang),
+    ]
     opened = _what_is_open(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
     due = _schedule_of(publication, farm_id, lang)
     return [*explain_decision(decision, lang), *due, *struck, *opened]
+
+
+def _what_land(publication: Path, farm_id: str, lang: str) -> list[str]:
+    """Declared, drawn, registered and planted land of a farm's parcels, a line each."""
+    from acreline.report.areas import areas_line, parcel_areas
+    from acreline.report.doubts import read_parcels
+    from acreline.report.words import word
+
+    zh = lang == "zh"
+    rows = [row for row in read_parcels(publication, farm_id) if row["status"] != "rejected"]
+    told = [(row["id"], line[zh]) for row in rows if (line := areas_line(parcel_areas(row)))]
+    head = word("ui", "areas")[zh] + ("：" if zh else ":")
+    return [head, *(f"- {name} {line}" for name, line in told)] if told else []
 
 
 def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
@@ -162,10 +179,13 @@ def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
     zh = lang == "zh"
     mine = {row["id"] for row in read_parcels(publication, farm_id) if row["status"] in JUDGED}
     rows = [row for row in read_rows(publication, "seasons") if row["parcel_id"] in mine and row["crop"] != NO_CROP]
-    counted = word("ui", "crops_a_year")[zh] + ("：" if zh else ": ")
-    lines = [
-        f"- {row['parcel_id']} {season_line(row)[zh]}{'；' if zh else '; '}{counted}{row['seasons']}" for row in rows
-    ]
+    gap, colon = ("；", "：") if zh else ("; ", ": ")
+    counts = {row["parcel_id"]: row["seasons"] for row in reversed(rows) if row["seasons"]}
+    lines = []
+    for row in rows:
+        count = counts.pop(row["parcel_id"], None)  # of the parcel: said once, with its first stand
+        said = "" if count is None else f"{gap}{word('ui', 'crops_a_year')[zh]}{colon}{count}"
+        lines.append(f"- {row['parcel_id']} {season_line(row)[zh]}{said}")
     head = word("ui", "stage")[zh] + ("：" if zh else ":")
     return [head[:1].upper() + head[1:], *lines] if lines else []
 

@@ -40,6 +40,8 @@ PLANTED_PASSES = 2
 """A pixel bears a crop when its NDVI reached 0.4 on this many clear passes: one green look may be a cloud's rim."""
 HEADS = ("crop_a", "crop_b", "health")
 """Heads of the network that name classes."""
+NOT_FARMLAND = "non_agri"
+"""The class of roads, roofs, woods and open water: it fills the whole year, so both slots must name it."""
 NUMBERS = ("vigour", "energy")
 """What it says as a number, kept x 100."""
 SUM = "sum"
@@ -61,7 +63,8 @@ def take_looks(cube: Cube, maps: Maps, block: Block) -> Looks:
     Returns:
         integer sums, sorted by key; a pass that saw no full pixel of a parcel has no row. In `evidence`, heads `vigour`
         and `energy` have one row, class `sum`: `logp` is the sum of number x 100. Head `land` tells planted, bare and
-        unseen ground: `n_px` full pixels, `prob` covered ten-thousandths of pixels, edges too.
+        unseen ground: `n_px` full pixels, `prob` covered ten-thousandths of pixels, edges too; and of the same ground
+        `not_farmland`: full pixels that both slots call so, `prob` by the probability that the less sure gives it.
 
     Raises:
         ContractError: cube or maps do not cover the block's parcels.
@@ -194,6 +197,7 @@ def _sum_evidence(
     tables = []
     best: dict[str, Ints] = {}
     classes: dict[str, list[str]] = {}
+    other_land, odds = valid.copy(), np.full(len(y), 10_000, dtype=np.int64)
     for head in HEADS:
         classes[head] = [str(name) for name in maps[f"{head}_class"].values]
         if not classes[head]:
@@ -201,6 +205,10 @@ def _sum_evidence(
         logp = maps[f"{head}_logp"].values[:, y, x]  # (class, px)
         best[head] = logp.argmax(axis=0)
         prob = _PROBABILITY[np.clip(-logp.astype(np.int64), 0, len(_PROBABILITY) - 1)]
+        if head != "health":
+            outside = classes[head].index(NOT_FARMLAND) if NOT_FARMLAND in classes[head] else -1
+            other_land &= best[head] == outside
+            odds = np.minimum(odds, prob[outside] if outside >= 0 else 0)
         for k, name in enumerate(classes[head]):
             tables.append(measured.rows(names, head, name, best[head] == k, measured.of(logp[k]), measured.of(prob[k])))
     none = np.zeros(len(names), dtype=np.int64)
@@ -220,6 +228,9 @@ def _sum_evidence(
     for name, mask in (("planted", planted), ("bare", looked_at & ~planted), ("unseen", ~looked_at)):
         rows = covered.rows(names, "land", name, mask, none, covered.of(weight * mask))
         rows["n_px"] = ground.of(mask)[covered.count > 0]
+        tables.append(rows[rows["prob"] > 0])
+    if {"crop_a", "crop_b"} <= set(best):
+        rows = measured.rows(names, "land", "not_farmland", other_land, none, measured.of(odds))
         tables.append(rows[rows["prob"] > 0])
     return _typed(pd.concat(tables, ignore_index=True))
 

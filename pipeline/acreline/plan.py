@@ -65,8 +65,8 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
         now: the instant by which a policy or model counts as retired; None: the machine's clock.
 
     Raises:
-        AcrelineError: something named is missing or does not fit, or the policy was retired; several things come as
-            one `SeveralErrors`.
+        AcrelineError: something named is missing or does not fit, or the policy was retired; several things come as one
+            `SeveralErrors`.
     """
     from acreline.credit import assess_credit
     from acreline.events import check_detectors
@@ -74,8 +74,7 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
     base = region.file.parent if region.file else None
     day = decision_day(region, as_of)
     troubles = Troubles()
-    for key in NAMED_FILES:
-        troubles.of(named_file, region, key)
+    files = {key: troubles.of(named_file, region, key) for key in NAMED_FILES}
     if region.previous_run is not None:
         troubles.of(earlier_parcels, region.previous_run)
     crops = troubles.of(read_crops, region)
@@ -83,18 +82,16 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
     compiled = None if policy is None else troubles.of(_compile, policy, crops or {})
     if compiled is not None:  # a policy that is not valid that day is refused before the night's work
         troubles.of(assess_credit, [], compiled, as_of=day)
-    there = region.retired is None or region.retired.is_file()
-    retired = troubles.of(read_retired, region.retired) if there else None
-    if policy is not None and compiled is not None and retired is not None:
+    retired = troubles.of(read_retired, files["retired"])
+    if retired is not None and policy is not None and compiled is not None:
         troubles.of(refuse_retired_policy, retired, policy.id, compiled.version, now=now)
     provider = troubles.of(_provider, region)
     model = None if crops is None else troubles.of(_model, region, base, crops)
     troubles.of(check_detectors, region.events)
-    if crops is None or policy is None or compiled is None or provider is None or model is None or troubles.errors:
+    if not (crops and policy and compiled and provider and model and retired is not None) or troubles.errors:
         raise troubles.as_one()
     card = model.card
-    known_as = model_names(card.name, card.version, card.weights_sha256)
-    stopped = find_retired(retired or (), "model", known_as, now=now)
+    stopped = find_retired(retired, "model", model_names(card.name, card.version, card.weights_sha256), now=now)
     return Plan(region, day, provider, crops, policy, compiled, model, stopped)
 
 

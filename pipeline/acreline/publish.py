@@ -16,20 +16,18 @@ import pandas as pd
 from acreline import __version__, tables
 from acreline.chain import Chain, seal_all
 from acreline.credit import batch_to_json, decision_to_json
-from acreline.curves import has_code
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
 from acreline.hashing import canonical_json, digest, file_sha256
-from acreline.layers import UNKNOWN, Events, Growth, Health, Looks, Parcels, Scenes, Seasons
+from acreline.layers import Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
+from acreline.parcel_rows import parcels_table
 from acreline.plan import Plan, class_table, input_hashes
-from acreline.records import NO_CROP, OUTCOMES, STATUSES, Decision, Farm, Stand
+from acreline.records import OUTCOMES, STATUSES, Decision, Farm
 from acreline.schedules import schedule_farms
 from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-
     from acreline.blocks import Measured
     from acreline.config import Crop
 
@@ -214,66 +212,6 @@ def scenes_table(scenes: Scenes, measured: Measured) -> pd.DataFrame:
     table["cloud_percent"] = table["cloud_percent"].astype("Float64")
     table["dn_offset"] = table["dn_offset"].astype("Int32")
     return table.sort_values(["time", "scene_id"], na_position="last", kind="stable").reset_index(drop=True)
-
-
-def parcels_table(facts: Facts) -> gpd.GeoDataFrame:
-    """One row per input parcel: what was drawn, its status, and what was found on it."""
-    best: dict[str, Stand] = {}
-    for farm in facts.farms:
-        for stand in farm.stands:
-            rival = best.get(stand.parcel_id)
-            if rival is None or _weight(stand) > _weight(rival):
-                best[stand.parcel_id] = stand
-    idle = facts.seasons[facts.seasons["crop"] == NO_CROP].set_index("parcel_id")
-    health = facts.health.set_index(["parcel_id", "slot"]).sort_index()
-    seasons = facts.seasons.drop_duplicates("parcel_id").set_index("parcel_id")
-    found = facts.events[~has_code(facts.events, "outside_growth")].groupby("parcel_id")["event"]
-    events = found.agg(lambda names: "|".join(sorted(set(names)))).astype("string")
-
-    table = facts.parcels.rename(columns={"parcel_id": "id", "area_m2": "metrics:area"})
-    measured = table["status"] != "rejected"
-    stands = [best.get(pid) if ok else None for pid, ok in zip(table["id"], measured, strict=True)]
-    keys = pd.MultiIndex.from_tuples([(s.parcel_id, s.slot) if s else ("", "") for s in stands])
-    graded = health.reindex(keys)
-    table["crop"] = pd.array([stand.crop if stand else UNKNOWN for stand in stands], dtype="string")
-    table["crop_confidence"] = pd.array([s.crop_confidence if s else None for s in stands], dtype="Float64")
-    table["crop_set"] = pd.array(["|".join(s.crop_set) if s else "" for s in stands], dtype="string")
-    bare = (measured & table["id"].isin(idle.index)).to_numpy(dtype=bool)
-    for name in ("crop", "crop_confidence", "crop_set"):
-        table.loc[bare, name] = idle.loc[table["id"][bare], name].to_numpy()
-    table.loc[bare & (table["status"] == "ok"), "reason"] = "no_crop"  # nothing is wrong, and nothing grew
-    table["health"] = graded["health"].astype("string").fillna(UNKNOWN).array
-    table["health_confirmed"] = graded["confirmed"].astype("boolean").array
-    for name in ("vigour", "vigour_normal"):
-        table[name] = pd.to_numeric(graded[name]).astype("Float64").array
-    fractions = [
-        0.0 if empty else None if stand is None or not area else stand.area_m2.mid / area
-        for stand, area, empty in zip(stands, table["metrics:area"], bare, strict=True)
-    ]
-    table["planted_fraction"] = pd.array(fractions, dtype="Float64")
-    ids = table["id"].where(measured)
-    looked = seasons.reindex(ids)
-    table["clear_looks"] = looked["clear_looks"].astype("Int32").array
-    table["last_clear"] = pd.to_datetime(looked["last_clear"], utc=True).astype("datetime64[ms, UTC]").array
-    table["events"] = ids.map(events).astype("string").fillna("")
-    first = ["id", "farm_id", "metrics:area", "status", "reason", "detail", "crop", "crop_confidence", "crop_set"]
-    first += [
-        "health",
-        "health_confirmed",
-        "vigour",
-        "vigour_normal",
-        "planted_fraction",
-        "clear_looks",
-        "last_clear",
-        "events",
-    ]
-    rest = sorted(set(table.columns) - set(first) - {"geometry"})
-    ordered: gpd.GeoDataFrame = table[[*first, *rest, "geometry"]]
-    return ordered
-
-
-def _weight(stand: Stand) -> tuple[float, float]:
-    return (stand.value.mid if stand.value else 0.0, stand.area_m2.mid)
 
 
 def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any]:

@@ -83,6 +83,11 @@ class Stand:
     vigour: float | None = None
     """Robust z against fields of the same crop nearby; None where too few neighbours."""
 
+    @property
+    def crop_doubtful(self) -> bool:
+        """The code of that name in its season: several crops, or none, cannot be told apart."""
+        return self.crop != "unknown" and len(self.crop_set) != 1
+
 
 @dataclass(frozen=True, slots=True)
 class Struck:

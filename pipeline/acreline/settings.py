@@ -69,6 +69,10 @@ class ClaimSettings(Settings):
     earlier_share: float = Field(0.10, gt=0, le=1, description="share of a parcel that lay with another farm before")
     registry_tolerance: float = Field(0.05, ge=0, description="share by which a parcel may exceed its registered area")
     water_share: float = Field(0.20, gt=0, le=1, description="share of a parcel that is water on most clear looks")
+    not_farmland_share: float = Field(0.05, gt=0, le=1, description="share of a parcel that is road, roof or wood")
+    area_tolerance: float = Field(
+        0.005, gt=0, le=1, description="share by which the ground under its pixels may differ from the outline's area"
+    )
     grace_days: int = Field(10, ge=0, description="days after the harvest's latest date on which one may still draw")
 
 
@@ -98,7 +102,7 @@ class Region(Settings):
     county: str | None = Field(
         None,
         min_length=1,
-        description="what statistics and rules with amounts by county call the place; null: those of the whole land",
+        description="what statistics and rules with amounts by county call the place; none: their general figures",
     )
     retired: Path | None = Field(None, description="the bank's own list of retired policies and models")
     block_px: int = Field(1024, ge=32, le=4096, description="side of a block in 10 m pixels, a multiple of 32")

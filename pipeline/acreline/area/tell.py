@@ -36,9 +36,8 @@ def crop_rows(table: pd.DataFrame) -> pd.DataFrame:
     rows["by"] = np.where(sampled, "sample", np.where(rows["expected_m2"].notna(), "probability", "map"))
     grouped = rows.groupby("crop", sort=False)
     out = grouped[["stands", "counted_m2"]].sum()
-    out[["estimated_m2", "variance", "low_m2", "high_m2"]] = grouped[
-        ["estimated_m2", "variance", "low_m2", "high_m2"]
-    ].agg(lambda values: values.sum(skipna=False))
+    for name in ("estimated_m2", "variance", "low_m2", "high_m2"):
+        out[name] = grouped[name].sum(min_count=1).where(grouped[name].count() == grouped.size())
     out["se_m2"] = np.sqrt(out.pop("variance"))
     spread = Z_95 * out["se_m2"]
     several = grouped.size() > 1
@@ -92,7 +91,7 @@ def write_areas(table: pd.DataFrame, path: Path) -> None:
     told = table.copy()
     for name in ("counted", "corrected"):
         for unit, of in UNITS:
-            told[f"{name}_{unit}"] = of(told[f"{name}_m2"])
+            told[f"{name}_{unit}"] = told[f"{name}_m2"].map(of)
     try:
         told.to_csv(path, index=False, lineterminator="\n", float_format="%.4f")
     except OSError as error:

@@ -69,10 +69,10 @@ def check(
         f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
         f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
     )
-    if plan.model_retired is not None:
-        typer.echo(f"{plan.model_retired.words()}; every farm will be referred")
     if inputs.not_yet_published:
         typer.echo(f"not yet published on {plan.as_of}, so not used: {', '.join(inputs.not_yet_published)}")
+    if plan.model_retired is not None:
+        typer.echo(f"{plan.model_retired.words()}; every farm will be referred")
     nameless = sorted(set(plan.crops) - set(plan.model.card.crop_codes))
     if nameless:
         typer.echo(f"the model has no class for {', '.join(nameless)}: it will never name them")

@@ -16,10 +16,10 @@ from acreline.config import Crop
 from acreline.curves import has_code
 from acreline.farms.edges import edge_pixels, perimeter_m
 from acreline.farms.judge import by_parcel
-from acreline.farms.land import JUDGED, area_flag, green_land, idle_set, planted_land, split_names
+from acreline.farms.land import JUDGED, area_codes, green_land, idle_set, planted_land, split_names
 from acreline.farms.struck import struck_land, struck_parcels
 from acreline.layers import PIXEL_M, UNKNOWN, Events, Growth, Health, Looks, Parcels, Seasons
-from acreline.records import NO_CROP, ZERO, Applicant, Farm, Stand, Struck, worst_status
+from acreline.records import NO_CROP, ZERO, Applicant, Farm, Interval, Stand, Struck, worst_status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -228,8 +228,12 @@ def _flags(
     """Codes that ask for a person, sorted."""
     flags = {f"event_{name}" for name in struck}
     sets: dict[str, set[str]] = {}
+    planted: dict[str, Interval] = {}
+    grown: dict[str, set[str]] = {}
     for stand, _, _, row in own:
         codes = (_text(row["code"]) or "").split("|")
+        planted[stand.parcel_id] = stand.area_m2
+        grown.setdefault(stand.parcel_id, set()).update(codes)
         flags.update(flag for code, flag in SEASON_FLAGS.items() if code in codes)
         sets.setdefault(stand.parcel_id, set()).update(stand.crop_set)
         if stand.crop == UNKNOWN:
@@ -257,9 +261,8 @@ def _flags(
         ground = float(parcel["planted"]) + float(parcel["bare"]) + float(parcel["unseen"])
         if parcel["status"] in JUDGED and float(parcel["unseen"]) > MOST_UNSEEN * ground:
             flags.add("ground_unseen")
-        flag = area_flag(_number(parcel["declared_area_m2"]), float(parcel["area_m2"]))
-        if flag:
-            flags.add(flag)
+        name, declared_m2 = str(parcel["parcel_id"]), _number(parcel["declared_area_m2"])
+        flags.update(area_codes(declared_m2, float(parcel["area_m2"]), planted.get(name), grown.get(name, ())))
     return tuple(sorted(flags))
 
 

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from acreline.records import NO_CROP, ZERO, Interval
 
 AREA_TOLERANCE = 0.10
 """Declared and drawn area may differ by this much."""
+NOT_UP_YET = ("not_begun", "peak_not_reached")
+"""Codes of a season in which more of a parcel may yet turn green."""
 UNIT_FACTORS = (15.0, 2.4711, 10_000.0)
 """Slips of unit, either way: mu, acres or square metres for hectares."""
 UNIT_TOLERANCE = 0.05
@@ -59,6 +61,30 @@ def area_flag(declared_m2: float | None, drawn_m2: float) -> str | None:
     if any(abs(ratio / factor - 1) <= UNIT_TOLERANCE for factor in factors):
         return "declared_area_unit"
     return "declared_area_differs"
+
+
+def area_codes(
+    declared_m2: float | None, drawn_m2: float, planted: Interval | None, season_codes: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """What the declared area of a parcel says beside what was drawn and what was seen planted.
+
+    Args:
+        declared_m2: as the farmer gave it; None: not given.
+        drawn_m2: of the outline.
+        planted: what was seen planted; None: not known, or nothing was grown, which is told by itself.
+        season_codes: of its stands; while a crop is not up yet, what is planted is not seen.
+
+    Returns:
+        the code of `area_flag`, else planted_area_differs where the declared area lies more than 10 % outside what was
+        seen planted, or none.
+    """
+    flag = area_flag(declared_m2, drawn_m2)
+    if flag is not None:
+        return (flag,)
+    if declared_m2 is None or planted is None or drawn_m2 <= 0 or set(season_codes) & set(NOT_UP_YET):
+        return ()
+    low, high = planted.low * (1 - AREA_TOLERANCE), planted.high * (1 + AREA_TOLERANCE)
+    return () if low <= declared_m2 <= high else ("planted_area_differs",)
 
 
 def split_names(text: object) -> tuple[str, ...]:

@@ -15,6 +15,9 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (r"drawn (\S+) m2, registered (\S+) m2 \((\S+)\)", r"所画面积 {0} 平方米，登记面积 {1} 平方米（{2}）"),
     (r"water on (\d+) of (\d+) clear looks, (\S+) of its pixels in the middle of them",
      r"{1} 次清晰观测中 {0} 次有水，水面像元占比中位数 {2}"),
+    (r"road, roof or wood on (\d+) of (\d+) full pixels \((\S+) by probability\)",
+     r"{1} 个完整像元中有 {0} 个为道路、建筑或林木（按概率 {2}）"),
+    (r"drawn (\S+) m2, its pixels cover (\S+) m2 \((\S+)\)", r"所画面积 {0} 平方米，像元覆盖 {1} 平方米（{2}）"),
     (r"drawn on (\S+), (-?\d+) days after the harvest of about (\S+)", r"勾绘于 {0}，约在 {2} 收获后 {1} 天"),
     (r"(\S+ ?%) of it is also parcel (.+?)(?:, and (\d+) more)?", r"{0} 与地块 {1} 重叠|，另与 {2} 个地块重叠"),
     # seen well enough

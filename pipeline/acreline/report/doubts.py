@@ -12,13 +12,11 @@ from typing import Any
 
 from acreline.codes import Seen, all_codes, cheapest_action, split_codes, wait_until
 from acreline.config import packaged_crops
-from acreline.layers import UNKNOWN
-from acreline.records import NO_CROP
 from acreline.report.read import Row, read_table
 
 JUDGED = ("ok", "degraded")
 """Statuses of parcels of which it is said what stands on them."""
-TABLES = {"seasons": ["crop"], "stands": ["crop", "crop_set"], "health": [], "growth": ["crop"], "events": ["event"]}
+TABLES = {"seasons": ["crop"], "stands": ["crop"], "health": [], "growth": ["crop"], "events": ["event"]}
 """Tables whose rows carry codes, with what else is read of them."""
 SAID_BY = {
     "peak_not_reached": "in_season", "in_season": "not_begun", "few_looks": "few_clear_looks",
@@ -108,8 +106,9 @@ def read_parcels(publication: Path, farm_id: str) -> list[Row]:
     """
     import pyarrow.compute as pc
 
-    table = read_table(publication, "parcels", ["id", "farm_id", "status", "reason", "detail", "clear_looks"])
-    rows = table.filter(pc.equal(table["farm_id"], farm_id)).to_pylist()
+    table = read_table(publication, "parcels")
+    known = [name for name in table.column_names if name not in ("geometry", "bbox")]
+    rows = table.select(known).filter(pc.equal(table["farm_id"], farm_id)).to_pylist()
     return [{**row, "looks": row["clear_looks"]} for row in rows]
 
 
@@ -117,19 +116,18 @@ def parcel_doubts(parcel: Row, rows: Sequence[Row], farm: OpenFarm, frame: Frame
     """Every code of one parcel, each once, with what was seen of it.
 
     Args:
-        parcel: id, status, reason, detail and looks.
+        parcel: id, status, reason, detail, looks, and code where the run knew of any.
         rows: its rows of the tables, from `read_codes`.
-        farm: its farm; a crop in doubt that its policy took all the same is no doubt.
+        farm: its farm.
         frame: the days of the run.
     """
     detail = parcel["detail"] or ""
     found = [(code, "") for code in (*split_codes(parcel["reason"]), *re.findall(r"\bwas (\w+)", detail))]
+    found += [(code, "") for code in split_codes(parcel.get("code"))]
     found += [("scenes_lost", "")] if "scenes_lost" in detail else []
     for row in rows if parcel["status"] in JUDGED else ():  # of the others nothing is said but why
         crop, codes = row.get("crop") or "", split_codes(row["code"])
         found += [(code, crop) for code in codes]
-        several = len(split_codes(row.get("crop_set"))) > 1 and crop not in (UNKNOWN, NO_CROP)
-        found += [("crop_doubtful", crop)] if several and "crop_doubtful" in farm.codes else []
         found += [(f"event_{row['event']}", "")] if row.get("event") and "outside_growth" not in codes else []
     crops: dict[str, str] = {}
     for code, crop in found:

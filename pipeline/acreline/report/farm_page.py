@@ -99,6 +99,7 @@ def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen
         "limit": money(farm["limit"], farm["limit_currency"]),
         "reasons": [_reason(reason) for reason in farm["reasons"]],
         "facts": farm_facts(farm, told),
+        "areas": farm["areas"],
         "flags": [word("flag", flag) for flag in farm["flags"]],
         "settle_name": word("ui", "would_settle" if farm["outcome"] == "refer" else "would_sharpen"),
         "settle": _settle(farm["settle"], name_parcels=len(parcels) > 1),
@@ -122,13 +123,17 @@ def farm_facts(farm: Row, told: Row) -> list[Row]:
     mu, (low, planted, high) = farm["mu"], farm["planted"]
     ends, currency, last = farm["value"], farm["currency"], farm["last"]
     age = (date.fromisoformat(told["as_of"]) - date.fromisoformat(last)).days if last and told["as_of"] else None
-    land = None if mu is None else (f"{farm['ha']:,.2f} ha", f"{farm['ha']:,.2f} 公顷")
+    land = None if mu is None else _in_ha_and_acres(farm["ha"], farm["acres"])
+    span = None
+    if planted is not None:
+        also = _in_ha_and_acres(farm["planted_ha"], farm["planted_acres"])
+        span = (f"{low:,.1f} – {high:,.1f} mu · {also[0]}", f"{low:,.1f} – {high:,.1f} 亩 · {also[1]}")
     value = DASH if ends is None else _same(money(str(round(ends[1])), currency))
     between = None if ends is None else _same(f"{ends[0]:,.0f} – {ends[2]:,.0f} ({word('ui', 'range90')[0]})")
     ago = None if age is None else (f"{age} {word('ui', 'days_before')[0]}", f"{age} {word('ui', 'days_before')[1]}")
     return [
         _fact("land", _mu(mu), land),
-        _fact("planted", _mu(planted), None if planted is None else _same(f"{low:,.1f} – {high:,.1f}")),
+        _fact("planted", _mu(planted), span),
         _fact("main_crop", class_name(told, "crop", farm["crop"]), _confidence(farm["confidence"])),
         _fact("health", class_name(told, "health", farm["health"])),
         _fact("value", value, between),
@@ -170,6 +175,7 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "notes": [word("flag", code) for code in parcel["notes"]],
         "mu": parcel["mu"],
         "ha": parcel["ha"],
+        "areas": parcel["areas"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
         "stages": [row["said"] for row in parcel["stages"] if row["said"]],
         "seasons": parcel["seasons"],
@@ -225,6 +231,10 @@ def money(text: str | None, currency: str | None) -> str:
 
 def _mu(value: float | None) -> Pair:
     return DASH if value is None else (f"{value:,.1f} mu", f"{value:,.1f} 亩")
+
+
+def _in_ha_and_acres(ha: float, acres: float) -> Pair:
+    return f"{ha:,.2f} ha · {acres:,.2f} acres", f"{ha:,.2f} 公顷 · {acres:,.2f} 英亩"
 
 
 def _fact(name: str, value: Pair, below: Pair | None = None) -> Row:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from acreline.curves import clear_looks
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
 from acreline.records import NO_CROP, OUTCOMES, STATUSES
+from acreline.report.areas import areas_line, farm_areas, parcel_areas
 from acreline.report.detail_words import detail_said
 from acreline.report.doubts import tell_doubts
 from acreline.report.event_words import event_line
@@ -33,7 +34,7 @@ from acreline.report.read import (
 )
 from acreline.report.stages import season_line
 from acreline.report.words import WORDS
-from acreline.units import m2_to_acres, m2_to_ha, m2_to_mu
+from acreline.units import m2_to_acres, m2_to_ha, m2_to_mu, mu_to_m2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,8 +159,7 @@ def _parcels(publication: Path, curves: Mapping[str, list[int | None]]) -> list[
     for row in sorted(read_rows(publication, "parcels"), key=lambda r: (r["farm_id"] or "", r["id"], r["status"])):
         measured = row["status"] != "rejected"  # a refused row may share its id with another
         key = row["id"] if measured else None
-        area = row["metrics:area"]
-        declared = row.get("declared_area_m2")
+        area, areas = row["metrics:area"], parcel_areas(row)
         told.append(
             {
                 "id": row["id"],
@@ -168,7 +168,9 @@ def _parcels(publication: Path, curves: Mapping[str, list[int | None]]) -> list[
                 "mu": None if area is None else _round(m2_to_mu(area), 2),
                 "ha": None if area is None else _round(m2_to_ha(area), 3),
                 "declared_crop": row.get("declared_crop"),
-                "declared_mu": None if declared is None else _round(m2_to_mu(declared), 2),
+                "areas_m2": areas,
+                "areas": areas_line(areas),
+                "code": row.get("code"),
                 "status": row["status"],
                 "reason": row["reason"],
                 "detail": row.get("detail"),
@@ -257,6 +259,9 @@ def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
         farm_id = row["farm_id"]
         decision = decisions.get(farm_id)
         trail = steps.get(farm_id, [])
+        ends = tuple(row[f"planted_mu{end}"] for end in ("_low", "", "_high"))
+        planted = None if None in ends else tuple(mu_to_m2(end) for end in ends)
+        kept = [one["areas_m2"] for one in (parcels[i] for i in mine.get(farm_id, [])) if one["status"] != "rejected"]
         told.append(
             {
                 "id": farm_id,
@@ -267,7 +272,10 @@ def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
                 "mu": _round(row["area_mu"], 2),
                 "ha": None if row["area_m2"] is None else _round(m2_to_ha(row["area_m2"]), 3),
                 "acres": None if row["area_m2"] is None else _round(m2_to_acres(row["area_m2"]), 2),
-                "planted": [_round(row[f"planted_mu{end}"], 2) for end in ("_low", "", "_high")],
+                "planted": [_round(end, 2) for end in ends],
+                "planted_ha": None if planted is None else _round(m2_to_ha(planted[1]), 3),
+                "planted_acres": None if planted is None else _round(m2_to_acres(planted[1]), 2),
+                "areas": areas_line(farm_areas(kept, planted)),
                 "sown": _round(row["sown_mu"], 2),
                 "crop": row["main_crop"],
                 "confidence": _farm_confidence(row["main_crop"], [parcels[i] for i in mine.get(farm_id, [])]),

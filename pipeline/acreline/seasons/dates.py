@@ -14,6 +14,17 @@ from acreline.config import SeasonSettings
 from acreline.curves import Curves, growing_window, smooth_curves, turn_day
 from acreline.layers import UNKNOWN
 from acreline.seasons.harvest import looks_around_cut
+from acreline.seasons.peaks import (
+    EMERGING_NDVI,
+    MIN_AMPLITUDE,
+    REBOUND,
+    SOIL_NDVI,
+    count_seasons,
+    find_tops,
+    highest,
+    rebound,
+    tops_around,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,21 +36,10 @@ EARLY_DAYS = 30
 """Before the window of slot A opens, its crop is told by this many days up to its newest look."""
 OWN_PEAK_DAYS, SOWN_DAYS = 30, 75
 """What peaked, or began to rise, so long before the window of slot B opens is not the late crop's own."""
-MIN_AMPLITUDE = 0.15
-"""A rise or fall of NDVI below this is no season (science 3.1: prominence of a peak)."""
-MIN_PEAK_DAYS = 50
-YEAR_DAYS = (-145, 75)
-"""Days from the turn (20 July) in which a peak is one of the year's crops."""
 EMERGENCE_SHARE = 0.15
 """Emergence is where the curve first rises by this share of its amplitude (science 3.1: 10 %, here above the noise)."""
-SOIL_NDVI = 0.30
-"""Harvested: the curve came down to this, or to a quarter of its amplitude above its own soil, if that is higher."""
 SOIL_SHARE = 0.25
-EMERGING_NDVI = 0.4
-"""A rising stand below it does not cover the ground yet."""
 NEAR_PEAK = 0.9
-REBOUND = 0.05
-"""A smoothed curve that has risen by this from its low is rising again."""
 
 STAGES = ("not_begun", "bare", "emerging", "growing", "peak", "senescing", "harvested", "permanent", UNKNOWN)
 
@@ -121,22 +121,22 @@ def _date_chunk(
     late_crop = slots == "B"
     told_from = np.where(late_crop[:, None], opens, np.minimum(opens, last[:, None] - EARLY_DAYS))
     window &= (day >= told_from) & (day <= closes)
-    is_top = _find_tops(ndvi, first, last)
-    seasons = _count_seasons(ndvi, is_top, turn, curves.first_day)
+    is_top = find_tops(ndvi, first, last)
+    seasons = count_seasons(ndvi, find_tops(ndvi, first, last, SOIL_NDVI), turn, curves.first_day)
     tops = is_top & ~annual[:, None]
     later = np.flatnonzero(second)  # the late crop of land that bore an early one too, whose row lies before it
-    window[later] &= day > _rebound(ndvi[later], _highest(ndvi, window, tops)[later - 1])[:, None]
+    window[later] &= day > rebound(ndvi[later], highest(ndvi, window, tops)[later - 1])[:, None]
     running = last <= closes[:, 0]
     has_curve: Mask = np.logical_or.reduce(seen, axis=1)
     not_begun = has_curve & _only_own(ndvi, window, is_top, late_crop & running, opens)
-    top = _highest(ndvi, window, tops)
+    top = highest(ndvi, window, tops)
     has_peak: Mask = np.logical_or.reduce(window, axis=1)
     peak_ndvi = np.where(has_peak, ndvi[here, top], np.nan)
 
     # Soil before it, and the rise out of that soil. What comes up after another crop rises out of that crop's stubble,
     # not out of last winter's soil. Only a peak outside the slot's own window is another crop's: a flood in the middle
     # of a season makes two peaks of one crop.
-    before, after = _tops_around(is_top & (day < opens), top)[0], _tops_around(is_top & (day > closes), top)[1]
+    before, after = tops_around(is_top & (day < opens), top)[0], tops_around(is_top & (day > closes), top)[1]
     both = later[has_peak[later] & has_peak[later - 1]]
     before[both], after[both - 1] = top[both - 1], top[both]
     follows = np.zeros(n, dtype=bool)
@@ -240,40 +240,10 @@ def _only_own(ndvi: Floats, window: Mask, is_top: Mask, running: Mask, opens: Fl
     window[rows] = seen[rows] & (day > low[:, None]) & rising[:, None]
     # In them: what still falls as they open.
     inside = window & (day >= opens)
-    falls = inside.any(axis=1) & (_highest(ndvi, inside, inside & is_top) == inside.argmax(axis=1))
+    falls = inside.any(axis=1) & (highest(ndvi, inside, inside & is_top) == inside.argmax(axis=1))
     rows = np.flatnonzero(running & (last >= opens[:, 0]) & falls & others.any(axis=1) & ~own.any(axis=1))
-    window[rows] &= day > _rebound(ndvi[rows], inside[rows].argmax(axis=1))[:, None]
+    window[rows] &= day > rebound(ndvi[rows], inside[rows].argmax(axis=1))[:, None]
     return running & ~window.any(axis=1)
-
-
-def _highest(ndvi: Floats, window: Mask, tops: Mask) -> npt.NDArray[np.int64]:
-    """The highest peak of each row's window, or its highest day where the curve has none there; 0 without a day."""
-    inside = window & tops
-    chosen = np.where(inside.any(axis=1, keepdims=True), inside, window)
-    highest: npt.NDArray[np.int64] = np.where(chosen, ndvi, -np.inf).argmax(axis=1)
-    return highest
-
-
-def _rebound(ndvi: Floats, top: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The low after which each curve rises again from its peak; the curve's end where it does not (yet)."""
-    length = ndvi.shape[1]
-    fall = np.where((np.arange(length) >= top[:, None]) & ~np.isnan(ndvi), ndvi, np.inf)
-    lowest = np.minimum.accumulate(fall, axis=1)
-    with np.errstate(invalid="ignore"):
-        up = np.isfinite(fall) & (fall - lowest >= REBOUND)
-    turned = np.where(up.any(axis=1), up.argmax(axis=1), length)  # the first day on which it is clearly up again
-    low: npt.NDArray[np.int64] = np.where(np.arange(length) < turned[:, None], fall, np.inf).argmin(axis=1)
-    return np.where(turned < length, low, length - 1)
-
-
-def _tops_around(is_top: Mask, top: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Day of the newest peak before each stand's own and of the next one after it; the curve's ends without one."""
-    length = is_top.shape[1]
-    day = np.arange(length)
-    earlier, later = is_top & (day < top[:, None]), is_top & (day > top[:, None])
-    before = np.where(earlier.any(axis=1), length - 1 - earlier[:, ::-1].argmax(axis=1), 0)
-    after = np.where(later.any(axis=1), later.argmax(axis=1), length - 1)
-    return before, after
 
 
 class _Around:
@@ -287,45 +257,6 @@ class _Around:
         later = np.where(self.after >= 0, look_days[self.after], earlier)
         self.middle: Floats = np.floor((earlier + later) / 2)
         self.doubt: Floats = np.maximum((later - earlier) / 2, 1.0)
-
-
-def _count_seasons(ndvi: Floats, is_top: Mask, turn: int | None, first_day: int) -> npt.NDArray[np.int64]:
-    """Crops of the year by the curve alone: peaks of 0.4 and more from the end of February to the start of October.
-
-    What is green before is a catch crop or the seedlings of winter crops, what is green after it weeds or next year's.
-    """
-    day = np.arange(ndvi.shape[1]) + first_day
-    inside = (
-        np.ones(len(day), dtype=bool) if turn is None else (day >= turn + YEAR_DAYS[0]) & (day <= turn + YEAR_DAYS[1])
-    )
-    with np.errstate(invalid="ignore"):
-        count: npt.NDArray[np.int64] = (is_top & inside & (ndvi >= EMERGING_NDVI)).sum(axis=1)
-    return count
-
-
-def _find_tops(ndvi: Floats, first: npt.NDArray[Any], last: npt.NDArray[Any]) -> Mask:
-    """Where peaks stand 0.15 above the lows on both sides and 50 days apart, one still rising at the end among them."""
-    n, length = ndvi.shape
-    is_top, here = np.zeros(ndvi.shape, dtype=bool), np.arange(n)
-    latest = np.full(n, -(10**6))
-    rising = np.zeros(n, dtype=bool)
-    low, high = ndvi[here, first].copy(), np.full(n, -np.inf)
-    high_day = np.zeros(n, dtype=np.int64)
-    for day in range(length):
-        value = ndvi[:, day]
-        with np.errstate(invalid="ignore"):
-            low = np.where(~rising & (value < low), value, low)
-            starts = ~rising & (value - low >= MIN_AMPLITUDE)
-            rising |= starts
-            higher = rising & (starts | (value > high))
-            high, high_day = np.where(higher, value, high), np.where(higher, day, high_day)
-            ends = rising & ((high - value >= MIN_AMPLITUDE) | (last == day))
-        fresh = ends & (high_day - latest >= MIN_PEAK_DAYS)
-        is_top[here[fresh], high_day[fresh]] = True
-        latest = np.where(fresh, high_day, latest)
-        low = np.where(ends, value, low)
-        rising &= ~ends
-    return is_top
 
 
 def _stage(

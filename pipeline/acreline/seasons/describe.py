@@ -76,9 +76,10 @@ def describe_seasons(
         grew; `seasons` counts the crops of the year by the curve alone, 1 for what stands all year. Dates are UTC
         midnights (NaT: not known) with doubt in days (half the gap between the looks around);
         `evidence` is a JSON list of passes; `code` is `a|b` text of no_evidence, no_crop, unlike_training,
-        few_pixels, mixed_parcel, not_farmland, few_looks, long_gap, crop_not_in_region, not_begun (a late crop of
-        which nothing is to be seen yet: it has no date), peak_not_reached, weak_peak, area_by_outline, seasons_differ
-        (the curve shows another number of crops than are named).
+        few_pixels, mixed_parcel, crop_doubtful (several crops in its set), not_farmland, few_looks, long_gap,
+        crop_not_in_region, not_begun (a late crop of which nothing is to be seen yet: it has no date),
+        peak_not_reached, weak_peak, area_by_outline, seasons_differ (the curve shows another number of crops than are
+        named).
 
     Raises:
         ContractError: the looks hold a crop class that the card does not.
@@ -108,6 +109,7 @@ def describe_seasons(
         "unlike_training": chosen["unlike"].to_numpy(dtype=bool) & (crop != UNKNOWN),
         "few_pixels": chosen["few_px"].to_numpy(dtype=bool),
         "mixed_parcel": chosen["mixed"].to_numpy(dtype=bool),
+        "crop_doubtful": chosen["crop_set"].str.contains("|", regex=False).to_numpy(dtype=bool) & ~empty,
         "not_farmland": crop == NOT_FARMLAND,
         "few_looks": no_curve,
         "long_gap": long_gaps(table, parcel, slots, dated["emergence"], dated["harvest"]) & ~no_curve & ~empty,

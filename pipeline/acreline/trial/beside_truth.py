@@ -34,12 +34,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def true_planted(truth: pd.DataFrame) -> pd.Series[float]:
-    """Planted land of each parcel in m2, once however many crops it bears."""
-    by_slot = truth.groupby(["parcel_id", "slot"])["planted_m2"].sum().unstack("slot", fill_value=0)
-    whole = by_slot.get("AB", 0.0)
-    halves = [by_slot[slot] for slot in ("A", "B") if slot in by_slot]
-    land: pd.Series[float] = by_slot.sum(axis=1) * 0.0 + whole
-    return land + pd.concat(halves, axis=1).max(axis=1) if halves else land
+    """Planted land of each parcel in m2, once however many crops it bears.
+
+    Rows of one parcel with the same planted land are the crops of a year on the same ground; others are parts of the
+    parcel beside each other, each with crops of its own, and add up.
+    """
+    parts = truth.drop_duplicates(["parcel_id", "planted_m2"])
+    land: pd.Series[float] = parts.groupby("parcel_id")["planted_m2"].sum()
+    return land
 
 
 def farm_acreage(truth: pd.DataFrame, farms: pd.DataFrame, parcels: pd.DataFrame) -> dict[str, Floats]:
@@ -135,13 +137,13 @@ def counted_right(truth: pd.DataFrame, seasons: pd.DataFrame) -> Floats:
     """1 where the curve counts as many crops a year as were sown, else 0, (parcel,).
 
     Of parcels of annual land that hold one field: what stands all year has no count of its own, and an outline that
-    runs over two fields has two.
+    runs over two fields has those of both.
     """
-    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB")
+    other = truth.duplicated(["parcel_id", "slot"], keep=False) | (truth["slot"] == "AB") | (truth["share"] < 1)
     single = truth[~truth["parcel_id"].isin(truth.loc[other, "parcel_id"])]
     sown = (single["class"] != NO_CROP).groupby(single["parcel_id"]).sum()
     seen = seasons.groupby("parcel_id")["seasons"].max().reindex(sown.index).dropna()
-    right: Floats = (seen == sown[seen.index]).to_numpy(dtype=float)
+    right: Floats = np.asarray(seen == sown[seen.index], dtype=np.float64)
     return right
 
 

@@ -112,10 +112,7 @@ def _read_table(path: Path) -> FieldRows:
             f"{path.name}: no column says the date; found {', '.join(map(str, table.columns))}",
             hint=f"name it one of {', '.join(DATES)}",
         )
-    try:
-        dates = pd.to_datetime(table[date_column], format="ISO8601", utc=True).dt.tz_localize(None)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path.name}: {date_column}: {error}", hint="write dates as 2018-06-15") from error
+    dates = _dates(path, table[date_column])
     named = {band: column for column in reversed(list(table.columns)) if (band := band_of(str(column))) is not None}
     notes = []
     values = table[list(named.values())].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64, copy=True)
@@ -129,8 +126,47 @@ def _read_table(path: Path) -> FieldRows:
     looks = pd.DataFrame(values, columns=list(named)).assign(id=ids, date=dates.to_numpy(), clear_share=1.0)
     used = {id_column, date_column, *named.values()}
     rest = table[[column for column in table.columns if column not in used]].reset_index(drop=True)
+    twice = looks.duplicated(["id", "date"], keep=False)
+    if twice.any():
+        key = [looks["id"], looks["date"]]
+        notes.append(f"{int(twice.sum())} rows share field and date with others: each such group is one look, its mean")
+        rest, looks = _one_each(rest, key), _one_each(looks, key)
+        ids = looks["id"].to_numpy()
     fields = _fields_of(rest.assign(id=ids))
     return FieldRows(path.name, digest_of([path]), looks, tuple(named), rest, fields, tuple(notes))
+
+
+def _dates(path: Path, column: pd.Series[Any]) -> pd.Series[Any]:
+    """Days or moments of a column, in UTC; the first that is none is named with its line."""
+    import pandas as pd
+
+    try:
+        found = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{path.name}: column {column.name} holds no dates", hint="write dates as 2018-06-15"
+        ) from error
+    odd = found.isna()
+    if odd.any():
+        at = int(odd.to_numpy().argmax())
+        told = "is empty" if pd.isna(column.iloc[at]) else f"is {str(column.iloc[at])!r}, which is no date"
+        raise InputError(
+            f"{path.name}, line {at + 2}: {column.name} {told} ({int(odd.sum())} such lines)",
+            hint="write dates as 2018-06-15",
+        )
+    return found.dt.tz_localize(None)
+
+
+def _one_each(table: pd.DataFrame, key: list[pd.Series[Any]]) -> pd.DataFrame:
+    """One row for each field and date, in the order they came: the mean of numbers, the first of words."""
+    import pandas as pd
+
+    numbers = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
+    how = {name: "mean" if name in numbers else "first" for name in table.columns}
+    if not how:
+        return pd.DataFrame(index=range(table.groupby(key, sort=False).ngroups))
+    one: pd.DataFrame = table.groupby([part.rename(None) for part in key], sort=False).agg(how).reset_index(drop=True)
+    return one
 
 
 def _fields_of(rest: pd.DataFrame) -> pd.DataFrame:

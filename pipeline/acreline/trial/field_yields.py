@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,12 @@ def evaluate_yield(path: Path, out: Path) -> dict[str, Any]:
     ]
     metrics = {
         "task": "yield",
-        "data": {"name": rows.name, "rows": len(rows.looks), "sha256": rows.digest, "notes": list(rows.notes)},
+        "data": {
+            "name": rows.name,
+            "rows": len(rows.looks),
+            "sha256": rows.digest,
+            "notes": [*rows.notes, *_crop_notes(told)],
+        },
         "value": "harvest in t/ha at market moisture",
         "fields": len(told),
         "codes": {code: int(told["code"].str.split("|").map(lambda words, c=code: c in words).sum()) for code in CODES},
@@ -222,10 +228,23 @@ def _normal_yield(crop: str) -> tuple[float, float] | None:
     return None if given is None else (given.value / 1000, given.cv)
 
 
+def _crop_notes(told: pd.DataFrame) -> list[str]:
+    """A note for each crop word of which nothing is known, with the nearest that is."""
+    known = list_configs("crops")
+    unknown = told.loc[told["code"].str.contains("crop_unknown"), "crop"]
+    notes = []
+    for word, fields in unknown[unknown != ""].value_counts(sort=False).items():
+        near = difflib.get_close_matches(str(word).lower().replace(" ", "_"), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        notes.append(f"crop {word!r} of {fields} fields is not known; {hint}")
+    return notes
+
+
 def yield_lines(metrics: dict[str, Any], out: Path) -> list[str]:
     """The report in a few lines for a terminal."""
     lines = [f"yield on {metrics['data']['name']}: {metrics['fields']:,} fields, {metrics['n']:,} of them harvested"]
     lines += [f"  {count:,} fields {code}: {CODES[code]}" for code, count in metrics["codes"].items() if count]
+    lines += [f"  note: {note}" for note in metrics["data"]["notes"]]
     lines += field_crops.doubted_lines(metrics["contradicted"])
     if metrics["interval_90"] is None:
         lines.append(f"fewer than {FEWEST_FIELDS} known yields: no comparison")

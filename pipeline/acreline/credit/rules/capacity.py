@@ -36,12 +36,13 @@ REASONS: dict[str, Words] = {
     "other_currency": measured_words("other_currency"),
 }
 BARE: Words = (
-    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that is {cap}.",
+    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that is"
+    " {cap}.",
     "您的收成的保守估值（模型的{quantile}分位数）为{value_used}，其{share}为{cap}。",
 )
 LESS_DEBT: Words = (
-    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that, less your debt"
-    " of {existing_debt}, is {cap}.",
+    "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that, less"
+    " your debt of {existing_debt}, is {cap}.",
     "您的收成的保守估值（模型的{quantile}分位数）为{value_used}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
 )
 
@@ -58,7 +59,7 @@ class CapacitySettings(Settings):
 
 
 def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context: RuleContext) -> Step:
-    """Cap the limit at share x value at the policy's quantile (rounded down to a whole unit) less debt, not below zero."""
+    """Cap the limit at share x value at the policy's quantile (rounded down to a whole unit) less debt, 0 or more."""
     if farm.value is None or farm.currency is None or why_unmeasured(farm) is not None:
         return _refer(why_no_value(farm), limit)
     if farm.currency != context.currency:

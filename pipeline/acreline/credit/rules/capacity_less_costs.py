@@ -57,8 +57,8 @@ BARE: Words = (
     "您的收成（{quantile}分位数）扣除现金成本后剩余{net}，其{share}为{cap}。",
 )
 LESS_DEBT: Words = (
-    "Your harvest ({quantile} quantile) leaves {net} after the cash costs of growing it; {share} of that, less your debt"
-    " of {existing_debt}, is {cap}.",
+    "Your harvest ({quantile} quantile) leaves {net} after the cash costs of growing it; {share} of that, less your"
+    " debt of {existing_debt}, is {cap}.",
     "您的收成（{quantile}分位数）扣除现金成本后剩余{net}，其{share}扣除您已有的债务{existing_debt}后为{cap}。",
 )
 
@@ -113,7 +113,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacityLessCostsSettings
 
 
 def _cost_of(stand: Stand, settings: CapacityLessCostsSettings) -> Fraction | None:
-    """Cash cost of one stand at its high end, exact; of crops that cannot be told apart the dearest. None: not known."""
+    """Cash cost of one stand at its high end, exact; of crops that look alike the dearest. None: not known."""
     if stand.cash_cost is not None:
         return Fraction(stand.cash_cost.high)
     crops = {stand.crop, *stand.crop_set} & settings.costs_per_mu.keys()

@@ -12,6 +12,7 @@ from acreline.config import Settings
 from acreline.credit.contract import Rule, RuleContext, Totals, Words, make_step
 from acreline.credit.facts import Shown, show_doubt, show_share
 from acreline.credit.totals import worth_of
+from acreline.credit.words import measured_words
 from acreline.records import Farm, Step
 
 NAME = "concentration"
@@ -19,24 +20,8 @@ Share = Annotated[Decimal, Field(gt=0, le=1)]
 REASONS: dict[str, Words] = {
     "concentration_met": ("No crop and no person carries too much of the region.", "没有作物或个人在本地区占比过高。"),
     "too_few_to_judge": ("Too few farms are in this batch to judge how they spread.", "本批次农场过少，不判断集中度。"),
-    "crop_concentration": (
-        "Very much of the region's harvest is one crop that you grow too; a person looks at all of them together.",
-        "本地区收成过于集中在您也种植的一种作物上，由工作人员统一审核。",
-    ),
-    "person_concentration": (
-        "Your farms carry a large part of the region's harvest; a person looks at so large a loan.",
-        "您的农场在本地区收成中占比较大，由工作人员审核。",
-    ),
-}
-ACTIONS: dict[str, Words] = {
-    "crop_concentration": (
-        "Nothing is wrong with your farm; a purchase contract or crop insurance helps the person who decides.",
-        "您的农场没有问题；提供收购合同或农业保险单有助于工作人员决定。",
-    ),
-    "person_concentration": (
-        "Nothing is wrong with your farm; a purchase contract or crop insurance helps the person who decides.",
-        "您的农场没有问题；提供收购合同或农业保险单有助于工作人员决定。",
-    ),
+    "crop_concentration": measured_words("crop_concentration"),
+    "person_concentration": measured_words("person_concentration"),
 }
 
 
@@ -56,7 +41,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: ConcentrationSettings, co
         return (make_step(NAME, "too_few_to_judge", limit, limit, REASONS["too_few_to_judge"]),)
     own = context.person.value_low if context.person is not None else worth_of(farm, context.currency)
     facts = {"person_share": _share(own, totals), "max_person_share": show_share(settings.max_share_of_person)}
-    steps = []
+    codes: set[str] = set()
     crops = sorted({stand.crop for stand in farm.stands})
     large = [crop for crop in crops if _exceeds(totals.value_low_by_crop.get(crop, Decimal(0)), totals,
                                                 settings.crops.get(crop, settings.max_share_of_crop))]  # fmt: skip
@@ -67,12 +52,12 @@ def apply(farm: Farm, limit: Decimal | None, settings: ConcentrationSettings, co
             ", ".join(f"{n.en} {s.en}" for n, s in zip(names, shares, strict=True)),
             "、".join(f"{n.zh}{s.zh}" for n, s in zip(names, shares, strict=True)),
         )
-        steps.append("crop_concentration")
+        codes.add("crop_concentration")
     if _exceeds(own, totals, settings.max_share_of_person):
-        steps.append("person_concentration")
-    if not steps:
+        codes.add("person_concentration")
+    if not codes:
         return (make_step(NAME, "concentration_met", limit, limit, REASONS["concentration_met"], facts),)
-    return tuple(make_step(NAME, code, limit, limit, REASONS[code], facts, outcome="refer") for code in steps)
+    return tuple(make_step(NAME, code, limit, limit, REASONS[code], facts, outcome="refer") for code in sorted(codes))
 
 
 def _exceeds(part: Decimal, totals: Totals, most: Decimal) -> bool:
@@ -89,5 +74,4 @@ RULE = Rule(
     settings=ConcentrationSettings,
     apply=apply,
     reasons=REASONS,
-    actions=ACTIONS,
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flood, a frost or the like that struck much of the land, or hard, is looked at by a person; a small one is noted."""
+"""A flood, a frost or the like that struck much of the land, or hard, goes to a person; a small one is noted."""
 
 from __future__ import annotations
 

@@ -111,10 +111,6 @@ def _raised(farm: Farm) -> set[str]:
     return set(farm.flags) | events
 
 
-def _is_doubtful(stand: Stand) -> bool:
-    return stand.crop != "unknown" and len(stand.crop_set) != 1
-
-
 def _agrees(stand: Stand, settings: EvidenceBarSettings) -> bool:
     """Two sources say the same: the satellite's first answer is what the farmer declared."""
     bar = settings.agreed_confidence
@@ -125,7 +121,7 @@ def _find_agreed(farm: Farm, settings: EvidenceBarSettings) -> dict[str, float]:
     """Crops that were taken though in doubt, with the least probability any stand of them has."""
     agreed: dict[str, float] = {}
     for stand in farm.stands:
-        if _is_doubtful(stand) and _agrees(stand, settings):
+        if stand.crop_doubtful and _agrees(stand, settings):
             agreed[stand.crop] = min(stand.crop_confidence, agreed.get(stand.crop, 1.0))
     return dict(sorted(agreed.items()))
 
@@ -153,7 +149,7 @@ def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext)
     codes: set[str] = _raised(farm)
     if any(stand.crop == "unknown" for stand in farm.stands):
         codes.add("crop_unknown")
-    if any(_is_doubtful(stand) and not _agrees(stand, settings) for stand in farm.stands):
+    if any(stand.crop_doubtful and not _agrees(stand, settings) for stand in farm.stands):
         codes.add("crop_doubtful")
     status_code = None if farm.status == "ok" else (farm.reason or f"status_{farm.status}")
     if farm.status == "degraded" and status_code in settings.note_only:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 from pydantic import Field, field_validator
 
@@ -40,7 +41,8 @@ ACTIONS: dict[str, Words] = {
     ),
 }
 HELD: Words = (
-    "Your crops stand weaker than the same crops nearby (vigour {vigour}, class {health}): {factor} of the amount counts.",
+    "Your crops stand weaker than the same crops nearby (vigour {vigour}, class {health}): {factor} of the amount"
+    " counts.",
     "您的作物长势弱于周边同类作物（长势分{vigour}，类别{health}），按额度的{factor}计算。",
 )
 
@@ -63,7 +65,7 @@ class HealthSettings(Settings):
     @field_validator("vigour")
     @classmethod
     def _rises(cls, steps: tuple[VigourStep, ...]) -> tuple[VigourStep, ...]:
-        for lower, higher in zip(steps, steps[1:], strict=False):
+        for lower, higher in pairwise(steps):
             if not lower.below < higher.below:
                 raise ValueError(f"vigour steps must rise: {lower.below} stands before {higher.below}")
             if lower.factor > higher.factor:

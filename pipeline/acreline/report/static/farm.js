@@ -30,13 +30,14 @@ function farmFacts(farm) {
   const share = farm.mu && mid !== null ? percent(mid / farm.mu) : null;
   return el("dl", { class: "facts-grid" },
     fact(ui("land"), farm.mu === null ? "–" : number(farm.mu, 1) + " " + ui("mu"), farm.mu === null ? null : number(farm.ha, 2) + " " + ui("ha") + " · " + number(farm.acres, 1) + " " + ui("acres")),
-    fact(ui("planted"), mid === null ? "–" : number(mid, 1) + " " + ui("mu"), mid === null ? null : number(low, 1) + " – " + number(high, 1) + (share ? " · " + share + " " + ui("of_land") : "")),
+    fact(ui("planted"), mid === null ? "–" : number(mid, 1) + " " + ui("mu"), mid === null ? null : number(low, 1) + " – " + number(high, 1) + " " + ui("mu") + " · " + number(farm.planted_ha, 2) + " " + ui("ha") + " · " + number(farm.planted_acres, 1) + " " + ui("acres") + (share ? " · " + share + " " + ui("of_land") : "")),
     fact(ui("main_crop"), [swatch(classColour("crop", farm.crop)), className("crop", farm.crop)], farm.confidence ? ui("confidence") + " " + percent(farm.confidence) : null),
     fact(ui("health"), [swatch(classColour("health", farm.health)), className("health", farm.health)], farm.grade === null ? null : ui("vigour_short") + " " + word("grade", farm.grade) + " (" + signed(farm.vigour) + " " + ui("sd") + ")"),
     fact(ui("value"), farm.value ? [rounded(farm.value[1], farm.currency), interval(farm.value)] : "–", farm.value ? rounded(farm.value[0]) + " – " + rounded(farm.value[2]) + " (" + ui("range90") + ")" : null),
     fact(ui("sown"), farm.sown === null ? "–" : number(farm.sown, 1) + " " + ui("mu")),
     fact(ui("looks"), number(farm.looks, 0), ui("fewest")),
     fact(ui("last_clear"), farm.last || "–", farm.last ? day(data.as_of) - day(farm.last) + " " + ui("days_before") : null),
+    farm.areas ? el("div", { class: "fact wide" }, el("dt", {}, ui("areas")), el("dd", {}, el("small", {}, pick(farm.areas)))) : null,
     farm.flags.length ? el("div", { class: "fact wide" }, el("dt", {}, ui("asks_person")), el("dd", {}, farm.flags.map((flag) => el("span", { class: "chip" }, word("flag", flag))))) : null,
     farm.settle.length ? el("div", { class: "fact wide" }, el("dt", {}, farm.outcome === "refer" ? ui("would_settle") : ui("would_sharpen")), el("dd", {}, settleList(farm.settle, farm.parcels.length > 1))) : null);
 }
@@ -87,6 +88,7 @@ function parcelBox() {
   return el("section", { class: "parcel-box" },
     el("h3", {}, ui("curve") + " · " + ui("parcel") + " ", el("b", {}, parcel.id), readout),
     parcel.reason ? el("p", { class: "why" }, badge("status", parcel.status), " " + word("flag", parcel.reason) + (parcel.figures ? ": " + pick(parcel.figures) : "")) : null,
+    parcel.areas ? el("p", { class: "quiet" }, ui("areas") + ": " + pick(parcel.areas)) : null,
     parcel.settle.length ? [el("h3", {}, ui("open_points")), settleList(parcel.settle, false)] : null,
     parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
