@@ -394,10 +394,11 @@ def test_reasons_are_true(
             assert decide(make_farm(farm), house({rule: None})).limit == given.limit
 
 
-def test_level_caps_name_the_one_that_binds() -> None:
+def test_level_caps_are_named_together_the_one_that_binds_first() -> None:
     decision = decide(make_farm({"applicant": {"requested": 60_000}}))  # asked for just what the crops carry
     assert decision.limit == 60_000
-    assert decision.reasons == ("crop_cap_per_mu",)
+    assert decision.binding_rule == "crop_cap_per_mu"
+    assert decision.reasons == ("crop_cap_per_mu", "requested")  # neither alone raises it, both together do
 
 
 def test_nothing_left_without_a_smallest_loan_refers() -> None:

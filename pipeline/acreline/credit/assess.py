@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from itertools import combinations
 
 from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, Totals, make_step
 from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, show, show_money
@@ -155,7 +156,7 @@ def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decisio
             limit=None,
             currency=context.currency,
             binding_rule=None,
-            reasons=_refer_reasons(steps),
+            reasons=_refer_reasons(farm, policy, context, steps),
             policy_id=policy.name,
             as_of=context.as_of,
             trail=tuple(_make_indicative(step, context) for step in steps),
@@ -235,38 +236,59 @@ def _make_indicative(step: Step, context: RuleContext) -> Step:
     )
 
 
-def _refer_reasons(steps: Sequence[Step]) -> tuple[str, ...]:
-    """Codes that refer, in order; where only the smallest loan refers, also the cap that made the limit so small."""
+def _refer_reasons(farm: Farm, policy: CompiledPolicy, context: RuleContext, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Codes that refer, in order; where only the smallest loan refers, also what made the limit so small."""
     codes = list(dict.fromkeys(step.code for step in steps if step.outcome == "refer"))
     if codes in (["below_minimum"], ["nothing_left"]):
-        codes += [step.code for step in steps if step.rule != ENGINE and _holds_down(step)][-1:]
-    return tuple(codes[:MOST_REASONS])
+        codes += _holding_codes(farm, policy, context, steps)
+    return tuple(dict.fromkeys(codes))[:MOST_REASONS]
 
 
 def _limit_reasons(
     farm: Farm, policy: CompiledPolicy, context: RuleContext, steps: Sequence[Step], binding: Step
 ) -> tuple[str, ...]:
-    """Codes of the rules without which the limit would be higher, largest rise first; of a decline its own first.
+    """What held a limit down, largest rise first; of a decline its own code before them."""
+    codes = _holding_codes(farm, policy, context, steps)
+    if binding.outcome is not None:
+        codes = [binding.code, *(code for code in codes if code != binding.code)]
+    return tuple(dict.fromkeys(codes))[:MOST_REASONS]
 
-    That is found out, not assumed: each rule that held the limit down is taken away and the farm is decided again. A
-    cap that a lower one made idle is no reason. Where two caps stand level neither of them raises the limit alone: then
-    both are named, the one that binds first.
+
+def _holding_codes(farm: Farm, policy: CompiledPolicy, context: RuleContext, steps: Sequence[Step]) -> list[str]:
+    """Codes of the rules without which the amount would be higher, largest rise first.
+
+    That is found out, not assumed: each rule that held the amount down is taken away and the farm is decided again. A
+    cap that a lower one made idle is no reason. Where caps stand level none of them raises the amount alone: then the
+    fewest that raise it together are named, the one that binds first.
     """
     final = steps[-1].after or Decimal(0)
-    held = [step for step in steps if step.rule != ENGINE and _holds_down(step)]
+    held = [step for step in steps if step.rule != ENGINE and step.outcome is None and _holds_down(step)]
+    if not held:
+        return []
 
-    def rise_without(*names: str) -> Decimal:
+    def rise_without(*names: str) -> Decimal | None:
         without = _limit_without(frozenset(names), farm, policy.rules, context, steps)
-        return Decimal(0) if without is None else without - final
+        return None if without is None else without - final
 
-    rises = [(rise_without(step.rule), step) for step in held if step.outcome is None]
+    binding = held[-1]
+    rises = [(rise_without(step.rule) or Decimal(0), step) for step in held]
     codes = [step.code for rise, step in sorted(rises, key=lambda one: (-one[0], one[1] != binding)) if rise > 0]
-    if binding.outcome is not None:
-        codes.insert(0, binding.code)
-    elif binding.code not in codes:
-        level = [step for step in held if step != binding and rise_without(binding.rule, step.rule) > 0]
-        codes = [binding.code, *(step.code for step in reversed(level)), *codes]
-    return tuple(dict.fromkeys(codes))[:MOST_REASONS]
+    if binding.code in codes or any(step.outcome == "decline" for step in steps):
+        return codes
+    others = {step.rule: step for step in reversed(steps) if step.rule not in (ENGINE, binding.rule)}
+    level = _find_level(binding.rule, list(others), rise_without)
+    return [binding.code, *(others[name].code for name in level), *codes]
+
+
+def _find_level(binding: str, others: Sequence[str], rise_without: Callable[..., Decimal | None]) -> tuple[str, ...]:
+    """The fewest rules that, taken away together with the one that binds, let the amount rise; none if none do."""
+    if rise_without(binding) is None:  # nothing else sets an amount
+        return ()
+    for count in range(1, MOST_REASONS):
+        for names in combinations(others, count):
+            if (rise_without(binding, *names) or 0) > 0:
+                return names
+    return ()
 
 
 def _limit_without(
