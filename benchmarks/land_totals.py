@@ -18,8 +18,8 @@ from acreline.area.reference import land_told
 from acreline.config import packaged_crops
 from acreline.records import NO_CROP
 
-SAMPLE, DRAWS = 60, 200
-"""Parcels of a sample as a county could visit them, and how many such samples are drawn."""
+SAMPLED, FEWEST, DRAWS = 0.2, 10, 200
+"""Share of the parcels that a sample visits, how many at least, and how many such samples are drawn."""
 KEYS = ["parcel_id", "slot"]
 
 
@@ -37,9 +37,10 @@ def sampled_totals(publication: Path, truth: pd.DataFrame, totals: pd.DataFrame)
     land = land_told(publication)
     visited = land.assign(told=land["crop"], crop=true_crops(land, truth))
     parcels = np.array(sorted(set(land["parcel_id"])), dtype=object)
+    count = min(max(FEWEST, round(SAMPLED * len(parcels))), len(parcels))
     rng, parts = np.random.default_rng(0), []
     for draw in range(DRAWS):
-        chosen = visited[visited["parcel_id"].isin(rng.choice(parcels, min(SAMPLE, len(parcels)), replace=False))]
+        chosen = visited[visited["parcel_id"].isin(rng.choice(parcels, count, replace=False))]
         for slot in sorted(set(totals["slot"]) & set(chosen["slot"])):
             stratum = land[land["slot"] == slot]
             told = corrected_areas(stratum, chosen.loc[chosen["slot"] == slot, ["told", "crop", "area_m2"]])
@@ -72,7 +73,7 @@ def total_rows(where: str, drawn: pd.DataFrame) -> list[Row]:
         true=("true_m2", "first"), counted=("counted_m2", "first"), corrected=("corrected_m2", "mean")
     )
     bias = {name: float((mean[name] / mean["true"] - 1).abs().mean()) for name in ("counted", "corrected")}
-    words = f"{SAMPLE} visited parcels, {DRAWS} samples a county"
+    words = f"{SAMPLED:.0%} of the parcels visited, {DRAWS} samples a county"
     return [
         make_row("95 % intervals of totals corrected by a sample that hold the truth", where, round(held.mean(), 4),
                  "share", n=len(drawn), target="0.93..0.97", baseline=f"0.95 is promised; {words}", command=COMMAND),
