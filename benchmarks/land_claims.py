@@ -123,12 +123,13 @@ def claim_rows(where: str, counts: pd.DataFrame) -> list[Row]:
     total = counts.drop(columns="code").sum()
     if not total["planted"]:
         return []
+    found, false = float(total["found"] / total["planted"]), float(total["false"] / total["sound"])
     words = ", ".join(f"{one['code']} {one['found']} of {one['planted']}, {one['false']} false of {one['sound']}"
                       for one in counts.to_dict("records"))  # fmt: skip
     return [
-        make_row("claims that were made wrong on purpose, found", where, round(total["found"] / total["planted"], 4),
+        make_row("claims that were made wrong on purpose, found", where, round(found, 4),
                  "share", n=int(total["planted"]), baseline=words, command=COMMAND),
-        make_row("claims told of parcels that are as they should be", where, round(total["false"] / total["sound"], 4),
+        make_row("claims told of parcels that are as they should be", where, round(false, 4),
                  "share", n=int(total["sound"]), baseline="one entry per parcel and code; 0 if none is told",
                  command=COMMAND),
     ]  # fmt: skip

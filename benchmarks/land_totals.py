@@ -68,14 +68,15 @@ def total_rows(where: str, drawn: pd.DataFrame) -> list[Row]:
     """Coverage of the 95 % intervals and bias beside counting; `drawn` of one or several counties (column county)."""
     if drawn.empty:
         return []
-    held = (drawn["low_m2"] <= drawn["true_m2"]) & (drawn["true_m2"] <= drawn["high_m2"])
+    inside = (drawn["low_m2"] <= drawn["true_m2"]) & (drawn["true_m2"] <= drawn["high_m2"])
+    held = float(inside.mean())
     mean = drawn.groupby(["county", "slot", "class"]).agg(
         true=("true_m2", "first"), counted=("counted_m2", "first"), corrected=("corrected_m2", "mean")
     )
     bias = {name: float((mean[name] / mean["true"] - 1).abs().mean()) for name in ("counted", "corrected")}
     words = f"{SAMPLED:.0%} of the parcels visited, {DRAWS} samples a county"
     return [
-        make_row("95 % intervals of totals corrected by a sample that hold the truth", where, round(held.mean(), 4),
+        make_row("95 % intervals of totals corrected by a sample that hold the truth", where, round(held, 4),
                  "share", n=len(drawn), target="0.93..0.97", baseline=f"0.95 is promised; {words}", command=COMMAND),
         make_row("total of main crops, corrected by a sample, mean absolute bias", where, round(bias["corrected"], 4),
                  "share", n=len(mean), target="<= 0.02", baseline=f"counted: {bias['counted']:.3f}; {words}",

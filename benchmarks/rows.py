@@ -45,7 +45,7 @@ def meets(value: float, target: str) -> bool | None:
         return None
     low, dots, high = target.partition("..")
     if dots:
-        return float(low) <= value <= float(high)
+        return bool(float(low) <= value <= float(high))
     sign, _, number = target.partition(" ")
     if sign not in _COMPARE:
         raise ValueError(f"target {target!r}: write it as '>= 0.95', '<= 0.80' or '0.88..0.92'")

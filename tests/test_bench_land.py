@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from datetime import date
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -43,7 +44,9 @@ def claims() -> ModuleType:
 def by_quantity(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     keys = importlib.import_module("rows").KEYS
     for row in rows:
+        json.dumps(row)  # as it is written
         assert tuple(row) == keys
+        assert type(row["value"]) in (int, float)
         assert row["n"] > 0
         assert row["baseline"]
     return {row["quantity"]: row for row in rows}
