@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,25 @@ from xml.etree import ElementTree
 
 import pytest
 
-from acreline.codes import all_codes
-from acreline.credit.actions import RULE_ACTIONS, reason_action
+from acreline.codes import ACTIONS, all_codes
+from acreline.credit.actions import ASKED, advise, reason_action
 from acreline.credit.rules import load_rules
+from acreline.credit.words import reason_words
+from acreline.desk import explain_farm
 from acreline.errors import ConfigError, StoreError
+from acreline.report.advice import advice_line, advise_reasons
 from acreline.report.letter import render_letter, write_letter
-from acreline.report.waterfall import waterfall_bars, waterfall_lines, waterfall_svg
+from acreline.report.sketch import land_sketch
+from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_lines, waterfall_svg
 
 pytestmark = pytest.mark.xdist_group("demo")
 
 
-def step(rule: str, before: str | None, after: str | None, would_be: str | None = None) -> dict[str, Any]:
+def step(
+    rule: str, before: str | None, after: str | None, would_be: str | None = None, code: str | None = None
+) -> dict[str, Any]:
     evidence = [] if would_be is None else [["indicative_limit", would_be, would_be]]
-    return {"rule": rule, "before": before, "after": after, "evidence": evidence}
+    return {"rule": rule, "code": code or rule, "before": before, "after": after, "evidence": evidence}
 
 
 FARM = {
@@ -34,7 +41,7 @@ FARM = {
         step("crop_cap_per_mu", None, "6000"),
         step("capacity", "6000", "4500.5"),
         step("requested", "4500.5", "4500.5"),
-        step("policy", "4500.5", "4500"),
+        step("policy", "4500.5", "4500", code="rounded_down"),
     ],
 }
 
@@ -57,7 +64,9 @@ def test_every_reason_of_a_rule_says_what_can_be_done() -> None:
                 assert "{" not in reason_action(code, lang)
     assert reason_action("small_parcel", "zh").endswith("。")
     assert reason_action("no_weather") == ""
-    assert set(RULE_ACTIONS) <= {code for rule in load_rules().values() for code in rule.reasons} | set(all_codes())
+    assert set(ASKED) == set(ACTIONS)
+    for rule in load_rules().values():
+        assert set(rule.actions) <= set(rule.reasons), rule.name
 
 
 def test_bars_are_what_each_rule_left() -> None:
@@ -71,7 +80,7 @@ def test_bars_are_what_each_rule_left() -> None:
     assert waterfall_lines(bars, "CNY", zh=False) == [
         "  6,000 CNY  Amount per mu",
         "4,500.5 CNY  Share of the harvest's worth (-1,499.5 CNY)",
-        "  4,500 CNY  The policy as a whole (-0.5 CNY)",
+        "  4,500 CNY  Rounded down (-0.5 CNY)",
         "  4,500 CNY  Limit",
     ]
 
@@ -86,7 +95,11 @@ def test_what_a_referral_would_have_been_is_an_outline() -> None:
         ("first", Decimal(6000), "Amount per mu"),
         ("limit", Decimal(6000), "Would be"),
     ]
-    assert "stroke-dasharray" in waterfall_svg(bars, "CNY", zh=True, refers=True)
+    english, chinese = (waterfall_svg(bars, "CNY", zh=zh, refers=True) for zh in (False, True))
+    assert "stroke-dasharray" in chinese
+    assert english.count('fill="url(#would-be-en)"') == chinese.count('fill="url(#would-be-zh)"') == 2
+    assert "no limit stands yet" in english
+    assert "尚未核定额度" in chinese
     assert waterfall_bars({"outcome": "refer", "trail": [step("evidence_bar", None, None)]}) == []
     assert waterfall_svg([], "CNY", zh=False) == ""
 
@@ -105,7 +118,7 @@ def test_additions_rise_and_the_drawing_is_sound_xml() -> None:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_letter_says_all_that_a_farmer_needs(demo_run: Path, lang: str) -> None:
     publication = (demo_run / "latest").resolve() if (demo_run / "latest").exists() else demo_run
-    text = render_letter(publication, "F-004", lang, reason_action)
+    text = render_letter(publication, "F-004", lang, advise)
     said = {
         "en": (
             "You may borrow up to",
@@ -126,29 +139,107 @@ def test_a_letter_says_all_that_a_farmer_needs(demo_run: Path, lang: str) -> Non
     assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S)
     other = {"en": "额度", "zh": "You may"}[lang]
     assert other not in text
-    referred = render_letter(publication, "F-008", lang, reason_action)
+    assert text.count("<svg") == 2  # the amounts and the parcels
+    referred = render_letter(publication, "F-008", lang, advise)
     assert {"en": "A person decides.", "zh": "由工作人员决定。"}[lang] in referred
+    assert {"en": "What you can do (by 2019-01-14): Send", "zh": "您可以（2019-01-14前）：提供"}[lang] in referred
+    assert {"en": "18% left 5 m inside (needs 40%)", "zh": "向内 5 米后剩余 18%"}[
+        lang
+    ] in referred  # why it was not judged
     assert "strong" not in re.sub(r"<style>.*?</style>", "", referred, flags=re.S)
+
+
+def test_every_code_says_what_to_do_in_both_languages() -> None:
+    reasons = {code for rule in load_rules().values() for code in rule.reasons} | set(all_codes())
+    for code in sorted(reasons):
+        for lang in ("en", "zh"):
+            for action in (None, *ACTIONS):
+                text, when = advise(code, lang, action)
+                assert when in ("papers", "wait", "none")
+                assert "{" not in text + reason_words(code, lang)
+                assert not text or text.endswith("。" if lang == "zh" else ".")
+                assert bool(re.search("[一-鿿]", text)) == (lang == "zh" and bool(text)), (code, text)
+
+
+@pytest.mark.parametrize(
+    ("code", "settled", "en", "zh"),
+    [
+        ("capacity", [], "by 2018-10-01", "2018-10-01前"),
+        ("requested", [], "", ""),
+        ("no_weather", [], "", ""),
+        ("few_clear_looks", [], "until the season ends, 2018-12-15", "至本季结束，2018-12-15"),
+        ("few_clear_looks", [("wait", "2018-09-20")], "until about 2018-09-20", "约至2018-09-20"),
+        ("few_clear_looks", [("photo", None)], "by 2018-10-01", "2018-10-01前"),  # no more pictures come
+    ],
+)
+def test_advice_has_a_day_where_one_is_known(
+    code: str, settled: list[tuple[str, str | None]], en: str, zh: str
+) -> None:
+    rows = [{"action": action, "until": until, "codes": [[code, ["P1"]]]} for action, until in settled]
+    for lang, by in (("en", en), ("zh", zh)):
+        told = advise_reasons([code], rows, date(2018, 9, 1), date(2018, 12, 15), lang, advise)
+        assert told[code][1] == by
+        line = advice_line(*told[code], lang)
+        assert by in line
+        assert bool(line) == bool(told[code][0])
+    after = advise_reasons(["few_clear_looks"], [], date(2018, 12, 15), date(2018, 12, 15), "en", advise)
+    assert after["few_clear_looks"][1] == ""  # the season is over: no day to wait for
+
+
+def test_amounts_are_told_as_each_language_does() -> None:
+    assert print_amount(Decimal("12300.50"), "CNY", zh=False) == "12,300.5 CNY"
+    assert print_amount(Decimal("12300.50"), "CNY", zh=True) == "12,300.5元"
+    assert print_amount(Decimal(-3), "XAU", zh=True, signed=True) == "-3 XAU"
+
+
+def test_parcels_are_drawn_as_they_lie() -> None:
+    """Two squares of 0.001 degrees at the equator, one north-east of the other: 111 m sides, 334 m in all."""
+    square = [[0.0, 0.0], [0.0, 0.001], [0.001, 0.001], [0.001, 0.0]]
+    other = [[lat + 0.002, lon + 0.002] for lat, lon in square]
+    drawing = ElementTree.fromstring(land_sketch([{"rings": [[square]]}, {"rings": []}, {"rings": [[other]]}], zh=True))
+    marks = [(float(one.attrib["cx"]), float(one.attrib["cy"])) for one in drawing.iter() if one.tag == "circle"]
+    (x, y), (right, up) = marks
+    assert right - x == pytest.approx(168 * 2 / 3, abs=0.2)
+    assert y - up == pytest.approx(168 * 2 / 3, abs=0.2)
+    assert [one.text for one in drawing.iter() if one.tag == "text"] == ["1", "3", "100 m", "北 ↑"]
+    assert land_sketch([{"rings": []}], zh=False) == ""
+
+
+def test_explain_begins_with_what_was_seen_and_lays_amounts_below_each_other(demo_run: Path) -> None:
+    publication = (demo_run / "latest").resolve() if (demo_run / "latest").exists() else demo_run
+    lines = explain_farm(publication, "F-004", "en")
+    assert lines[0] == "F-004, 2018-12-15. Approved: limit 8,000 CNY."
+    assert re.match(
+        r"Seen: 94\.\d mu of land \(6\.\d\d ha\); .* mu planted .*; main crop: maize; health: normal;", lines[1]
+    )
+    assert lines[2].startswith("Reason: The limit is the amount you asked for. What you can do: Ask for more")
+    at = lines.index("From the first amount to the limit:")
+    amounts = lines[at + 1 : lines.index(next(line for line in lines if line.startswith("Policy ")))]
+    assert len({line.index(" CNY") for line in amounts}) == 1
+    assert amounts[-1].split() == ["8,000", "CNY", "Limit"]
+    told = explain_farm(publication, "F-008", "zh")
+    assert told[1].startswith("观测到：土地113.2亩")
+    assert "您可以（2019-01-14前）：提供带日期和位置的田间照片。" in told[2]
 
 
 def test_letters_that_cannot_be_written(demo_run: Path, tmp_path: Path) -> None:
     publication = (demo_run / "latest").resolve() if (demo_run / "latest").exists() else demo_run
     with pytest.raises(ConfigError, match="no farm 'F-999' in this run"):
-        render_letter(publication, "F-999", "en", reason_action)
+        render_letter(publication, "F-999", "en", advise)
     with pytest.raises(ConfigError, match="'fr' is not spoken"):
-        render_letter(publication, "F-004", "fr", reason_action)
+        render_letter(publication, "F-004", "fr", advise)
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="cannot be written"):
-        write_letter(publication, "F-004", "en", tmp_path / "file" / "letter.html", reason_action)
+        write_letter(publication, "F-004", "en", tmp_path / "file" / "letter.html", advise)
 
 
 def test_a_letter_as_pdf(demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("weasyprint")
     publication = (demo_run / "latest").resolve() if (demo_run / "latest").exists() else demo_run
-    page, paper = write_letter(publication, "F-004", "zh", tmp_path / "letters" / "F-004.html", reason_action, pdf=True)
-    assert page.read_text(encoding="utf-8") == render_letter(publication, "F-004", "zh", reason_action)
+    page, paper = write_letter(publication, "F-004", "zh", tmp_path / "letters" / "F-004.html", advise, pdf=True)
+    assert page.read_text(encoding="utf-8") == render_letter(publication, "F-004", "zh", advise)
     assert paper.read_bytes().startswith(b"%PDF-")
     assert paper.stat().st_size > 10_000
     monkeypatch.setitem(__import__("sys").modules, "weasyprint", None)
     with pytest.raises(ConfigError, match="a PDF needs WeasyPrint"):
-        write_letter(publication, "F-004", "zh", tmp_path / "again.html", reason_action, pdf=True)
+        write_letter(publication, "F-004", "zh", tmp_path / "again.html", advise, pdf=True)

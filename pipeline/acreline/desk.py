@@ -132,13 +132,17 @@ def decide_again(
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The trail of one farm's decision, a line per step, what struck its parcels, what was noted and what is open.
+    """One farm's decision: what was seen, why, each step, what struck its parcels, what was noted and what is open.
 
     Raises:
         ConfigError: no such farm, or a language that is not spoken.
         StoreError: a table of the publication is missing or damaged.
     """
     from acreline.credit import decision_from_json, explain_decision
+    from acreline.credit.actions import advise
+    from acreline.report.doubts import read_frame
+    from acreline.report.explain import advice_lines, amount_lines, seen_lines
+    from acreline.store import read_manifest
 
     if lang not in ("en", "zh"):
         raise ConfigError(f"--lang: {lang!r} is not spoken", hint="en or zh")
@@ -151,9 +155,18 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
         *_what_grew(publication, farm_id, lang),
         *_what_struck(publication, farm_id, lang),
     ]
-    opened = _what_is_open(publication, farm_from_json(lines[farm_id]["farm"]), decision, lang)
+    farm, manifest = farm_from_json(lines[farm_id]["farm"]), read_manifest(publication)
+    noted, settled = _what_is_open(publication, farm, decision, lang)
+    frame = read_frame(manifest)
+    told = explain_decision(
+        decision,
+        lang,
+        seen=seen_lines(farm, manifest, lang),
+        advice=advice_lines(decision, settled, None if frame is None else frame.end, lang, advise),
+        drawn=amount_lines(decision, lang),
+    )
     due = _schedule_of(publication, farm_id, lang)
-    return [*explain_decision(decision, lang), *due, *struck, *opened]
+    return [*told, *due, *struck, *noted, *_settled(settled, decision, zh=lang == "zh")]
 
 
 def _what_land(publication: Path, farm_id: str, lang: str) -> list[str]:
@@ -216,8 +229,10 @@ def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:
     return [*told, not_looked_for(left_out)[lang]] if left_out else told
 
 
-def _what_is_open(publication: Path, farm: Farm, decision: Decision, lang: str) -> list[str]:
-    """What is noted of a farm's parcels, with its figures, and the cheapest that can be done about all that is open."""
+def _what_is_open(
+    publication: Path, farm: Farm, decision: Decision, lang: str
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """What is noted of a farm's parcels, with its figures, and what settles all that is open, cheapest first."""
     from acreline.report.doubts import (
         farm_doubts,
         open_farm,
@@ -236,8 +251,7 @@ def _what_is_open(publication: Path, farm: Farm, decision: Decision, lang: str) 
     parcels = read_parcels(publication, farm.farm_id)
     rows = read_codes(publication, [row["id"] for row in parcels])
     theirs = [doubt for row in parcels for doubt in parcel_doubts(row, rows.get(row["id"], []), said, frame)]
-    noted = _noted(parcels, theirs, zh=lang == "zh")
-    return [*noted, *_settled(settle(farm_doubts(said, theirs, frame)), decision, zh=lang == "zh")]
+    return _noted(parcels, theirs, zh=lang == "zh"), settle(farm_doubts(said, theirs, frame))
 
 
 def _noted(parcels: Sequence[Mapping[str, Any]], doubts: Sequence[Doubt], *, zh: bool) -> list[str]:

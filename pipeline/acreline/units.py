@@ -15,6 +15,9 @@ KG_PER_T = 1000
 
 M2_PER_UNIT: dict[str, Fraction] = {"m2": Fraction(1), "mu": M2_PER_MU, "ha": M2_PER_HA, "acre": M2_PER_ACRE}
 
+CURRENCIES_ZH = {"CNY": "元", "EUR": "欧元", "USD": "美元", "INR": "卢比"}
+"""What a Chinese reader calls money; another currency goes by its code."""
+
 
 def m2_to_mu(area_m2: float) -> float:
     """Square metres as mu (亩)."""

@@ -107,11 +107,11 @@ def letter(
     pdf: Annotated[bool, typer.Option("--pdf", help="the same as PDF beside it (extra `pdf`)")] = False,
 ) -> None:
     """Write the letter that a farmer is handed: what was decided, why, what can be done, and the right to a person."""
-    from acreline.credit.actions import reason_action
+    from acreline.credit.actions import advise
     from acreline.report.letter import letter_files, write_letter
     from acreline.store import open_publication
 
     publication = open_publication(run)
     place = out or run / "letters" / letter_files([farm], lang)[farm]
-    for path in write_letter(publication, farm, lang, place, reason_action, pdf=pdf):
+    for path in write_letter(publication, farm, lang, place, advise, pdf=pdf):
         typer.echo(path)

@@ -1,64 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a farmer can do about each reason, in English and Chinese: of rules here, of what was not seen in the codes."""
+"""What a farmer can do about each reason, and which day that hangs on: from the rules, else from the codes."""
 
 from __future__ import annotations
 
-from acreline.codes import ACTIONS, LANGUAGES, all_codes
+from typing import Literal, NamedTuple
+
+from acreline.codes import LANGUAGES, all_codes
 from acreline.credit.contract import Words
 
-RULE_ACTIONS: dict[str, Words] = {
-    "capacity": (
-        "If your harvest is worth more, show delivery notes or last year's yields; a lower debt raises it too.",
-        "如认为收成价值更高，可提供销售单据或往年产量；偿还部分债务也可提高额度。",
-    ),
-    "capacity_after_debt": (
-        "A smaller debt raises it one for one: show repayments that are not on file yet.",
-        "减少债务可等额提高额度：请提供尚未登记的还款凭证。",
-    ),
-    "crop_cap_per_mu": (
-        "If more is planted than was counted, send a corrected outline or a photo of the field with date and place.",
-        "如实际种植面积更大，可提供更正的地块边界，或带日期和位置的田间照片。",
-    ),
-    "requested": (
-        "Ask for more if you need more; the limit then follows the rules above it.",
-        "如需更多资金，可申请更高金额，额度将按其他规则核定。",
-    ),
-    "person_cap": (
-        "This is the most one person may borrow here; a person at the office can tell you of other loans.",
-        "这是每人可借的最高金额，可向工作人员咨询其他贷款。",
-    ),
-    "person_cap_after_debt": (
-        "A smaller debt raises it one for one: show repayments that are not on file yet.",
-        "减少债务可等额提高额度：请提供尚未登记的还款凭证。",
-    ),
-    "several_farms_one_person": (
-        "Nothing is missing: a person sets the limits of your farms together.",
-        "无需补充材料：工作人员将对您名下的农场统一核定。",
-    ),
-    "below_minimum": (
-        "A person looks at it; show what else you grow or earn, or ask for a small loan of another kind.",
-        "由工作人员核实；可说明其他种植或收入情况，或咨询其他小额贷款。",
-    ),
-    "harvest_below_minimum": (
-        "Show further plots or income that are not in this application, or ask that a person looks at it.",
-        "可补充本次申请之外的地块或收入，或要求人工复核。",
-    ),
-    "nothing_left": (
-        "A smaller debt leaves room for a loan: show repayments that are not on file yet.",
-        "减少债务后可有额度：请提供尚未登记的还款凭证。",
-    ),
+When = Literal["papers", "wait", "none"]
+
+ASKED: dict[str, tuple[When, Words]] = {
+    "rerun": ("none", ("Wait: it is measured again, nothing is asked of you.", "等待系统重新测量，无需办理。")),
+    "wait": ("wait", ("Wait for more clear pictures.", "等待更多清晰影像。")),
+    "photo": ("papers", ("Send a photo of the field with date and place.", "提供带日期和位置的田间照片。")),
+    "boundary": ("papers", ("Send a corrected outline of the parcel.", "提供更正的地块边界。")),
+    "documents": ("papers", ("Bring the figure or paper that is missing.", "补充缺少的数字或证明材料。")),
+    "visit": ("papers", ("Ask for a visit to the field.", "预约实地查看。")),
+    "none": ("none", ("", "")),
 }
-"""Reason code of a rule -> what to do; a rule's own `actions` win."""
+"""Action of `configs/codes.yaml` -> what its day is, and the same asked of the farmer."""
+UNDATED = frozenset({"requested", "person_cap", "several_farms_one_person"})
+"""Reasons of rules about which no paper is asked for, so no day is told."""
+NOTHING_LEFT: Words = (
+    "A smaller debt or a larger request leaves room for a loan: bring the receipt of what you have paid back.",
+    "携带还款凭证：减少债务或提高申请金额后可有额度。",
+)
+
+
+class Advice(NamedTuple):
+    """What can be done about a reason."""
+
+    text: str
+    """Empty where nothing is asked of the farmer."""
+    when: When
+    """papers: until the answer period of the decision ends; wait: until more was seen; none: no day."""
+
+
+def advise(code: str, lang: str = "en", settled_by: str | None = None) -> Advice:
+    """What can be done about a reason.
+
+    Args:
+        code: reason code.
+        lang: `en` or `zh`.
+        settled_by: the action that settles it on this land, where that was found out: a photo where no more pictures
+            come in this season. None: the one that settles it as a rule.
+    """
+    from acreline.credit.rules import load_rules
+
+    place = LANGUAGES.index(lang)
+    own = next((rule.actions[code] for rule in load_rules().values() if code in rule.actions), None)
+    own = NOTHING_LEFT if code == "nothing_left" else own
+    if own is not None:
+        return Advice(own[place], "none" if code in UNDATED else "papers")
+    known = all_codes().get(code)
+    when, words = ASKED[settled_by or (known.action if known is not None else "none")]
+    return Advice(words[place], when)
 
 
 def reason_action(code: str, lang: str = "en") -> str:
     """What can be done about a reason; empty where nothing is asked of the farmer."""
-    from acreline.credit.rules import load_rules
-
-    place = LANGUAGES.index(lang)
-    own = {name: words for rule in load_rules().values() for name, words in rule.actions.items()}
-    words = own.get(code) or RULE_ACTIONS.get(code)
-    if words is None and code in all_codes() and all_codes()[code].action != "none":
-        action = ACTIONS[all_codes()[code].action]
-        words = (action.en[:1].upper() + action.en[1:] + ".", action.zh + "。")
-    return "" if words is None else words[place]
+    return advise(code, lang).text

@@ -21,7 +21,7 @@ from functools import cache
 from typing import NamedTuple
 
 from acreline.records import Farm, Interval
-from acreline.units import M2_PER_MU
+from acreline.units import CURRENCIES_ZH, M2_PER_MU
 
 MONEY = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 """Every sum of money is exact under this context: what would have to be rounded in silence is an error instead."""
@@ -37,7 +37,6 @@ _MOST_VALUE = float(MOST_MONEY)
 CENT = Decimal("0.01")
 FINEST_EXPONENT = -4
 """No bank keeps an amount finer than a hundredth of a cent."""
-CURRENCIES_ZH = {"CNY": "元", "EUR": "欧元", "USD": "美元", "INR": "卢比"}
 
 
 class Shown(NamedTuple):

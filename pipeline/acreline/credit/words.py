@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 
@@ -52,8 +52,22 @@ def reason_words(code: str, lang: str = "en") -> str:
     return measured_words(code)[place]
 
 
-def explain_decision(decision: Decision, lang: str = "en") -> list[str]:
-    """A decision in words: what was decided, why, each step on the way, and the right to a person.
+def explain_decision(
+    decision: Decision,
+    lang: str = "en",
+    *,
+    seen: Sequence[str] = (),
+    advice: Mapping[str, str] | None = None,
+    drawn: Sequence[str] = (),
+) -> list[str]:
+    """A decision in words: what was decided, what was seen, why, each step on the way, and the right to a person.
+
+    Args:
+        decision: from `assess_credit`.
+        lang: `en` or `zh`.
+        seen: lines below the head: what the decision rests on.
+        advice: reason code -> what can be done about it and by when; left out: what can be done as a rule.
+        drawn: lines below the steps: the amounts below each other.
 
     Raises:
         ConfigError: the language is neither `en` nor `zh`.
@@ -70,10 +84,12 @@ def explain_decision(decision: Decision, lang: str = "en") -> list[str]:
         head = words[decision.outcome][zh]
     lines = [
         (f"{decision.farm_id}, {decision.as_of}. {head}", f"{decision.farm_id}，{decision.as_of}。{head}")[zh],
-        *(_reason_line(code, lang, zh) for code in decision.reasons),
+        *seen,
+        *(_reason_line(code, lang, zh, None if advice is None else advice.get(code, "")) for code in decision.reasons),
     ]
     for number, step in enumerate(decision.trail, start=1):
         lines.append(f"{number}. {step.rule}: {(step.text_en, step.text_zh)[zh]}{_movement(step, decision, zh)}")
+    lines += drawn
     lines.append((f"Policy {decision.policy_id}.", f"政策 {decision.policy_id}。")[zh])
     lines.append(
         ("You may ask at any time that a person looks at this again.", "您可以随时要求人工复核。")[zh],
@@ -81,13 +97,15 @@ def explain_decision(decision: Decision, lang: str = "en") -> list[str]:
     return lines
 
 
-def _reason_line(code: str, lang: str, zh: int) -> str:
+def _reason_line(code: str, lang: str, zh: int, advice: str | None) -> str:
     """A reason, and what can be done about it."""
     from acreline.credit.actions import reason_action
 
-    action = reason_action(code, lang)
-    done = "" if not action else (" What you can do: ", "您可以：")[zh] + action
-    return f"{('Reason', '原因')[zh]}: {reason_words(code, lang)}{done}"
+    if advice is None:
+        action = reason_action(code, lang)
+        advice = action and ("What you can do: ", "您可以：")[zh] + action
+    gap = " " if advice and not zh else ""
+    return f"{('Reason', '原因')[zh]}: {reason_words(code, lang)}{gap}{advice}"
 
 
 def _movement(step: Step, decision: Decision, zh: int) -> str:

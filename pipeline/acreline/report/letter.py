@@ -3,35 +3,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from acreline.errors import ConfigError, StoreError
-from acreline.report.farm_page import farm_facts, money, tell_parcel
+from acreline.report.advice import Advise, advice_line, advise_reasons, answer_by
+from acreline.report.doubts import JUDGED
+from acreline.report.farm_page import farm_facts, tell_parcel
 from acreline.report.page import content_policy, static_text, template, two_languages
 from acreline.report.read import Row, read_manifest, read_rows, read_schedule
+from acreline.report.sketch import land_sketch
 from acreline.report.tell import tell_farms
-from acreline.report.waterfall import waterfall_bars, waterfall_svg
+from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_svg
 from acreline.report.words import word
 
-ANSWER_DAYS = 30
-"""Papers, photos and corrected outlines that come within so many days are looked at for this decision."""
+MOST_PARCELS = 12
+"""Parcels that a letter tells one by one; it stays a letter."""
 
 
-ActionOf = Callable[[str, str], str]
-"""Reason code and language -> what the farmer can do about it; empty where nothing is asked."""
-
-
-def render_letter(publication: Path, farm_id: str, lang: str, action_of: ActionOf) -> str:
+def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise) -> str:
     """One farm's letter as a page that needs no network; same publication, same bytes.
 
     Args:
         publication: folder of a publication.
         farm_id: whose letter.
         lang: `en` or `zh`.
-        action_of: of each reason.
+        advise: what can be done about a reason.
 
     Raises:
         ConfigError: no such farm, no decision for it, or a language that is not spoken.
@@ -60,14 +60,15 @@ def render_letter(publication: Path, farm_id: str, lang: str, action_of: ActionO
         farm=farm,
         region=str(told["region"]),
         as_of=told["as_of"],
-        answer_by=(as_of + timedelta(days=ANSWER_DAYS)).isoformat(),
+        answer_by=answer_by(as_of).isoformat(),
         simulated=bool(manifest.get("simulated")),
         notices=[two_languages(notice)[zh] for notice in manifest.get("notices") or []],
-        limit=money(farm["limit"], farm["limit_currency"]),
-        outcome=word("outcome", farm["outcome"])[zh],
-        reasons=tell_reasons(farm, zh, action_of),
+        limit=print_amount(Decimal(farm["limit"] or 0), farm["limit_currency"] or "", zh),
+        reasons=tell_reasons(farm, told, lang, advise),
         facts=[{name: value and value[zh] for name, value in fact.items()} for fact in farm_facts(farm, told)],
-        parcels=[_parcel(parcel, told, zh) for parcel in parcels],
+        parcels=[(parcel["id"], _parcel(parcel, told, zh)) for parcel in parcels[:MOST_PARCELS]],
+        more_parcels=max(len(parcels) - MOST_PARCELS, 0),
+        sketch=land_sketch(parcels[:MOST_PARCELS], zh),
         waterfall=waterfall_svg(waterfall_bars(farm), farm["limit_currency"] or "", zh, refers=refers),
         schedule=[row[f"text_{lang}"] for row in read_schedule(publication).get(farm_id, [])],
         publication=str(manifest.get("id") or publication.name),
@@ -75,41 +76,46 @@ def render_letter(publication: Path, farm_id: str, lang: str, action_of: ActionO
     )
 
 
-def tell_reasons(farm: Row, zh: bool, action_of: ActionOf) -> list[Row]:
-    """The reasons of a decision in their order: what is so, what can be done, and about until when.
+def tell_reasons(farm: Row, told: Row, lang: str, advise: Advise) -> list[Row]:
+    """The reasons of a decision in their order: what is so, what can be done, and by when.
 
     Args:
-        farm: one of `tell_farms`' farms.
-        zh: in Chinese.
-        action_of: of each reason.
+        farm: one of `told["farms"]`.
+        told: what `tell_farms` gave.
+        lang: `en` or `zh`.
+        advise: what can be done about a reason.
     """
-    until: dict[str, str] = {}
-    for one in farm["settle"]:
-        if one["until"]:
-            until |= {code: one["until"] for code, _ in one["codes"]}
-    told = []
-    for code, *texts in farm["reasons"]:
-        said = texts[zh] or word("flag", code)[zh]
-        action = action_of(code, "zh" if zh else "en")
-        told.append({"code": code, "said": said, "action": action, "until": until.get(code)})
-    return told
+    zh = lang == "zh"
+    end = told["season"][1]
+    codes = [code for code, *_ in farm["reasons"]]
+    season_end = date.fromisoformat(end) if end else None
+    advice = advise_reasons(codes, farm["settle"], date.fromisoformat(told["as_of"]), season_end, lang, advise)
+    return [
+        {"code": code, "said": texts[zh] or word("flag", code)[zh], "advice": advice_line(*advice[code], lang)}
+        for code, *texts in farm["reasons"]
+    ]
 
 
-def _parcel(parcel: Row, told: Row, zh: bool) -> Row:
+def _parcel(parcel: Row, told: Row, zh: bool) -> str:
+    """One parcel in a line: land, crop, stages and what struck it; of one that was not judged, why."""
     shown = tell_parcel(parcel, told, {})
-    return {
-        "id": parcel["id"],
-        "mu": parcel["mu"],
-        "ha": parcel["ha"],
-        "status": shown["status_words"][zh],
-        "crops": [f"{crop['names'][zh]}" for crop in shown["crops"]] if parcel["status"] in ("ok", "degraded") else [],
-        "stages": [said[zh] for said in shown["stages"]],
-        "events": [said[zh] for said in shown["events"]],
-    }
+    comma, gap = ("，", "；") if zh else (", ", "; ")
+    land = [] if parcel["mu"] is None else [_land(parcel["mu"], parcel["ha"], zh)]
+    if parcel["status"] in JUDGED:
+        several = "、" if zh else " and "
+        crops = [several.join(crop["names"][zh] for crop in shown["crops"])]
+        after = [said[zh] for said in (*shown["stages"], *shown["events"])]
+    else:
+        crops, after = [shown["status_words"][zh]], [pair[zh] for pair in (shown["reason"], shown["figures"]) if pair]
+    return gap.join([comma.join([*land, *crops]), *after])
+
+
+def _land(mu: float, ha: float, zh: bool) -> str:
+    return f"{mu:,.1f}亩（{ha:,.2f}公顷）" if zh else f"{mu:,.1f} mu ({ha:,.2f} ha)"
 
 
 def write_letter(
-    publication: Path, farm_id: str, lang: str, out: Path, action_of: ActionOf, *, pdf: bool = False
+    publication: Path, farm_id: str, lang: str, out: Path, advise: Advise, *, pdf: bool = False
 ) -> list[Path]:
     """Write a farm's letter, and the same as PDF if asked for.
 
@@ -118,14 +124,14 @@ def write_letter(
         farm_id: whose letter.
         lang: `en` or `zh`.
         out: the HTML file; the PDF lies beside it under the same name.
-        action_of: of each reason.
+        advise: what can be done about a reason.
         pdf: with the PDF; needs the extra `pdf`.
 
     Raises:
         ConfigError: see `render_letter`; or the extra is not installed.
         StoreError: the file cannot be written.
     """
-    text = render_letter(publication, farm_id, lang, action_of)
+    text = render_letter(publication, farm_id, lang, advise)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8", newline="\n")

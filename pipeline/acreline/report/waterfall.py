@@ -10,14 +10,21 @@ from html import escape
 
 from acreline.report.read import Row
 from acreline.report.words import word
+from acreline.units import CURRENCIES_ZH
 
 Pair = tuple[str, str]
 
 WIDTH, ROW, GAP, TOP = 640, 24, 10, 6
-NAMES, AMOUNTS = 190, 110
-"""Widths left of the bars for the rules' names and right of them for the amounts."""
-FULL, CUT, SUM = "#9fb8a8", "#d9dee2", "#0f6b5f"
+NAMES, CHANGES, AMOUNTS = 180, 82, 104
+"""Widths left of the bars for the rules' names, and right of them for what each changed and for what then stood."""
+FULL, CUT, SUM = "#9fb8a8", "#edf0f2", "#0f6b5f"
+"""Grey print tells them apart too: what stands is darker than what was taken away, which is dashed."""
 LEAST = 1.5
+TITLES: dict[bool, Pair] = {
+    False: ("From the first amount to the limit", "从初始金额到额度"),
+    True: ("What the amount would be: no limit stands yet", "参考金额：尚未核定额度"),
+}
+"""By whether a person decides."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,8 @@ def waterfall_bars(farm: Row) -> list[Bar]:
         if after is None or after == so_far:
             continue
         kind = "first" if so_far is None else "falls" if after < so_far else "rises"
-        bars.append(Bar(word("rule", step["rule"]), so_far if so_far is not None else after, after, kind))
+        name = ("Rounded down", "向下取整") if step["code"] == "rounded_down" else word("rule", step["rule"])
+        bars.append(Bar(name, so_far if so_far is not None else after, after, kind))
         so_far = after
     if so_far is not None:
         refers = farm["outcome"] == "refer"
@@ -65,49 +73,63 @@ def waterfall_svg(bars: Sequence[Bar], currency: str, zh: bool, *, refers: bool 
     if not bars:
         return ""
     most = max(max(bar.before, bar.after) for bar in bars) or Decimal(1)
-    room = WIDTH - NAMES - AMOUNTS
-    height = TOP + len(bars) * (ROW + GAP)
-    title = ("From the first amount to the limit", "从初始金额到额度")[zh]
+    room = WIDTH - NAMES - CHANGES - AMOUNTS
+    height = TOP + len(bars) * (ROW + GAP) - GAP + TOP
+    title = TITLES[refers][zh]
+    hatch = f"would-be-{'zh' if zh else 'en'}"
     parts = [
         f'<svg class="waterfall" viewBox="0 0 {WIDTH} {height}" width="100%" role="img"><title>{title}</title>'
         f"<desc>{escape(_say(bars, currency, zh))}</desc>"
     ]
+    if refers:
+        parts.append(
+            f'<defs><pattern id="{hatch}" width="6" height="6" patternUnits="userSpaceOnUse">'
+            f'<rect width="6" height="6" fill="#ffffff"/><path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" stroke="{SUM}" '
+            f'stroke-width="1.2"/></pattern></defs>'
+        )
     for k, bar in enumerate(bars):
         y = TOP + k * (ROW + GAP)
         kept, whole = (
             _length(amount, most, room) for amount in (min(bar.before, bar.after), max(bar.before, bar.after))
         )
         middle = y + ROW / 2 + 4
-        fill = ("#ffffff" if refers else SUM) if bar.kind == "limit" else FULL
-        edge = f' stroke="{SUM}" stroke-dasharray="5 3"' if refers and bar.kind == "limit" else ""
-        parts.append(f'<text x="0" y="{middle}" font-size="12">{escape(bar.name[zh])}</text>')
+        fill = f"url(#{hatch})" if refers else SUM if bar.kind == "limit" else FULL
+        edge = f' stroke="{SUM}" stroke-dasharray="5 3"' if refers else ""
+        bold = ' font-weight="bold"' if bar.kind == "limit" else ""
+        parts.append(f'<text x="0" y="{middle}" font-size="12"{bold}>{escape(bar.name[zh])}</text>')
         parts.append(f'<rect x="{NAMES}" y="{y}" width="{kept}" height="{ROW}" fill="{fill}"{edge}/>')
         if whole > kept:
-            dashed = ' stroke="#7b8790" stroke-dasharray="3 2"' if bar.kind == "falls" else ' stroke="#0f6b5f"'
+            dashed = ' stroke="#7b8790" stroke-dasharray="3 2"' if bar.kind == "falls" else f' stroke="{SUM}"'
             parts.append(
                 f'<rect x="{NAMES + kept}" y="{y}" width="{round(whole - kept, 1)}" height="{ROW}" '
-                f'fill="{CUT if bar.kind == "falls" else FULL}"{dashed}/>'
+                f'fill="{CUT if bar.kind == "falls" else fill}"{dashed}/>'
             )
-        bold = ' font-weight="bold"' if bar.kind == "limit" else ""
-        amount = escape(_print(bar.after, currency))
+        if bar.kind in ("falls", "rises"):
+            by = _plain(bar.after - bar.before, signed=True)
+            parts.append(f'<text x="{WIDTH - AMOUNTS}" y="{middle}" text-anchor="end" font-size="11">{by}</text>')
+        if k + 1 < len(bars):
+            x = NAMES + _length(bar.after, most, room)
+            parts.append(f'<path d="M{x:.1f} {y + ROW}v{GAP}" stroke="#7b8790"/>')
+        amount = escape(print_amount(bar.after, currency, zh))
         parts.append(f'<text x="{WIDTH}" y="{middle}" text-anchor="end" font-size="12"{bold}>{amount}</text>')
     return "".join([*parts, "</svg>"])
 
 
 def waterfall_lines(bars: Sequence[Bar], currency: str, zh: bool) -> list[str]:
     """The same in plain text, amounts aligned."""
-    amounts = [_print(bar.after, currency) for bar in bars]
+    amounts = [print_amount(bar.after, currency, zh) for bar in bars]
     widest = max((len(text) for text in amounts), default=0)
-    moved = [_print(bar.after - bar.before, currency, signed=True) for bar in bars]
+    moved = [print_amount(bar.after - bar.before, currency, zh, signed=True) for bar in bars]
+    left, right = ("（", "）") if zh else (" (", ")")
     return [
-        f"{amount:>{widest}}  {bar.name[zh]}" + (f" ({by})" if bar.kind in ("falls", "rises") else "")
+        f"{amount:>{widest}}  {bar.name[zh]}" + (f"{left}{by}{right}" if bar.kind in ("falls", "rises") else "")
         for bar, amount, by in zip(bars, amounts, moved, strict=True)
     ]
 
 
 def _say(bars: Sequence[Bar], currency: str, zh: bool) -> str:
     joint = "；" if zh else "; "
-    return joint.join(f"{bar.name[zh]} {_print(bar.after, currency)}" for bar in bars)
+    return joint.join(f"{bar.name[zh]} {print_amount(bar.after, currency, zh)}" for bar in bars)
 
 
 def _length(amount: Decimal, most: Decimal, room: int) -> float:
@@ -115,9 +137,15 @@ def _length(amount: Decimal, most: Decimal, room: int) -> float:
     return round(max(length, LEAST if amount > 0 else 0.0), 1)
 
 
-def _print(amount: Decimal, currency: str, *, signed: bool = False) -> str:
+def print_amount(amount: Decimal, currency: str, zh: bool, *, signed: bool = False) -> str:
+    """12,300 CNY, 12,300元."""
+    unit = CURRENCIES_ZH.get(currency) if zh else None
+    return f"{_plain(amount, signed=signed)}{unit or f' {currency}'}"
+
+
+def _plain(amount: Decimal, *, signed: bool = False) -> str:
     text = f"{amount:+,f}" if signed else f"{amount:,f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {currency}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _amount(text: str | None) -> Decimal | None:

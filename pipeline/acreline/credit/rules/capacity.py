@@ -35,6 +35,16 @@ REASONS: dict[str, Words] = {
     "no_value": measured_words("no_value"),
     "other_currency": measured_words("other_currency"),
 }
+ACTIONS: dict[str, Words] = {
+    "capacity": (
+        "If your harvest is worth more, bring delivery notes or last year's yields; a person reckons again.",
+        "如收成价值更高，提供销售单据或往年产量，由工作人员重新核算。",
+    ),
+    "capacity_after_debt": (
+        "A smaller debt raises it one for one: bring the receipt of what you have paid back and is not on file yet.",
+        "携带尚未登记的还款凭证：减少债务可等额提高额度。",
+    ),
+}
 BARE: Words = (
     "The cautious estimate of your harvest ({quantile} quantile of our model) is {value_used}; {share} of that is"
     " {cap}.",
@@ -105,5 +115,6 @@ RULE = Rule(
     settings=CapacitySettings,
     apply=apply,
     reasons=REASONS,
+    actions=ACTIONS,
     sets_limit=True,
 )

@@ -31,6 +31,16 @@ REASONS: dict[str, Words] = {
     "no_cap_for_crop": measured_words("no_cap_for_crop"),
     "no_stand": measured_words("no_stand"),
 }
+ACTIONS: dict[str, Words] = {
+    "crop_cap_per_mu": (
+        "If more is planted than was counted, send a corrected outline or a photo of the field with date and place.",
+        "如实际种植面积更大，提供更正的地块边界，或带日期和位置的田间照片。",
+    ),
+    "no_cap_for_crop": (
+        "Bring what shows your costs or what the crop earned before; a person sets the amount.",
+        "提供该作物的成本或往年收入凭证，由工作人员确定金额。",
+    ),
+}
 MISSING: Words = (
     "This policy has no amount per mu for: {crops_without_cap}. A person sets it.",
     "本政策没有以下作物的每亩额度：{crops_without_cap}，需人工确定。",
@@ -100,5 +110,6 @@ RULE = Rule(
     settings=CropCapSettings,
     apply=apply,
     reasons=REASONS,
+    actions=ACTIONS,
     sets_limit=True,
 )

@@ -26,6 +26,16 @@ REASONS: dict[str, Words] = {
         "目前没有可与最低贷款金额比较的额度。",
     ),
 }
+ACTIONS: dict[str, Words] = {
+    "below_minimum": (
+        "Bring what shows what else you grow or earn, or ask for a small loan of another kind.",
+        "提供其他种植或收入的证明，或咨询其他小额贷款。",
+    ),
+    "harvest_below_minimum": (
+        "Bring what shows further plots or income that are not in this application.",
+        "补充本次申请之外的地块或收入的证明。",
+    ),
+}
 MET: Words = ("{limit} is not below the smallest loan of {amount}.", "{limit}不低于最低贷款金额{amount}。")
 BELOW: Words = (
     "{limit} is below the smallest loan of {amount}; a person looks whether another product fits.",
@@ -81,5 +91,6 @@ RULE = Rule(
     settings=MinimumSettings,
     apply=apply,
     reasons=REASONS,
+    actions=ACTIONS,
     needs_limit=True,
 )

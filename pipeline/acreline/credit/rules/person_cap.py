@@ -22,6 +22,20 @@ REASONS: dict[str, Words] = {
     ),
     "several_farms_one_person": measured_words("several_farms_one_person"),
 }
+ACTIONS: dict[str, Words] = {
+    "person_cap": (
+        "Ask the office about other loans: this is the most one person may borrow here.",
+        "向办理网点咨询其他贷款：这是此处每人可借的最高金额。",
+    ),
+    "person_cap_after_debt": (
+        "A smaller debt raises it one for one: bring the receipt of what you have paid back and is not on file yet.",
+        "携带尚未登记的还款凭证：减少债务可等额提高额度。",
+    ),
+    "several_farms_one_person": (
+        "Wait for a person, who sets the limits of your farms together; nothing is missing.",
+        "等待工作人员对您名下的农场统一核定，无需补充材料。",
+    ),
+}
 BARE: Words = ("One person may borrow at most {amount}.", "每人最多可借{amount}。")
 LESS_DEBT: Words = (
     "One person may owe at most {amount}; less your debt of {existing_debt} that leaves {cap}.",
@@ -80,5 +94,6 @@ RULE = Rule(
     settings=PersonCapSettings,
     apply=apply,
     reasons=REASONS,
+    actions=ACTIONS,
     sets_limit=True,
 )

@@ -15,6 +15,12 @@ REASONS: dict[str, Words] = {
     "requested": ("The limit is the amount you asked for.", "额度为您申请的金额。"),
     "nothing_requested": ("No amount was named in the application.", "申请中没有写明金额。"),
 }
+ACTIONS: dict[str, Words] = {
+    "requested": (
+        "Ask for more at any time; the steps below show what the other rules allow.",
+        "随时申请更高金额；其他规则允许的金额见下方计算过程。",
+    ),
+}
 ASKED: Words = ("You asked for {requested}.", "您申请的金额为{requested}。")
 
 
@@ -31,4 +37,11 @@ def apply(farm: Farm, limit: Decimal | None, settings: RequestedSettings, contex
     return make_step(NAME, "requested", limit, lowest(limit, asked), ASKED, facts)
 
 
-RULE = Rule(name=NAME, title=("Amount asked for", "申请金额"), settings=RequestedSettings, apply=apply, reasons=REASONS)
+RULE = Rule(
+    name=NAME,
+    title=("Amount asked for", "申请金额"),
+    settings=RequestedSettings,
+    apply=apply,
+    reasons=REASONS,
+    actions=ACTIONS,
+)
