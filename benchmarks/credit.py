@@ -20,13 +20,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from credit_farms import AS_OF, farms_of, make_chunk
-from credit_pairs import count_counter_examples
+from credit_farms import AS_OF, farms_of, load_policy, make_chunk
+from credit_pairs import count_counter_examples, crops_of
 from rows import make_row, write_rows
 
 from acreline.codes import all_codes
-from acreline.config import Crop, find_config, list_configs, read_policy, read_settings
-from acreline.credit import CompiledPolicy, assess_credit, compile_policy, reason_words
+from acreline.credit import CompiledPolicy, assess_credit, reason_words
 from acreline.farms.gather import EDGE_PX_SD, PIXEL_M2, Z_95
 from acreline.records import Applicant, Decision, Farm, Interval, Stand
 
@@ -40,23 +39,6 @@ LOOKS = 40
 CROP = "maize"
 
 Rows = list[dict[str, Any]]
-
-
-def compiled(name: str) -> CompiledPolicy:
-    """A packaged policy as it held on the day of the made farms."""
-    crops = {crop: read_settings(Crop, find_config("crops", crop)) for crop in list_configs("crops")}
-    names = {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()}
-    return compile_policy(read_policy(name, as_of=AS_OF), names)
-
-
-def amounts_of(policy: CompiledPolicy) -> tuple[str, ...]:
-    """Crops for which a policy has an amount."""
-    for entry in policy.rules:
-        for name in ("caps_per_mu", "scales"):
-            found = getattr(entry.settings, name, None)
-            if found:
-                return tuple(sorted(found))
-    return tuple(list_configs("crops"))
 
 
 def in_currency(farms: Sequence[Farm], currency: str) -> list[Farm]:
@@ -95,12 +77,12 @@ def with_more_land(farm: Farm) -> Farm:
 def rise(farm: Farm, policy: CompiledPolicy, decision: Decision, code: str) -> Decimal:
     """By how much a limit rises where one of its reasons is neutral."""
     other = without(policy, code, decision)
-    base = decision.limit or Decimal(0)
     again = (
         assess_credit([with_more_land(farm)], policy, as_of=AS_OF)[0]
-        if other is None or next(step for step in decision.trail if step.code == code).before is None
+        if other is None
         else assess_credit([farm], other, as_of=AS_OF)[0]
     )
+    base = decision.limit or Decimal(0)
     return (again.limit if again.limit is not None else base) - base
 
 
@@ -115,7 +97,7 @@ def rise_of_all(farm: Farm, policy: CompiledPolicy, decision: Decision) -> Decim
 
 def reasons_rows(name: str, policy: CompiledPolicy, count: int) -> Rows:
     """G01 and G02: one to four specific reasons each, and each one truly moved the limit."""
-    farms = in_currency(list(farms_of(make_chunk(0, amounts_of(policy), count))), policy.policy.currency)
+    farms = in_currency(list(farms_of(make_chunk(0, tuple(crops_of(policy)), count))), policy.policy.currency)
     decisions = [assess_credit([farm], policy, as_of=AS_OF)[0] for farm in farms]
     told = [
         1 <= len(one.reasons) <= MOST_REASONS
@@ -153,6 +135,8 @@ def monotone_rows(name: str, policy: CompiledPolicy, pairs: int) -> Rows:
     setting = f"policy {name}: land, harvest, health, record, debt; one better, two at once, at step edges"
     both = f"{found['decided']:,} of them decided on both sides"
     return [
+        make_row("pairs in which the evidence bar alone refers the better farm", setting, found["more_doubt"], "",
+                 n=found["pairs"], command=COMMAND, baseline="more land in doubt: a person decides"),
         make_row("pairs in which the better farm gets less", setting, found["counter_examples"], "", n=found["pairs"],
                  target="<= 0", command=COMMAND, baseline=both),
         make_row("limits above a cap that their trail tells", setting, found["passed_cap"], "", n=2 * found["pairs"],
@@ -176,7 +160,7 @@ def gets_worse(whole: Decision, other: Decision) -> bool:
 
 def data_rows(name: str, policy: CompiledPolicy, count: int) -> Rows:
     """G09 and P14: what was not seen, or is in doubt, goes to a person and costs nobody money."""
-    chunk = farms_of(make_chunk(1, amounts_of(policy), count))
+    chunk = farms_of(make_chunk(1, tuple(crops_of(policy)), count))
     day = AS_OF - timedelta(days=5)
     good = [
         replace(farm, clear_looks=LOOKS, last_clear=day, flags=())
@@ -265,7 +249,7 @@ def main() -> None:
     asked = parser.parse_args()
     rows: Rows = []
     for name in asked.policies:
-        policy = compiled(name)
+        policy = load_policy(name)
         rows += reasons_rows(name, policy, asked.farms)
         rows += data_rows(name, policy, asked.farms)
         rows += size_rows(name, policy)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acreline.credit import CompiledPolicy, find_totals
+from acreline.config import Crop, find_config, list_configs, read_policy, read_settings
+from acreline.credit import CompiledPolicy, compile_policy, find_totals
 from acreline.credit.contract import Totals
 from acreline.credit.totals import PERSON_RULE
 from acreline.records import Applicant, Farm, Interval, Stand
@@ -25,6 +26,13 @@ MOST_STANDS = 8
 M2_PARTS = 64
 """Areas are whole parts of 1/64 m2: their mu are whole numbers for the plain versions too."""
 FLAGS = (None, "geometry_repaired", "overlapping_claim")
+
+
+def load_policy(name: str) -> CompiledPolicy:
+    """A packaged policy as it held on the day of the made farms, with the crops' names."""
+    crops = {crop: read_settings(Crop, find_config("crops", crop)) for crop in list_configs("crops")}
+    names = {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()}
+    return compile_policy(read_policy(name, as_of=AS_OF), names)
 
 
 @dataclass(frozen=True)

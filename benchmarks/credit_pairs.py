@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from acreline.config import list_configs
 from acreline.credit import CompiledPolicy, assess_credit
 from acreline.credit.assess import find_totals
 from acreline.records import ZERO, Applicant, Decision, Farm, Interval, Stand, Struck
@@ -46,7 +47,7 @@ def count_counter_examples(
     """
     rng = random.Random(seed)
     day = as_of or policy.policy.valid_to or policy.policy.valid_from + timedelta(days=365)
-    crops = _crops_of(policy)
+    crops = crops_of(policy)
     edges = _edges_of(policy)
     found: dict[str, Any] = {
         "pairs": 0,
@@ -122,12 +123,13 @@ def _say(decision: Decision) -> str:
 
 
 # --- farms --------------------------------------------------------------------------------------------------------
-def _crops_of(policy: CompiledPolicy) -> list[str]:
+def crops_of(policy: CompiledPolicy) -> list[str]:
+    """Crops for which a policy has an amount; all that are packaged where it names none."""
     for entry in policy.rules:
         for name in ("caps_per_mu", "amounts"):
             if hasattr(entry.settings, name):
                 return sorted(getattr(entry.settings, name))
-    return ["maize"]
+    return list_configs("crops")
 
 
 def _edges_of(policy: CompiledPolicy) -> list[float]:

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from credit_farms import AS_OF, CHUNK, Chunk, farms_of, make_chunk, too_many, totals_of
+from credit_farms import AS_OF, CHUNK, Chunk, farms_of, load_policy, make_chunk, too_many, totals_of
+from credit_pairs import crops_of
 from rows import make_row, write_rows
 
-from acreline.config import Crop, find_config, list_configs, read_policy, read_settings
-from acreline.credit import CompiledPolicy, assess_stream, compile_policy, decision_line, find_totals
+from acreline.credit import CompiledPolicy, assess_stream, decision_line, find_totals
 from acreline.credit.contract import Totals
 from acreline.records import Farm
 
@@ -35,16 +35,6 @@ MANY = 1_000_000
 WORKERS = 2
 REFER = -1
 _worker: dict[str, Any] = {}
-
-
-def load_policy(name: str) -> tuple[CompiledPolicy, tuple[str, ...]]:
-    """A packaged policy with the crops' names, and the crops it has an amount for (any, where it names none)."""
-    names = list_configs("crops")
-    crops = {crop: read_settings(Crop, find_config("crops", crop)) for crop in names}
-    policy = compile_policy(read_policy(name), {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()})
-    priced = [getattr(entry.settings, "caps_per_mu", None) for entry in policy.rules]
-    capped = next((set(caps) for caps in priced if caps), set(names))
-    return policy, tuple(sorted(capped & set(names)))
 
 
 def chunks(count: int, crops: tuple[str, ...]) -> Iterator[Chunk]:
@@ -61,7 +51,8 @@ def all_farms(count: int, crops: tuple[str, ...]) -> Iterator[Farm]:
 
 def start_worker(policy: str, totals: Totals, folder: str) -> None:
     """What a process needs once."""
-    compiled, crops = load_policy(policy)
+    compiled = load_policy(policy)
+    crops = tuple(crops_of(compiled))
     file = Path(folder) / f"{multiprocessing.current_process().pid}.jsonl"
     stream = file.open("w", encoding="utf-8", buffering=1 << 20)
     _worker.update(policy=compiled, crops=crops, totals=totals, stream=stream, first_mb=0.0)
@@ -106,7 +97,8 @@ def main() -> None:
     parser.add_argument("count", nargs="?", type=int, default=MANY)
     parser.add_argument("--policy", default="demo")
     given = parser.parse_args()
-    count, (policy, crops) = given.count, load_policy(given.policy)
+    count, policy = given.count, load_policy(given.policy)
+    crops = tuple(crops_of(policy))
     command = COMMAND + (f" {count}" if count != MANY else "")
     command += f" --policy {given.policy}" if given.policy != "demo" else ""
     start, load = time.perf_counter(), os.getloadavg()[0]

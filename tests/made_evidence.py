@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from acreline.chain import Chain
-from acreline.credit import assess_credit, refer_retired
+from acreline.credit import assess_credit, find_totals, refer_retired
 from acreline.plan import Plan
 from acreline.publish import Facts, publish_run
 from acreline.records import Applicant, Farm, Interval
@@ -81,6 +81,7 @@ def evidence_facts(plan: Plan, farms: tuple[Farm, ...] | None = None) -> Facts:
         looks=made_looks({next(iter(owners)): MAIZE}, [date(2018, 7, 1)]),
         farms=farms,
         decisions=tuple(decided),
+        totals=find_totals(farms, plan.compiled, as_of=DAY),
     )
 
 

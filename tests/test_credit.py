@@ -32,7 +32,7 @@ from acreline.credit import (
     reason_words,
 )
 from acreline.credit import rules as rules_folder
-from acreline.credit.facts import floor_money, floor_mu, floor_to, plain, show_money
+from acreline.credit.facts import floor_area, floor_money, floor_to, plain, show_money
 from acreline.errors import ConfigError, ContractError, CreditError, StoreError
 from acreline.records import ZERO, Applicant, Decision, Farm, Interval, Stand, Struck
 
@@ -570,10 +570,10 @@ def test_money_that_would_have_to_be_rounded_in_silence_is_refused() -> None:
 
 
 def test_quantisation_by_hand() -> None:
-    assert floor_mu(2000 / 3 * 2.999) == Decimal("2.99")
-    assert floor_mu(0.0) == 0
-    assert floor_mu(10_000.0) == 15
-    assert floor_mu(9_999.999) == Decimal("14.99")
+    assert floor_area(2000 / 3 * 2.999, "mu", 2) == Decimal("2.99")
+    assert floor_area(0.0, "mu", 2) == 0
+    assert floor_area(10_000.0, "mu", 2) == 15
+    assert floor_area(9_999.999, "mu", 2) == Decimal("14.99")
     assert floor_money(1999.999) == 1999
     assert floor_to(Decimal("1234.56"), Decimal("0.5")) == Decimal("1234.5")
     assert [plain(Decimal(text)) for text in ("1000", "1E+3", "1234.50", "0.00", "0.10")] == [

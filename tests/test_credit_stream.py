@@ -23,7 +23,7 @@ from acreline.config import read_policy
 from acreline.credit import CompiledPolicy, assess_credit, assess_stream, compile_policy, decision_line, find_totals
 from acreline.credit import assess as engine
 from acreline.credit.contract import RuleContext
-from acreline.credit.facts import MONEY, find_fault, floor_mu
+from acreline.credit.facts import MONEY, find_fault, floor_area
 from acreline.errors import ContractError, CreditError
 from acreline.records import Applicant, Decision, Farm, Interval, Step
 from tests.test_credit import AS_OF, house, make_farm
@@ -140,7 +140,7 @@ def test_a_stream_leaves_the_callers_arithmetic_alone() -> None:
 @given(st.floats(0, 1e12))
 def test_mu_are_rounded_down_exactly(area_m2: float) -> None:
     hundredths = math.floor(Fraction(area_m2) * 3 / 2000 * 100)
-    assert floor_mu(area_m2) == Decimal(hundredths) / 100
+    assert floor_area(area_m2, "mu", 2) == Decimal(hundredths) / 100
 
 
 def test_each_impossible_number_is_named() -> None:

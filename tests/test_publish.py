@@ -15,6 +15,7 @@ import pytest
 
 from acreline.blocks import Measured
 from acreline.config import read_region
+from acreline.credit import Totals
 from acreline.doors import check_events, check_growth, check_health, check_seasons
 from acreline.errors import ContractError
 from acreline.events import list_detectors
@@ -95,6 +96,7 @@ def made_facts(**values: Any) -> Facts:
         "growth": check_growth(empty(GROWTH_COLUMNS)),
         "farms": (made_farm("f1"), made_farm("f2")),
         "decisions": (decide("f1"), decide("f2")),
+        "totals": Totals(2, Decimal(0)),
     }
     return Facts(**{**known, **values})
 

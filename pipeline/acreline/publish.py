@@ -30,6 +30,7 @@ from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 if TYPE_CHECKING:
     from acreline.blocks import Measured
     from acreline.config import Crop
+    from acreline.credit import Totals
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Facts:
     growth: Growth
     farms: tuple[Farm, ...]
     decisions: tuple[Decision, ...]
+    totals: Totals
+    """Sums over the farms, with which they were decided."""
     crops: Mapping[str, Crop] = field(default_factory=dict)
     """By slug, at the prices and costs in force; for the lineage."""
     not_yet_published: tuple[str, ...] = ()
@@ -129,7 +132,7 @@ def write_tables(plan: Plan, facts: Facts, measured: Measured, folder: Path) -> 
         tables.write_table(table, folder / f"{name}.parquet")
     tables.write_decisions(facts.decisions, folder / "decisions.parquet")
     tables.write_schedule(schedule_farms(plan, facts), folder / "schedule.parquet")
-    totals, persons = batch_to_json(facts.farms, plan.compiled, as_of=plan.as_of, county=plan.region.county)
+    totals, persons = batch_to_json(facts.farms, facts.totals)
     lineage = lineage_text(make_lineage(plan, totals, scenes, facts.crops or plan.crops, folder))
     (folder / LINEAGE_FILE).write_text(lineage, encoding="utf-8", newline="\n")
     shared, chain = file_sha256(folder / LINEAGE_FILE), Chain()

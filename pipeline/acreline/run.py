@@ -14,7 +14,7 @@ import structlog
 from acreline.blocks import Progress, measure_blocks, note_lost_scenes
 from acreline.claims import check_claims, note_claims
 from acreline.config import Region
-from acreline.credit import assess_credit, refer_retired
+from acreline.credit import assess_credit, find_totals, refer_retired
 from acreline.errors import NotPublishedError, SourceError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels
@@ -100,16 +100,17 @@ def run_region(
 
     farms = gather_farms(parcels, looks, seasons, health, events, growth, crops, inputs.applicants)
     farms = estimate_yields(farms, crops, inputs.statistics)
+    totals = find_totals(farms, plan.compiled, as_of=day, county=region.county)
     if plan.model_retired is None:
-        decisions = assess_credit(farms, plan.compiled, as_of=day, county=region.county)
+        decisions = assess_credit(farms, plan.compiled, as_of=day, county=region.county, totals=totals)
     else:
         log.warning("model retired: every farm is referred", **plan.model_retired.facts())
         decisions = refer_retired(farms, plan.compiled, plan.model_retired.facts(), as_of=day)
 
     _guard(region, parcels, store)
     facts = Facts(
-        parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions), crops,
-        inputs.not_yet_published,
+        parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions), totals,
+        crops, inputs.not_yet_published,
     )  # fmt: skip
     publication, published = publish_run(plan, facts, measured, store)
     return RunResult(

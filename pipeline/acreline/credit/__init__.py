@@ -3,7 +3,7 @@
 
 from acreline.credit.again import batch_to_json, decide_alone
 from acreline.credit.assess import assess_credit, assess_stream, find_totals
-from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, make_step
+from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, Totals, make_step
 from acreline.credit.policy import compile_policy, list_rules
 from acreline.credit.retire import refer_retired
 from acreline.credit.schedule import FarmSeason, ScheduleRow, StandSeason, make_schedule
@@ -18,6 +18,7 @@ __all__ = [
     "RuleContext",
     "ScheduleRow",
     "StandSeason",
+    "Totals",
     "assess_credit",
     "assess_stream",
     "batch_to_json",

@@ -8,20 +8,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from acreline.credit.assess import assess_credit, find_totals
+from acreline.credit.assess import assess_credit
 from acreline.credit.contract import CompiledPolicy, PersonTotals, Totals
 from acreline.records import Decision, Farm
 
 
-def batch_to_json(
-    farms: Sequence[Farm], policy: CompiledPolicy, *, as_of: date, county: str | None = None
-) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
-    """Sums over a batch, the same whatever its order, and for each farm those over its person's farms.
+def batch_to_json(farms: Sequence[Farm], totals: Totals) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
+    """Sums over a batch as plain values, and for each farm those over its person's farms.
+
+    Args:
+        farms: the batch.
+        totals: from `find_totals`, with which it was decided.
 
     Returns:
         the sums, in which nobody is named; and one entry per farm, in order, None where its person brings no other.
     """
-    totals = find_totals(farms, policy, as_of=as_of, county=county)
     crops = {crop: format(low, "f") for crop, low in totals.value_low_by_crop.items()}
     persons = [totals.persons.get(_person(farm) or "") for farm in farms]
     told = {"farms": totals.farms, "value_low": format(totals.value_low, "f"), "value_low_by_crop": crops}

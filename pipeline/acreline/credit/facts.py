@@ -21,7 +21,7 @@ from functools import cache
 from typing import NamedTuple
 
 from acreline.records import Farm, Interval
-from acreline.units import CURRENCIES_ZH, M2_PER_MU
+from acreline.units import CURRENCIES_ZH, M2_PER_UNIT
 
 MONEY = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 """Every sum of money is exact under this context: what would have to be rounded in silence is an error instead."""
@@ -29,7 +29,6 @@ _LOG = Context(prec=40, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Divis
 """Logarithms are rounded, to the same 40 digits everywhere; what comes of them is rounded down to money afterwards."""
 _PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 LOWEST_QUANTILE, MIDDLE = Decimal("0.05"), Decimal("0.5")
-MU_STEP = Decimal("0.01")
 MOST_M2 = 1e12
 """A million square kilometres: no farm is larger, whatever a file says."""
 MOST_MONEY = Decimal(10) ** 15
@@ -46,11 +45,12 @@ class Shown(NamedTuple):
     zh: str
 
 
-def floor_mu(area_m2: float) -> Decimal:
-    """Square metres as mu, rounded down to a hundredth; exact, so the same on every machine."""
+def floor_area(area_m2: float, unit: str, digits: int) -> Decimal:
+    """Square metres in mu, ha or acre, rounded down to so many decimals; exact, so the same on every machine."""
+    size = M2_PER_UNIT[unit]
     numerator, denominator = area_m2.as_integer_ratio()  # whole numbers throughout: exact, and quick for a county
-    hundredths = numerator * 100 * M2_PER_MU.denominator // (denominator * M2_PER_MU.numerator)
-    return Decimal(hundredths).scaleb(-2)
+    parts: int = numerator * 10**digits * size.denominator // (denominator * size.numerator)
+    return Decimal(parts).scaleb(-digits)
 
 
 def floor_money(value: float | Decimal | Fraction) -> Decimal:
@@ -138,12 +138,6 @@ def show_doubt(doubt: float) -> Shown:
 def doubt_of(interval: Interval) -> float:
     """How far the cautious end lies below the middle, as a share of the middle; 0 where the middle is 0."""
     return (interval.mid - interval.low) / interval.mid if interval.mid > 0 else 0.0
-
-
-def show_mu(area: Decimal) -> Shown:
-    """12.34 mu, 12.34亩."""
-    text = plain(area)
-    return Shown(f"{text} mu", f"{text}亩")
 
 
 def show(value: object, unit_en: str = "", unit_zh: str = "") -> Shown:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from acreline.credit.contract import RuleContext
-from acreline.credit.facts import floor_money, floor_mu, value_at
+from acreline.credit.facts import floor_area, floor_money, value_at
 from acreline.records import Farm
 
 Find = Callable[[Farm, Decimal | None, RuleContext], Any]
@@ -28,7 +28,10 @@ def _mine(name: str) -> Find:
 FEATURES: dict[str, tuple[Find, str]] = {
     "main_crop": (lambda farm, _, __: farm.main_crop, "crop slug of the most land, null where none"),
     "crops": (lambda farm, _, __: sorted({stand.crop for stand in farm.stands}), "crop slugs of all stands"),
-    "planted_mu": (lambda farm, _, __: float(floor_mu(farm.planted_m2.low)), "planted land at its cautious end, mu"),
+    "planted_mu": (
+        lambda farm, _, __: float(floor_area(farm.planted_m2.low, "mu", 2)),
+        "planted land at its cautious end, mu",
+    ),
     "value": (
         lambda farm, _, context: (
             None

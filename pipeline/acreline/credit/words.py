@@ -9,9 +9,9 @@ from functools import cache
 
 from acreline.codes import LANGUAGES, all_codes, said_words
 from acreline.credit.contract import Words
-from acreline.credit.facts import show_money
+from acreline.credit.facts import show_money, why_unmeasured
 from acreline.errors import ConfigError
-from acreline.records import Decision, Step
+from acreline.records import Decision, Farm, Step
 
 
 @cache
@@ -28,6 +28,17 @@ def rank_codes(codes: Iterable[str], *, first: str | None = None) -> list[str]:
     """Codes strongest first: `first`, then the order of `configs/codes.yaml`, then unknown ones by name."""
     rank = _rank()
     return sorted(set(codes), key=lambda code: (code != first, rank.get(code, len(rank)), code))
+
+
+def why_no_value(farm: Farm) -> str:
+    """The strongest reason among the stands, so that the farmer hears which fact is missing, not that one is."""
+    unmeasured = why_unmeasured(farm)
+    if unmeasured is not None:
+        return unmeasured
+    if "mixed_currency" in farm.flags:
+        return "mixed_currency"
+    codes = rank_codes(stand.code for stand in farm.stands if stand.value is None and stand.code is not None)
+    return codes[0] if codes else "no_value"
 
 
 def known_codes() -> list[str]:

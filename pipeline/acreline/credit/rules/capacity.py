@@ -19,7 +19,7 @@ from acreline.credit.facts import (
     value_at,
     why_unmeasured,
 )
-from acreline.credit.words import measured_words, rank_codes
+from acreline.credit.words import measured_words, why_no_value
 from acreline.records import Farm, Step
 
 NAME = "capacity"
@@ -96,17 +96,6 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context
 def _refer(code: str, limit: Decimal | None) -> Step:
     words = REASONS.get(code) or measured_words(code)
     return make_step(NAME, code, limit, None, words, outcome="refer")
-
-
-def why_no_value(farm: Farm) -> str:
-    """The strongest reason among the stands, so that the farmer hears which fact is missing, not that one is."""
-    unmeasured = why_unmeasured(farm)
-    if unmeasured is not None:
-        return unmeasured
-    if "mixed_currency" in farm.flags:
-        return "mixed_currency"
-    codes = rank_codes(stand.code for stand in farm.stands if stand.value is None and stand.code is not None)
-    return codes[0] if codes else "no_value"
 
 
 RULE = Rule(

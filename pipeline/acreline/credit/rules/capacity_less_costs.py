@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from acreline.config import Settings
+from acreline.credit.amounts import Amount
 from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
 from acreline.credit.facts import (
     at_least_zero,
@@ -21,13 +22,11 @@ from acreline.credit.facts import (
     value_at,
     why_unmeasured,
 )
-from acreline.credit.rules.capacity import why_no_value
-from acreline.credit.words import measured_words
+from acreline.credit.words import measured_words, why_no_value
 from acreline.records import Farm, Stand, Step
 from acreline.units import M2_PER_MU
 
 NAME = "capacity_less_costs"
-Amount = Annotated[Decimal, Field(ge=0, le=10**9)]
 REASONS: dict[str, Words] = {
     "capacity_less_costs": (
         "The limit is a share of what your harvest leaves after its cash costs.",

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rules that set so much money for each piece of planted land have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from acreline.credit.contract import RuleContext, Words, make_step
+from acreline.credit.facts import Shown, floor_area, lowest, plain, show, show_money, why_unmeasured
+from acreline.credit.words import measured_words
+from acreline.records import NO_CROP, Farm, Step
+
+Amount = Annotated[Decimal, Field(ge=0, le=10**9)]
+Unit = Literal["ha", "acre", "mu"]
+UNIT_ZH: dict[Unit, str] = {"ha": "公顷", "acre": "英亩", "mu": "亩"}
+Crops = tuple[str, ...]
+"""The first answer and the crops it cannot be told from."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerArea:
+    """How one rule counts land and speaks of it."""
+
+    rule: str
+    """Its name, and the code of the cap."""
+    digits: int
+    """Decimals of the unit to which the land of each stand is rounded down."""
+    said: Words
+    """With {planted}, {cap} and {crops}."""
+    missing: Words
+    """With {crops_without_cap}."""
+
+
+def cap_by_area(
+    farm: Farm,
+    limit: Decimal | None,
+    context: RuleContext,
+    how: PerArea,
+    unit: Unit,
+    amounts: Mapping[str, Decimal],
+    counties: Mapping[str, Mapping[str, Decimal]],
+) -> Step:
+    """Cap the limit at the sum over stands of planted land x the crop's amount.
+
+    A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is the
+    declared low bound, rounded down per stand, so stands add up to the farm to the last cent. Where several crops
+    cannot be told apart, the lowest amount of them counts; doubt whether anything grows at all (`none` among them) is
+    for the evidence bar to refer, not a crop with an amount.
+
+    Args:
+        farm: facts.
+        limit: limit so far.
+        context: its county's own amounts win over the general ones.
+        how: the rule's name, rounding and words.
+        unit: of land that an amount is for.
+        amounts: crop slug -> money.
+        counties: county -> crop slug -> money.
+    """
+    unmeasured = why_unmeasured(farm)
+    code = unmeasured or (None if farm.stands else "no_stand")
+    if code is not None:
+        return make_step(how.rule, code, limit, None, measured_words(code), outcome="refer")
+    area: dict[Crops, Decimal] = {}
+    for stand in farm.stands:
+        crops = (stand.crop, *sorted(set(stand.crop_set) - {stand.crop, NO_CROP}))
+        area[crops] = area.get(crops, Decimal(0)) + floor_area(stand.area_m2.low, unit, how.digits)
+    here = counties.get(context.county or "")
+    per_unit = {**amounts, **here} if here else amounts
+    missing = sorted({crop for crops in area for crop in crops} - per_unit.keys())
+    if "unknown" in missing:
+        return make_step(how.rule, "crop_unknown", limit, None, measured_words("crop_unknown"), outcome="refer")
+    if missing:
+        names = [context.name_crop(crop) for crop in missing]
+        lacking = {"crops_without_cap": Shown(", ".join(n.en for n in names), "、".join(n.zh for n in names))}
+        return make_step(how.rule, "no_cap_for_crop", limit, None, how.missing, lacking, outcome="refer")
+    least = {crops: min(per_unit[crop] for crop in crops) for crops in area}
+    cap = sum((area[crops] * least[crops] for crops in area), Decimal(0))
+    facts = {
+        "planted": _show_area(sum(area.values(), Decimal(0)), unit),
+        "cap": show_money(cap, context.currency),
+        "crops": _show_crops(area, least, unit, context),
+    }
+    if here is not None:
+        facts["county"] = show(context.county)
+    return make_step(how.rule, how.rule, limit, lowest(limit, cap), how.said, facts)
+
+
+def _show_area(area: Decimal, unit: Unit) -> Shown:
+    """12.34 mu, 12.34亩."""
+    text = plain(area)
+    return Shown(f"{text} {unit}", f"{text}{UNIT_ZH[unit]}")
+
+
+def _show_crops(
+    area: Mapping[Crops, Decimal], amounts: Mapping[Crops, Decimal], unit: Unit, context: RuleContext
+) -> Shown:
+    en, zh = [], []
+    for crops in sorted(area):
+        names = [context.name_crop(crop) for crop in crops]
+        land, money = _show_area(area[crops], unit), show_money(amounts[crops], context.currency)
+        en.append(f"{' or '.join(name.en for name in names)} {land.en} x {money.en}/{unit}")
+        zh.append(f"{'或'.join(name.zh for name in names)} {land.zh} × {money.zh}/{UNIT_ZH[unit]}")
+    return Shown("; ".join(en), "；".join(zh))
