@@ -212,9 +212,9 @@ def test_explain_of_a_farm_with_nothing_open_ends_with_what_grew(publication: Pa
 
 
 def test_explain_names_a_few_parcels_and_counts_the_others(publication: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("acreline.desk.MOST_NAMED", 1)
+    monkeypatch.setattr("acreline.report.explain.MOST_NAMED", 1)
     monkeypatch.setattr(
-        "acreline.report.doubts.read_parcels",
+        "acreline.report.explain.read_parcels",
         lambda folder, farm: [parcel(id=name, status="failed", reason="block_failed") for name in ("A", "B", "C")],
     )
     assert "its pixels could not be read (A and 2 more)" in "\n".join(explain_farm(publication, farm_name(3), "en"))

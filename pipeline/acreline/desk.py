@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from acreline.config import (
     Crop,
@@ -21,17 +21,12 @@ from acreline.config import (
     read_settings,
 )
 from acreline.errors import ConfigError, StoreError
-from acreline.records import NO_CROP, Decision, Farm
+from acreline.records import Decision, Farm
 from acreline.tables import farm_from_json
 from acreline.units import m2_to_ha, m2_to_mu
 
-if TYPE_CHECKING:
-    from acreline.report.doubts import Doubt
-
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
-MOST_NAMED = 4
-"""Parcels that a line names, of those that share a doubt."""
 KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties")
 
 
@@ -140,163 +135,23 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     """
     from acreline.credit import decision_from_json, explain_decision
     from acreline.credit.actions import advise
-    from acreline.report.doubts import read_frame
-    from acreline.report.explain import advice_lines, amount_lines, seen_lines
-    from acreline.store import read_manifest
+    from acreline.report.explain import advice_lines, amount_lines, read_case, seen_lines, told_lines
 
     if lang not in ("en", "zh"):
         raise ConfigError(f"--lang: {lang!r} is not spoken", hint="en or zh")
     lines = {line["farm_id"]: line for line in _trail(publication)}
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
-    decision = decision_from_json(lines[farm_id])
-    struck = [
-        *_what_land(publication, farm_id, lang),
-        *_what_grew(publication, farm_id, lang),
-        *_what_struck(publication, farm_id, lang),
-    ]
-    farm, manifest = farm_from_json(lines[farm_id]["farm"]), read_manifest(publication)
-    noted, settled = _what_is_open(publication, farm, decision, lang)
-    frame = read_frame(manifest)
+    decision, farm = decision_from_json(lines[farm_id]), farm_from_json(lines[farm_id]["farm"])
+    case = read_case(publication, farm, decision)
     told = explain_decision(
         decision,
         lang,
-        seen=seen_lines(farm, manifest, lang),
-        advice=advice_lines(decision, settled, None if frame is None else frame.end, lang, advise),
+        seen=seen_lines(farm, case.manifest, lang),
+        advice=advice_lines(case, lang, advise),
         drawn=amount_lines(decision, lang),
     )
-    due = _schedule_of(publication, farm_id, lang)
-    return [*told, *due, *struck, *noted, *_settled(settled, decision, zh=lang == "zh")]
-
-
-def _what_land(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """Declared, drawn, registered and planted land of a farm's parcels, a line each."""
-    from acreline.report.areas import areas_line, parcel_areas
-    from acreline.report.doubts import read_parcels
-    from acreline.report.words import word
-
-    zh = lang == "zh"
-    rows = [row for row in read_parcels(publication, farm_id) if row["status"] != "rejected"]
-    told = [(row["id"], line[zh]) for row in rows if (line := areas_line(parcel_areas(row)))]
-    head = word("ui", "areas")[zh] + ("：" if zh else ":")
-    return [head, *(f"- {name} {line}" for name, line in told)] if told else []
-
-
-def _what_grew(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """Stage and dates of what stands on a farm's parcels, a line each."""
-    from acreline.report.doubts import JUDGED, read_parcels
-    from acreline.report.read import read_rows
-    from acreline.report.stages import season_line
-    from acreline.report.words import word
-
-    zh = lang == "zh"
-    mine = {row["id"] for row in read_parcels(publication, farm_id) if row["status"] in JUDGED}
-    rows = [row for row in read_rows(publication, "seasons") if row["parcel_id"] in mine and row["crop"] != NO_CROP]
-    gap, colon = ("；", "：") if zh else ("; ", ": ")
-    counts = {row["parcel_id"]: row["seasons"] for row in reversed(rows) if row["seasons"]}
-    lines = []
-    for row in rows:
-        count = counts.pop(row["parcel_id"], None)  # of the parcel: said once, with its first stand
-        said = "" if count is None else f"{gap}{word('ui', 'crops_a_year')[zh]}{colon}{count}"
-        lines.append(f"- {row['parcel_id']} {season_line(row)[zh]}{said}")
-    head = word("ui", "stage")[zh] + ("：" if zh else ":")
-    return [head[:1].upper() + head[1:], *lines] if lines else []
-
-
-def _schedule_of(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """How a limit is paid out and falls due, a line each; none where the policy has no schedule."""
-    from acreline.report.read import read_schedule
-
-    rows = read_schedule(publication).get(farm_id, [])
-    head = "放款与还款：" if lang == "zh" else "Paying out and paying back:"
-    return [head, *(f"- {row[f'text_{lang}']}" for row in rows)] if rows else []
-
-
-def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """The events of a farm's parcels, a line each, and the kinds that were not looked for."""
-    from acreline.notices import not_looked_for
-    from acreline.report.doubts import read_parcels
-    from acreline.report.event_words import event_line
-    from acreline.report.read import read_manifest, read_rows
-    from acreline.report.words import word
-
-    zh = lang == "zh"
-    mine = {row["id"] for row in read_parcels(publication, farm_id)}
-    rows = [row for row in read_rows(publication, "events") if row["parcel_id"] in mine]
-    head = word("ui", "events")[zh] + ("：" if zh else ":")
-    told = [head, *(f"- {row['parcel_id']} {event_line(row)[zh]}" for row in rows)] if rows else []
-    left_out = read_manifest(publication).get("not_looked_for") or []
-    return [*told, not_looked_for(left_out)[lang]] if left_out else told
-
-
-def _what_is_open(
-    publication: Path, farm: Farm, decision: Decision, lang: str
-) -> tuple[list[str], list[dict[str, Any]]]:
-    """What is noted of a farm's parcels, with its figures, and what settles all that is open, cheapest first."""
-    from acreline.report.doubts import (
-        farm_doubts,
-        open_farm,
-        parcel_doubts,
-        read_codes,
-        read_frame,
-        read_parcels,
-        settle,
-    )
-    from acreline.store import read_manifest
-
-    frame = read_frame(read_manifest(publication))
-    said = open_farm(
-        farm.reason, farm.flags, farm.clear_looks, ((step.code, step.outcome, step.evidence) for step in decision.trail)
-    )
-    parcels = read_parcels(publication, farm.farm_id)
-    rows = read_codes(publication, [row["id"] for row in parcels])
-    theirs = [doubt for row in parcels for doubt in parcel_doubts(row, rows.get(row["id"], []), said, frame)]
-    return _noted(parcels, theirs, zh=lang == "zh"), settle(farm_doubts(said, theirs, frame))
-
-
-def _noted(parcels: Sequence[Mapping[str, Any]], doubts: Sequence[Doubt], *, zh: bool) -> list[str]:
-    """Why each parcel has its status, with the figures, and the notes, which ask for nothing, with their parcels."""
-    from acreline.codes import all_codes
-    from acreline.report.detail_words import detail_said
-    from acreline.report.words import word
-
-    colon = "：" if zh else ": "
-    lines = []
-    for row in parcels:
-        figures = detail_said(row["detail"])
-        why = [word("flag", row["reason"])[zh]] if row["reason"] else []
-        why += [figures[zh]] if figures else []
-        lines += [f"- {row['id']} {colon.join(why)}"] if why else []
-    notes: dict[str, list[str]] = {}
-    for doubt in doubts:
-        if doubt.code in all_codes() and all_codes()[doubt.code].kind == "note":
-            notes.setdefault(doubt.code, []).append(doubt.parcel_id)
-    lines += [f"- {word('flag', code)[zh]}{_where(places, zh)}" for code, places in notes.items()]
-    return [word("ui", "noted")[zh] + colon.strip(), *lines] if lines else []
-
-
-def _settled(told: Sequence[Mapping[str, Any]], decision: Decision, *, zh: bool) -> list[str]:
-    """The cheapest that settles all that is open, a line per action with its codes and their parcels."""
-    from acreline.report.words import word
-
-    lines = []
-    for one in told:
-        done = word("action", one["action"])[zh]
-        if one["until"]:
-            done += word("ui", "until_about")[zh] + one["until"]
-        doubts = [word("flag", code)[zh] + _where(places, zh) for code, places in one["codes"]]
-        lines.append(f"- {done}：{'；'.join(doubts)}" if zh else f"- {done}: {'; '.join(doubts)}")
-    head = word("ui", "would_settle" if decision.limit is None else "would_sharpen")[zh]
-    return [head + ("，花费最少的在前：" if zh else ", cheapest first:"), *lines] if lines else []
-
-
-def _where(parcels: Sequence[str], zh: bool) -> str:
-    """Parcels in brackets, the first few by name."""
-    names = ("、" if zh else ", ").join(parcels[:MOST_NAMED])
-    more = len(parcels) - MOST_NAMED
-    if more > 0:
-        names += f"等{len(parcels)}块" if zh else f" and {more} more"
-    return "" if not parcels else f"（{names}）" if zh else f" ({names})"
+    return [*told, *told_lines(case, zh=lang == "zh")]
 
 
 def list_kind(kind: str) -> list[str]:

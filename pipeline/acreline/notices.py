@@ -35,22 +35,13 @@ def notices_of(
         unpublished: tables of which nothing was published by the day.
         simulated: the land was drawn by a program.
     """
+    from acreline.report.event_words import not_looked_for
+
     notices = [SIMULATED_NOTICE] if simulated else []
     notices += [HEALTH_NOTICE] if plan.model.card.health == "not validated" else []
     notices += [DEMONSTRATION_NOTICE] if "demonstration" in plan.policy.title.lower() else []
-    notices += [not_looked_for(left_out)] if left_out else []
+    notices += [dict(zip(("en", "zh"), not_looked_for(left_out), strict=True))] if left_out else []
     return notices + ([not_yet_published(unpublished, plan.as_of)] if unpublished else [])
-
-
-def not_looked_for(kinds: Sequence[str]) -> dict[str, str]:
-    """A notice of the kinds of event that no detector was asked for: silence about them is not health."""
-    from acreline.report.words import word
-
-    names = [word("event", kind) for kind in kinds]
-    return {
-        "en": f"not looked for: {', '.join(en.lower() for en, _ in names)}; that none is told is no sign of health",
-        "zh": f"未查找的灾害：{'、'.join(zh for _, zh in names)}；未提及不等于未发生",
-    }
 
 
 def not_yet_published(tables: Sequence[str], day: date) -> dict[str, str]:

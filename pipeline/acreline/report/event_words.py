@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -85,6 +85,15 @@ def event_line(row: Mapping[str, Any]) -> Pair:
     return (
         f"{name[0]}: {'; '.join(filter(None, english))}. {sentence[0]}",
         f"{name[1]}：{'；'.join(filter(None, chinese))}。{sentence[1]}",
+    )
+
+
+def not_looked_for(kinds: Sequence[str]) -> Pair:
+    """The kinds of event that no detector was asked for: silence about them is not health."""
+    names = [word("event", kind) for kind in kinds]
+    return (
+        f"not looked for: {', '.join(en.lower() for en, _ in names)}; that none is told is no sign of health",
+        f"未查找的灾害：{'、'.join(zh for _, zh in names)}；未提及不等于未发生",
     )
 
 
