@@ -104,22 +104,27 @@ def main() -> None:
     if asked.quick:
         asked.parcels, asked.speed_parcels, asked.dry = 60, 60, True
         asked.zones = asked.zones or [SAME[0], *UNSEEN]
-    rows = []
+    rows: list[Row] = []
     for setting, zones in (("same climate", SAME), ("unseen climate", UNSEEN)):
         chosen = [zone for zone in zones if not asked.zones or zone in asked.zones]
         counties = [measure(zone, asked.parcels, asked.seed, asked.work, asked.workers) for zone in chosen]
         if counties:
-            rows += rows_of(setting, counties)
-            rows += more_rows(setting, counties, asked.work)
-            rows += leaf_rows(setting, chosen, asked.parcels, asked.seed, asked.work)
-    rows += [speed_row([speed_of(SAME[0], asked.speed_parcels, asked.seed, asked.work, asked.workers)])]
-    rows += surveyed_rows(asked.work, asked.field_images)
+            rows += tell(rows_of(setting, counties))
+            rows += tell(more_rows(setting, counties, asked.work))
+            rows += tell(leaf_rows(setting, chosen, asked.parcels, asked.seed, asked.work))
+    rows += tell([speed_row([speed_of(SAME[0], asked.speed_parcels, asked.seed, asked.work, asked.workers)])])
+    rows += tell(surveyed_rows(asked.work, asked.field_images))
+    if not asked.dry:
+        write_rows("land", rows)
+
+
+def tell(rows: list[Row]) -> list[Row]:
+    """The rows, printed as soon as they are known: the whole takes its time."""
     for row in rows:
         met = {True: "met   ", False: "missed", None: "      "}[row["met"]]
         print(f"{met} {row['quantity']}: {row['value']:.3f} (target {row['target']}, n {row['n']:,}), {row['setting']}"
-              f"; {row['baseline']}")  # fmt: skip
-    if not asked.dry:
-        write_rows("land", rows)
+              f"; {row['baseline']}", flush=True)  # fmt: skip
+    return rows
 
 
 def more_rows(setting: str, counties: Sequence[County], work: Path) -> list[Row]:

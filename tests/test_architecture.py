@@ -94,6 +94,7 @@ def test_every_room_has_a_place() -> None:
         "normals",
         "init",
         "inputs",
+        "notices",
         "trial",
         "simulate",
         "terminal",

@@ -28,9 +28,9 @@ from acreline.layers import (
     Scenes,
     SetAside,
 )
+from acreline.notices import SIMULATED_NOTICE
 from acreline.plan import Plan, plan_run
 from acreline.publish import (
-    SIMULATED_NOTICE,
     Facts,
     check_counts,
     make_manifest,

@@ -214,7 +214,7 @@ def _schedule_of(publication: Path, farm_id: str, lang: str) -> list[str]:
 
 def _what_struck(publication: Path, farm_id: str, lang: str) -> list[str]:
     """The events of a farm's parcels, a line each, and the kinds that were not looked for."""
-    from acreline.publish import not_looked_for
+    from acreline.notices import not_looked_for
     from acreline.report.doubts import read_parcels
     from acreline.report.event_words import event_line
     from acreline.report.read import read_manifest, read_rows

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from acreline.events import list_detectors
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
+from acreline.notices import notices_of
 from acreline.parcel_rows import parcels_table
 from acreline.plan import Plan, class_table, input_hashes
 from acreline.records import OUTCOMES, STATUSES, Decision, Farm
@@ -30,21 +30,6 @@ from acreline.store import MAP_LAYERS, Store, read_manifest, verify_publication
 if TYPE_CHECKING:
     from acreline.blocks import Measured
     from acreline.config import Crop
-
-HEALTH_NOTICE = {"en": "health: not validated", "zh": "长势与灾害等级：未经实地验证"}
-DEMONSTRATION_NOTICE = {
-    "en": "demonstration policy: invented numbers, not a bank's",
-    "zh": "演示政策：数字为虚构，并非任何银行的政策",
-}
-SIMULATED_NOTICE = {
-    "en": "simulated land: drawn by a program, no satellite saw these fields and nobody farms them",
-    "zh": "模拟地块：由程序生成，并非卫星观测，亦无人耕种",
-}
-TABLE_WORDS = {
-    "prices": ("prices", "价格"),
-    "costs": ("costs", "成本"),
-    "statistics": ("harvest statistics", "产量统计"),
-}
 
 
 @dataclass(frozen=True)
@@ -220,14 +205,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
     statuses = Counter(facts.parcels["status"])
     outcomes = Counter(decision.outcome for decision in facts.decisions)
     scene_states = Counter(scenes_table(facts.scenes, measured)["status"])
-    notices = [SIMULATED_NOTICE] if facts.scenes.simulated else []
-    notices += [HEALTH_NOTICE] if card.health == "not validated" else []
-    if "demonstration" in plan.policy.title.lower():
-        notices.append(DEMONSTRATION_NOTICE)
     left_out = sorted(set(list_detectors()) - set(plan.region.events))
-    notices += [not_looked_for(left_out)] if left_out else []
-    unpublished = facts.not_yet_published
-    notices += [not_yet_published(unpublished, plan.as_of)] if unpublished else []
     return {
         "region": plan.region.name,
         "season": plan.region.season.model_dump(mode="json"),
@@ -263,28 +241,8 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "weather": None if plan.region.weather is None else plan.region.weather.name,
         "classes": class_table(plan),
         "not_looked_for": left_out,
-        "not_yet_published": list(unpublished),
-        "notices": notices,
-    }
-
-
-def not_looked_for(kinds: Sequence[str]) -> dict[str, str]:
-    """A notice of the kinds of event that no detector was asked for: silence about them is not health."""
-    from acreline.report.words import word
-
-    names = [word("event", kind) for kind in kinds]
-    return {
-        "en": f"not looked for: {', '.join(en.lower() for en, _ in names)}; that none is told is no sign of health",
-        "zh": f"未查找的灾害：{'、'.join(zh for _, zh in names)}；未提及不等于未发生",
-    }
-
-
-def not_yet_published(tables: Sequence[str], day: date) -> dict[str, str]:
-    """A notice of tables that are named and took no part: their figures came later than the day."""
-    names = [TABLE_WORDS[table] for table in tables]
-    return {
-        "en": f"not yet published on {day}, so not used: {', '.join(en for en, _ in names)}",
-        "zh": f"截至 {day} 尚未发布，未采用：{'、'.join(zh for _, zh in names)}",
+        "not_yet_published": list(facts.not_yet_published),
+        "notices": notices_of(plan, left_out, facts.not_yet_published, simulated=facts.scenes.simulated),
     }
 
 
