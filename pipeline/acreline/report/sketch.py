@@ -30,12 +30,13 @@ def land_sketch(parcels: Sequence[Row], zh: bool) -> str:
     stretch = math.cos(math.radians((south + north) / 2))
     side_m = max((north - south) * M_PER_DEGREE, (east - west) * M_PER_DEGREE * stretch, 10.0)
     scale = (SIDE - 2 * EDGE) / side_m
+    left = (SIDE - (east - west) * M_PER_DEGREE * stretch * scale) / 2
     height = 2 * EDGE + (north - south) * M_PER_DEGREE * scale + EDGE
 
     def place(point: Sequence[float]) -> tuple[float, float]:
         lat, lon = point
         return (
-            EDGE + (lon - west) * M_PER_DEGREE * stretch * scale,
+            left + (lon - west) * M_PER_DEGREE * stretch * scale,
             EDGE + (north - lat) * M_PER_DEGREE * scale,
         )
 
