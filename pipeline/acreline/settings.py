@@ -69,7 +69,7 @@ class ClaimSettings(Settings):
     earlier_share: float = Field(0.10, gt=0, le=1, description="share of a parcel that lay with another farm before")
     registry_tolerance: float = Field(0.05, ge=0, description="share by which a parcel may exceed its registered area")
     water_share: float = Field(0.20, gt=0, le=1, description="share of a parcel that is water on most clear looks")
-    not_farmland_share: float = Field(0.05, gt=0, le=1, description="share of a parcel that is road, roof or wood")
+    not_farmland_share: float = Field(0.20, gt=0, le=1, description="share of a parcel that is road, roof or wood")
     area_tolerance: float = Field(
         0.005, gt=0, le=1, description="share by which the ground under its pixels may differ from the outline's area"
     )
