@@ -132,7 +132,8 @@ def test_a_share_has_the_interval_of_wilson() -> None:
 def test_the_worst_of_a_kind_is_of_segments_that_are_large_enough() -> None:
     table = segment_farms(pd.concat([
         made_farms(60, looks=60, approved=0.8, value=9_000),
-        made_farms(60, looks=30, approved=0.6, value=9_000, bias=-0.05), made_farms(10, looks=8, approved=0.1, value=9_000),
+        made_farms(60, looks=30, approved=0.6, value=9_000, bias=-0.05),
+        made_farms(10, looks=8, approved=0.1, value=9_000),
     ]))  # fmt: skip
     value, segment, n, small = worst_of(table, "clear views", "approval")
     assert (value, segment, n, small) == (pytest.approx(0.75), "24-47", 60, 1)

@@ -77,12 +77,15 @@ def decided_farms(
 def crop_shares(grown: pd.DataFrame) -> pd.Series[float]:
     """Share of each farm's main crop in the sown land of all, 0 to 1, by farm; land without a crop does not count.
 
+    Of crops that follow each other on the same ground the commoner is the main one.
+
     Args:
         grown: farm_id, crop (slug), m2; a crop twice on one farm adds up.
     """
     grown = grown[grown["crop"] != NO_CROP]
     share = grown.groupby("crop")["m2"].sum() / max(float(grown["m2"].sum()), 1.0)
-    own = grown.groupby(["farm_id", "crop"])["m2"].sum().reset_index().sort_values(["farm_id", "m2", "crop"])
-    main = own.drop_duplicates("farm_id", keep="last").set_index("farm_id")["crop"]
-    shares: pd.Series[float] = main.map(share).astype(np.float64)
+    own = grown.groupby(["farm_id", "crop"])["m2"].sum().reset_index()
+    own = own.assign(share=own["crop"].map(share)).sort_values(["farm_id", "m2", "share", "crop"])
+    main = own.drop_duplicates("farm_id", keep="last").set_index("farm_id")
+    shares: pd.Series[float] = main["share"].astype(np.float64)
     return shares

@@ -272,12 +272,11 @@ def worst_of(table: pd.DataFrame, kind: str, measure: str) -> tuple[float, str, 
         "limit": ("limit_ratio", "compared_decided"),
         "acreage": ("acreage_bias", "acreage_n"),
     }[measure]
-    mine = table[(table["kind"] == kind) & (table["segment"] != NOT_KNOWN)]
-    mine = mine if measure == "acreage" else mine[~mine["reference"].astype(bool)]
-    small = mine["unjudged"].str.split("|").map(lambda names: measure in names) if len(mine) else mine["unjudged"] == ""
-    judged = mine[~small & mine[column].notna()]
-    if not len(judged):
-        return np.nan, "", 0, int(small.sum())
-    at = judged[column].abs().idxmax() if measure == "acreage" else judged[column].idxmin()
-    row = judged.loc[at]
-    return abs(float(row[column])), str(row["segment"]), int(row[count]), int(small.sum())
+    mine = [row for row in table.to_dict("records") if row["kind"] == kind and row["segment"] != NOT_KNOWN]
+    mine = [row for row in mine if measure == "acreage" or not row["reference"]]
+    judged = [row for row in mine if measure not in row["unjudged"].split("|") and np.isfinite(row[column])]
+    small = sum(measure in row["unjudged"].split("|") for row in mine)
+    if not judged:
+        return np.nan, "", 0, small
+    row = max(judged, key=lambda one: abs(one[column]) if measure == "acreage" else -one[column])
+    return abs(float(row[column])), str(row["segment"]), int(row[count]), small
