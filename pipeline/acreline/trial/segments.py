@@ -188,7 +188,7 @@ def _enough(both: tuple[pd.DataFrame, pd.DataFrame]) -> bool:
 
 
 def _approval(part: pd.DataFrame) -> tuple[Floats, Floats]:
-    return (part["outcome"] == "approve").astype(float).to_numpy(), np.ones(len(part))
+    return np.asarray(part["outcome"] == "approve", dtype=np.float64), np.ones(len(part))
 
 
 def _limit(part: pd.DataFrame) -> tuple[Floats, Floats]:
