@@ -93,6 +93,14 @@ def test_a_small_segment_is_neither_passed_nor_failed() -> None:
         assert rows.loc["6-11", "approved_high"] - rows.loc["6-11", "approved_low"] > 0.1
 
 
+def test_where_nobody_is_approved_there_is_nothing_to_compare() -> None:
+    rows = rows_of(
+        made_farms(60, looks=60, approved=0.0, value=9_000), made_farms(60, looks=8, approved=0.0, value=9_000)
+    )
+    assert np.isnan(rows.loc["6-11", "approval_ratio"])
+    assert (rows.loc["6-11", "verdict"], rows.loc["6-11", "unjudged"]) == (FEW, "approval|limit")
+
+
 def test_the_largest_segment_is_the_measure_where_the_best_is_small() -> None:
     rows = rows_of(
         made_farms(5, looks=60, approved=0.9, value=9_000), made_farms(60, looks=8, approved=0.9, value=9_000),

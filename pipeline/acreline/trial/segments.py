@@ -150,16 +150,16 @@ def _row(
 ) -> dict[str, Any]:
     row = _plain(kind, segment, part) | {"reference": is_reference}
     judged: dict[str, tuple[bool, bool]] = {}
-    """Measure -> whether there are enough farms, and whether it holds."""
+    """Measure -> whether there is enough to compare, and whether it holds."""
     if not is_reference:
         both = _common(part, other)
         row["compared"], ratio, ends = _ratio(*both, _approval, rng)
         _tell(row, "approval_ratio", ratio, ends)
-        judged["approval"] = (_enough(both), ratio >= LOWEST_RATIO)
+        judged["approval"] = (_enough(both) and np.isfinite(ratio), ratio >= LOWEST_RATIO)
         decided = _common(part[part["limit"].notna()], other[other["limit"].notna()])
         row["compared_decided"], ratio, ends = _ratio(*decided, _limit, rng)
         _tell(row, "limit_ratio", ratio, ends)
-        judged["limit"] = (_enough(decided), ratio >= LOWEST_RATIO)
+        judged["limit"] = (_enough(decided) and np.isfinite(ratio), ratio >= LOWEST_RATIO)
     land = part[(part["true_planted_m2"] > 0) & part["planted_m2"].notna()]
     row["acreage_n"] = len(land)
     bias, ends = _bias(land, rng)
