@@ -101,6 +101,15 @@ def test_where_nobody_is_approved_there_is_nothing_to_compare() -> None:
     assert (rows.loc["6-11", "verdict"], rows.loc["6-11", "unjudged"]) == (FEW, "approval|limit")
 
 
+def test_where_hardly_anybody_is_approved_one_farm_does_not_decide() -> None:
+    """At 5 % the segment's 40 farms would have 2 approvals; at 15 % 6."""
+    for rate, verdict in ((0.05, FEW), (0.15, NEEDS)):
+        rows = rows_of(
+            made_farms(60, looks=60, approved=rate, value=9_000), made_farms(40, looks=8, approved=0.0, value=9_000)
+        )
+        assert rows.loc["6-11", "verdict"] == verdict
+
+
 def test_the_largest_segment_is_the_measure_where_the_best_is_small() -> None:
     rows = rows_of(
         made_farms(5, looks=60, approved=0.9, value=9_000), made_farms(60, looks=8, approved=0.9, value=9_000),

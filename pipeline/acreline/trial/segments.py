@@ -26,6 +26,8 @@ FEWEST = 30
 """Farms on either side below which a segment is too small to judge: it is neither passed nor failed."""
 VALUE_BINS = 5
 """Bins of true value, each with as many farms of the whole."""
+FEWEST_EXPECTED = 5
+"""Approvals that a segment would have at the reference group's rates; below it one farm more or less decides."""
 FEWEST_IN_BIN = 3
 """Farms of the reference group in a bin; bins with fewer compare nobody."""
 DRAWS = 500
@@ -153,11 +155,11 @@ def _row(
     """Measure -> whether there is enough to compare, and whether it holds."""
     if not is_reference:
         both = _common(part, other)
-        row["compared"], ratio, ends = _ratio(*both, _approval, rng)
+        row["compared"], expected, ratio, ends = _ratio(*both, _approval, rng)
         _tell(row, "approval_ratio", ratio, ends)
-        judged["approval"] = (_enough(both) and np.isfinite(ratio), ratio >= LOWEST_RATIO)
+        judged["approval"] = (_enough(both) and expected >= FEWEST_EXPECTED, ratio >= LOWEST_RATIO)
         decided = _common(part[part["limit"].notna()], other[other["limit"].notna()])
-        row["compared_decided"], ratio, ends = _ratio(*decided, _limit, rng)
+        row["compared_decided"], _, ratio, ends = _ratio(*decided, _limit, rng)
         _tell(row, "limit_ratio", ratio, ends)
         judged["limit"] = (_enough(decided) and np.isfinite(ratio), ratio >= LOWEST_RATIO)
     land = part[(part["true_planted_m2"] > 0) & part["planted_m2"].notna()]
@@ -197,14 +199,14 @@ def _limit(part: pd.DataFrame) -> tuple[Floats, Floats]:
 
 def _ratio(
     part: pd.DataFrame, other: pd.DataFrame, parts_of: Any, rng: np.random.Generator
-) -> tuple[int, float, tuple[float, float]]:
-    """Farms compared, the rate of one group over another's at equal true value, and its interval.
+) -> tuple[int, float, float, tuple[float, float]]:
+    """Farms compared, their sum at the other group's rates, the ratio of rates at equal true value, and its interval.
 
     The rate of a bin is a sum over a sum (approvals over farms, limits over true values), so that a farm of hardly any
     worth does not outweigh the others.
     """
     if not len(part):
-        return 0, np.nan, (np.nan, np.nan)
+        return 0, 0.0, np.nan, (np.nan, np.nan)
     weights = part["bin"].value_counts()
     sums = np.zeros((2, DRAWS + 1))
     for at, weight in weights.sort_index().items():
@@ -216,7 +218,7 @@ def _ratio(
             sums[side] += weight * top / bottom
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(sums[1] > 0, sums[0] / sums[1], np.nan)
-    return len(part), float(ratios[0]), _ends(ratios[1:])
+    return len(part), float(sums[1, 0]), float(ratios[0]), _ends(ratios[1:])
 
 
 def _bias(land: pd.DataFrame, rng: np.random.Generator) -> tuple[float, tuple[float, float]]:
