@@ -117,3 +117,29 @@ def segments(
             f"{len(report.needs)} segments need an exception and have none: {'; '.join(report.needs)}",
             hint="mend the policy, or sign a dated exception for each: configs/exceptions.yaml says how",
         )
+
+
+@app.command()
+def proxies(
+    run: RunFolder,
+    groups: Annotated[
+        Path, typer.Option("--groups", metavar="FILE", help="CSV with farm_id and group, which no run ever reads")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="the figures as JSON")] = None,
+) -> None:
+    """Tell how well a group of people can be guessed from the facts that a limit may see (extra `evaluate`).
+
+    The groups stay outside: nothing of them is kept with the run, and nothing of one farm is written.
+    """
+    from acreline.desk import read_farms
+    from acreline.store import open_publication, read_manifest
+    from acreline.trial import measure_proxies, proxy_lines, read_groups, write_proxies
+
+    publication = open_publication(run)
+    farms, as_of = read_farms(publication)
+    told = read_groups(groups, [farm.farm_id for farm in farms])
+    report = measure_proxies(farms, told, as_of, simulated=bool(read_manifest(publication).get("simulated")))
+    typer.echo("\n".join(proxy_lines(report)))
+    if out is not None:
+        write_proxies(report, out)
+        typer.echo(f"written: {out}")
