@@ -228,6 +228,13 @@ def test_only_an_earlier_export_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="photos is no earlier export: left alone"), new_folder(mine, replace=True):
         pass
     assert (mine / "one.jpg").read_text() == "mine"
+    published = tmp_path / "published"
+    published.mkdir()
+    (published / "catalog.json").write_text('{"id": "acreline"}')
+    (published / "manifest.json").write_text("{}")
+    with pytest.raises(ConfigError, match="published is no earlier export"), new_folder(published, replace=True):
+        pass
+    assert (published / "manifest.json").exists()
     old = tmp_path / "stac"
     old.mkdir()
     (old / "catalog.json").write_text('{"id": "acreline"}')
@@ -237,7 +244,7 @@ def test_only_an_earlier_export_is_replaced(tmp_path: Path) -> None:
     with new_folder(old, replace=True) as fresh:
         (fresh / "new.txt").write_text("new")
     assert [path.name for path in old.iterdir()] == ["new.txt"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "stac"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "published", "stac"]
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

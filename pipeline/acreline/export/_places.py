@@ -77,6 +77,8 @@ def _check_free(out: Path, *, replace: bool) -> None:
 
 
 def _is_export(folder: Path) -> bool:
+    if (folder / "manifest.json").exists():  # a publication: it has such a catalogue too
+        return False
     try:
         return bool(json.loads((folder / "catalog.json").read_text(encoding="utf-8"))["id"] == CATALOG_ID)
     except (OSError, ValueError, KeyError, TypeError):
