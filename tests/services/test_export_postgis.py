@@ -25,7 +25,10 @@ from tests.made_export import DROP, FORMULA, PERSON, publish_made, rename
 from tests.services import postgres
 from tests.services.postgres import SECRET, Server
 
-psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (extra `postgis`)")
+if os.environ.get("ACRELINE_REQUIRE_SERVICES") == "1":
+    import psycopg
+else:
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (extra `postgis`)")
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgis")]
 NUMBER = itertools.count()
 LAYERS = ("farms", "parcels", "stands", "events")
@@ -160,6 +163,18 @@ def test_a_newer_run_is_current_and_the_old_rows_stay(run: Path, bank: str, tmp_
     name = read_manifest((newer / "latest").resolve())["publication_id"]
     assert f"current stays {name}" in put(run, bank)[-1]  # the older one, exported late, does not take its place
     assert {row[0] for row in ask(bank, "SELECT DISTINCT publication_id FROM acreline_reporting.farms")} == {name}
+
+
+def test_a_run_is_taken_out_in_one_line(run: Path, bank: str, tmp_path: Path) -> None:
+    """As a person's data must be, when its term is over: the rows of every table go with the run."""
+    newer = later(tmp_path / "newer", 5)
+    put(run, bank)
+    put(newer, bank)
+    with psycopg.connect(bank) as base:
+        base.execute("DELETE FROM acreline.runs WHERE publication_id = %s", ((run / "latest").resolve().name,))
+    for name in LAYERS:
+        [(one,)] = ask(bank, f"SELECT DISTINCT publication_id FROM acreline.{name}")
+        assert one == (newer / "latest").resolve().name
 
 
 def test_of_one_day_the_last_is_current_and_regions_stand_side_by_side(run: Path, bank: str, tmp_path: Path) -> None:

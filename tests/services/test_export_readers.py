@@ -41,3 +41,12 @@ def test_the_validator_of_fiboa_would_find_a_fault(run: Path, tmp_path: Path) ->
     pq.write_table(spoilt, tmp_path / "b.parquet")
     [error] = readers.ask("fiboa_check.py", tmp_path / "b.parquet")["errors"]
     assert error.startswith("metrics:area: Value -1.0 is")
+
+
+def test_the_client_of_openlineage_reads_both_events_facet_by_facet(run: Path, tmp_path: Path) -> None:
+    export_run(run, "openlineage", Wanted(tmp_path / "a.ndjson"))
+    told = readers.ask("openlineage_check.py", tmp_path / "a.ndjson")
+    assert told == {"states": ["START", "COMPLETE"], "faults": []}
+    text = (tmp_path / "a.ndjson").read_text(encoding="utf-8")
+    (tmp_path / "b.ndjson").write_text(text.replace('"eventType":"START"', '"eventType":"BEGUN"'), encoding="utf-8")
+    assert readers.ask("openlineage_check.py", tmp_path / "b.ndjson")["faults"] == ["KeyError: 'BEGUN'"]
