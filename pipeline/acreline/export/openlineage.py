@@ -2,7 +2,7 @@
 """A run as two OpenLineage events, START and COMPLETE, for Marquez, DataHub and what else draws where data came from.
 
 What went in (scenes, tables, model, policy) and what came out stand with their hashes, as `lineage.json` and the
-manifest have them; no path of a machine, nobody's name. The same publication in the same run folder gives the same bytes.
+manifest have them; no path of a machine, nobody's name. The same publication in the same run folder is the same bytes.
 """
 
 from __future__ import annotations
