@@ -263,3 +263,21 @@ def test_the_command_refuses_in_words(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli.app, ["export", str(tmp_path), "--to", "gpkg"])
     assert isinstance(done.exception, AcrelineError)
     assert "needs a file" in str(done.exception)
+
+
+def test_the_commands_options_fit_the_kind(run: Path, tmp_path: Path) -> None:
+    typed = ["export", str(run), "--to", "gpkg", "--out", str(tmp_path / "a.gpkg"), "--dsn", "dbname=x"]
+    done = CliRunner().invoke(cli.app, typed)
+    assert isinstance(done.exception, ConfigError)
+    assert "writes a file, not to --dsn" in str(done.exception)
+    done = CliRunner().invoke(cli.app, ["export", str(run), "--to", "gpkg"], env={"ACRELINE_DSN": "dbname=x"})
+    assert "needs a file" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "typed", ["postgresql://me:SECRET@host/bank", "host=a password=SECRET", "--dsnn=password=SECRET"]
+)
+def test_a_connection_string_out_of_its_place_is_not_repeated(run: Path, typed: str) -> None:
+    done = CliRunner().invoke(cli.app, ["export", str(run), typed, "--to", "postgis"])
+    assert done.exit_code == 2
+    assert "SECRET" not in done.output

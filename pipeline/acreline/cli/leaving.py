@@ -13,6 +13,7 @@ from acreline.cli.app import RunFolder, app
 
 @app.command()
 def export(
+    context: typer.Context,
     run: RunFolder,
     to: Annotated[str, typer.Option("--to", metavar="KIND", help="see acreline list exports")],
     out: Annotated[Path | None, typer.Option("--out", metavar="PLACE", help="file or folder to write")] = None,
@@ -37,7 +38,8 @@ def export(
     """Write a finished run as a GeoPackage, into PostGIS, as fiboa GeoParquet, STAC or OpenLineage events."""
     from acreline.export import Wanted, export_run, find_export
 
-    if find_export(to).PLACE != "database" and out is not None:
-        dsn = None  # the variable may be set for other exports
+    given = context.get_parameter_source("dsn")
+    if find_export(to).PLACE != "database" and given is not None and given.name == "ENVIRONMENT":
+        dsn = None  # the variable is there for other exports
     for line in export_run(run, to, Wanted(out, dsn, replace, persons, base_url)):
         typer.echo(line)
