@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -186,6 +187,15 @@ def test_of_one_day_the_last_is_current_and_regions_stand_side_by_side(run: Path
         "made-square": (run / "latest").resolve().name,
         QUOTED: (elsewhere / "latest").resolve().name,
     }
+
+
+def test_two_exports_at_once_take_turns(run: Path, bank: str, tmp_path: Path) -> None:
+    """Both find an empty database and want to make everything."""
+    elsewhere = later(tmp_path / "other", 0, region=QUOTED)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda one: put(one, bank), (run, elsewhere)))
+    assert sorted(len(lines) for lines in done) == [2, 3]  # one made the tables, the other found them
+    assert ask(bank, "SELECT count(DISTINCT region), count(*) FROM acreline_reporting.farms") == [(2, 26)]
 
 
 def test_hostile_ids_are_text(run: Path, bank: str) -> None:
