@@ -155,7 +155,8 @@ def ratio_rows(policy: str, where: str, table: pd.DataFrame) -> list[Row]:
     return [
         *out,
         make_row("segments too small to judge at equal true value", f"{words}; {where}", int(few.sum()), "",
-                 n=len(cut), baseline=f"under {FEWEST} farms on either side, or hardly any approvals: {names or 'none'}", command=COMMAND),
+                 n=len(cut), command=COMMAND,
+                 baseline=f"under {FEWEST} farms on either side, or hardly any approvals: {names or 'none'}"),
         make_row("farms referred to a person", f"{words}, by size: {told}; {where}", round(referred, 4), "share",
                  n=int(size["n"].sum()), baseline="0 if no plot were too small or too little seen", command=COMMAND),
     ]  # fmt: skip
