@@ -46,7 +46,7 @@ class Shown(NamedTuple):
 
 
 def area_at(area: Interval, quantile: Decimal) -> float | Fraction:
-    """Quantile of planted land in m2, exact: its errors are taken as normal, with the 5 % and 50 % quantiles at low and mid.
+    """Quantile of planted land in m2, exact: its error is taken as normal, its 5 % and 50 % quantiles at low and mid.
 
     The quantile q is (1 - w) mid + w low with w = z(q) / z(0.05), z the standard normal quantile: `low` itself at 0.05.
     Never outside the two; it rises with either and with q.
