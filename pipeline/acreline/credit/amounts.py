@@ -48,9 +48,9 @@ def cap_by_area(
     """Cap the limit at the sum over stands of planted land x the crop's amount.
 
     A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is
-    taken at the policy's quantile, rounded down per stand, so stands add up to the farm to the last cent. Where several crops
-    cannot be told apart, the lowest amount of them counts; doubt whether anything grows at all (`none` among them) is
-    for the evidence bar to refer, not a crop with an amount.
+    taken at the policy's quantile, rounded down per stand, so stands add up to the farm to the last cent. Where
+    several crops cannot be told apart, the lowest amount of them counts; doubt whether anything grows at all (`none`
+    among them) is for the evidence bar to refer, not a crop with an amount.
 
     Args:
         farm: facts.
