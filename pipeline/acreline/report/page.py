@@ -11,11 +11,12 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acreline.errors import ContractError
+from acreline.report.portfolio import pack, split_details, tell_queues
 from acreline.report.read import Row, read_manifest, read_rows
 from acreline.report.tell import tell_page
 from acreline.report.words import word
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     import jinja2
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("text.js", "curve.js", "map.js", "table.js", "overview.js", "farm.js", "page.js")
+_SCRIPTS = (
+    "text.js", "details.js", "curve.js", "map.js", "filters.js", "table.js", "counts.js", "queues.js", "overview.js",
+    "farm.js", "page.js",
+)  # fmt: skip
 _LEAFLET_LINK = 'href="https://leafletjs.com"'
 """Leaflet's own attribution would link to the net; the page turns that control off and names Leaflet in its foot."""
 
@@ -47,17 +51,34 @@ def write_map_page(publication: Path) -> Path:
     return page
 
 
-def render_page(publication: Path) -> str:
-    """The text of the page; see `write_map_page`."""
-    manifest = read_manifest(publication)
+def render_page(
+    publication: Path, *, watch: Sequence[Row] | None = None, cases: Sequence[Row] = (), base: str = ""
+) -> str:
+    """The text of the page; see `write_map_page`.
+
+    Args:
+        publication: folder of a publication.
+        watch: farms to watch, from `portfolio.read_watch`; None where no list was made.
+        cases: open appeals, from `portfolio.read_cases`.
+        base: the way from the page's folder to `report/` of the publication, empty or ending in a slash.
+    """
     told = tell_page(publication)
+    told["queues"] = tell_queues(told["farms"], watch, cases)
+    told["base"] = base
+    return render_told(told, read_manifest(publication), read_rows(publication, "scenes"))
+
+
+def render_told(told: Row, manifest: Mapping[str, Any], scenes: list[Row]) -> str:
+    """The text of the page from what it tells: see `tell_page`, with `queues` and `base`."""
     leaflet, script, style = _leaflet_script(), _script(), _style()
+    lean, chunks = split_details(told)
     return template("page.html.j2").render(
         policy=content_policy([leaflet, script], style),
         style=style,
         leaflet=leaflet,
         script=script,
-        data=script_json(told),
+        data=script_json(lean),
+        details=[pack(chunk) for chunk in chunks],
         told=told,
         region=str(manifest.get("region")),
         season=told["season"],
@@ -65,7 +86,7 @@ def render_page(publication: Path) -> str:
         simulated=bool(manifest.get("simulated")),
         heads=list(page_heads(manifest)),
         notices=[two_languages(notice) for notice in manifest.get("notices") or []],
-        scenes=_scenes(read_rows(publication, "scenes")),
+        scenes=_scenes(scenes),
         counts=list(_flat({"counts": manifest.get("counts"), "search": manifest.get("completeness")})),
         inputs=list(_flat({name: manifest.get(name) for name in ("code", "model", "policy", "provider", "inputs")})),
         failed_blocks=sorted((manifest.get("failed_blocks") or {}).items()),

@@ -198,7 +198,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "farms_by_outcome": ("Decisions", "决定"),
         "sum_limits": ("Sum of limits", "额度合计"),
         "needs_person": ("wait for a person", "等待人工审核"),
-        "planted_by_crop": ("Planted area by main crop, mu", "按主要作物的种植面积（亩）"),
+        "planted_by_crop": ("Planted area by main crop, ", "按主要作物的种植面积，"),
         "parcels_by_status": ("Parcels by status", "地块状态"),
         "pick": (
             "Choose a farm in the table, or a parcel on the map, to see its evidence and the way to its limit.",

@@ -1,7 +1,7 @@
 // The map: parcels over the pixel map, no ground map beneath because the page never asks the net for anything.
 const DASHES = { ok: null, degraded: "10 4", insufficient: "3 5", failed: "9 4 2 4", rejected: "2 4" };
 const farmPlace = new Map(data.farms.map((farm, index) => [farm.id, index]));
-const drawn = { map: null, shapes: [], pictures: [] };
+const drawn = { map: null, shapes: [], looks: [], pictures: [] };
 
 function parcelColour(parcel) {
   if (state.mode === "crop") return classColour("crop", parcel.crop);
@@ -19,22 +19,23 @@ function parcelStyle(index) {
   const parcel = data.parcels[index];
   const chosen = index === state.parcel;
   const mine = state.farm >= 0 && data.farms[state.farm].parcels.includes(index);
-  const solid = state.mode === "outcome" ? 0.78 : 0.82 * (1 - state.fade);
+  const fits = isChosen(parcel);
+  const solid = !fits ? 0.04 : state.mode === "outcome" ? 0.78 : 0.82 * (1 - state.fade);
   return {
     color: mine ? "#0b1f2a" : "#33444f",
     weight: chosen ? 3.5 : mine ? 2.5 : 1.2,
     dashArray: DASHES[parcel.status],
     fillColor: parcelColour(parcel),
     fillOpacity: parcel.status === "rejected" ? 0 : solid,
-    opacity: 1,
+    opacity: fits || mine ? 1 : 0.25,
   };
 }
 
 function parcelTip(parcel) {
   return el("div", { class: "tip" }, el("b", {}, parcel.id), parcel.farm ? el("span", {}, ui("farm") + " " + parcel.farm) : null,
-    (parcel.stands.length > 1 ? parcel.stands : [parcel]).map((stand) =>
-      el("span", {}, (stand.slot ? word("slot", stand.slot) + ": " : "") + cropNames(stand.crop_set, stand.crop) + (stand.confidence ? " · " + percent(stand.confidence) : ""))),
-    el("span", {}, number(parcel.mu, 1) + " " + ui("mu") + " · " + word("status", parcel.status)));
+    (parcel.grown.length ? parcel.grown : [["", parcel.crop_set, parcel.crop, parcel.confidence]]).map(([slot, set, crop, confidence]) =>
+      el("span", {}, (slot ? word("slot", slot) + ": " : "") + cropNames(set, crop) + (confidence ? " · " + percent(confidence) : ""))),
+    el("span", {}, land(parcel.mu, parcel.mu === null ? null : parcel.mu / MU_PER_HA) + " · " + word("status", parcel.status)));
 }
 
 function fitAll() {
@@ -73,8 +74,22 @@ function drawMap(onParcel) {
   north.addTo(map);
 }
 
+// Whether a parcel's farm is among those chosen; one of no farm fits where nothing is chosen.
+function isChosen(parcel) {
+  const farm = farmOf(parcel);
+  return farm < 0 ? found.rows.length === data.farms.length : found.masks[farm] === 0;
+}
+
+// Shapes whose look stays as it is are left alone: with ten thousand of them each one counts.
 function paintMap() {
-  drawn.shapes.forEach((shape, index) => shape && shape.setStyle(parcelStyle(index)));
+  drawn.shapes.forEach((shape, index) => {
+    if (!shape) return;
+    const style = parcelStyle(index);
+    const look = Object.values(style).join();
+    if (drawn.looks[index] === look) return;
+    drawn.looks[index] = look;
+    shape.setStyle(style);
+  });
   for (const index of [...(state.farm >= 0 ? data.farms[state.farm].parcels : []), state.parcel]) {
     if (index >= 0 && drawn.shapes[index]) drawn.shapes[index].bringToFront();
   }
