@@ -210,12 +210,29 @@ def area(
 
 
 @app.command()
-def report(run: RunFolder) -> None:
-    """Say where the map page of a run and the pages of its farms are, and check that they are there."""
+def report(
+    run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="write the portfolio again, with its queues")
+    ] = None,
+    watch: Annotated[
+        Path | None, typer.Option("--watch", metavar="FILE", help="list of `acreline watch --out`")
+    ] = None,
+    cases: Annotated[Path | None, typer.Option("--cases", metavar="FILE", help="open appeals (JSON list)")] = None,
+) -> None:
+    """Say where the portfolio of a run and the pages of its farms are; or write the portfolio again with its queues."""
     from acreline.desk import report_pages
+    from acreline.errors import ConfigError
+    from acreline.report.page import write_portfolio
     from acreline.store import open_publication
 
-    for line in report_pages(open_publication(run)):
+    publication = open_publication(run)
+    if out is not None:
+        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases))
+        return
+    if watch is not None or cases is not None:
+        raise ConfigError("a list was given, but no place for the page", hint="add --out FILE")
+    for line in report_pages(publication):
         typer.echo(line)
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from acreline.errors import ContractError
-from acreline.report.portfolio import pack, split_details, tell_queues
+from acreline.errors import ConfigError, ContractError, StoreError
+from acreline.report.portfolio import pack, read_cases, read_watch, split_details, tell_queues
 from acreline.report.read import Row, read_manifest, read_rows
 from acreline.report.tell import tell_page
 from acreline.report.words import word
@@ -49,6 +51,34 @@ def write_map_page(publication: Path) -> Path:
     page.parent.mkdir(exist_ok=True)
     page.write_text(render_page(publication), encoding="utf-8", newline="\n")
     return page
+
+
+def write_portfolio(publication: Path, out: Path, *, watch: Path | None = None, cases: Path | None = None) -> Path:
+    """Write the map page of a publication again, with its queues: farms to watch and open appeals.
+
+    Args:
+        publication: folder of a publication; nothing in it is changed.
+        out: the page, anywhere but in the publication; its links lead to the farms' pages of the publication.
+        watch: a list of `acreline watch --out`.
+        cases: open appeals as a JSON list, see `portfolio.read_cases`.
+
+    Raises:
+        ConfigError: `out` lies in the publication.
+        InputError: a list is missing or is not what it should be.
+        StoreError: a file of the publication cannot be read, or the page cannot be written.
+    """
+    inside, place = publication.resolve(), out.resolve()
+    if place.is_relative_to(inside):
+        raise ConfigError(f"{out} lies in a publication, which stays as it is", hint="give another place with --out")
+    base = quote(Path(os.path.relpath(inside / "report", place.parent)).as_posix()) + "/"
+    worse = None if watch is None else read_watch(watch)
+    text = render_page(publication, watch=worse, cases=[] if cases is None else read_cases(cases), base=base)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
+    return out
 
 
 def render_page(

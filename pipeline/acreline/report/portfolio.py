@@ -11,7 +11,8 @@ import base64
 import csv
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ PARCEL_DETAILS = (
     "areas_m2", "areas", "code", "declared_crop", "detail", "figures", "notes", "grades", "sure", "vigour", "planted",
     "looks", "last", "curve", "stages", "seasons", "stands", "events", "settle", "reason", "ha",
 )  # fmt: skip
+_PACKED = re.compile(r'(<script type="application/json" class="detail">)("[A-Za-z0-9+/=]*")(</script>)')
 _CASE = ("case", "farm", "opened", "due", "state", "about_en", "about_zh")
 
 
@@ -59,13 +61,32 @@ def split_details(told: Row) -> tuple[Row, list[Row]]:
 
 def pack(value: Any) -> str:
     """A value as JSON, gzip and base64, in quotes: the same bytes for the same value."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return json.dumps(base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode())
+    return json.dumps(base64.b64encode(gzip.compress(_json_text(value).encode(), 9, mtime=0)).decode())
 
 
 def unpack(text: str) -> Any:
     """The value behind `pack`'s text."""
     return json.loads(gzip.decompress(base64.b64decode(json.loads(text))))
+
+
+def rewrite_packed(text: str, change: Callable[[str], str]) -> str:
+    """A page after a change of its text, inside the packed details too; a pack that stays the same keeps its bytes."""
+
+    def again(found: re.Match[str]) -> str:
+        before = _json_text(unpack(found[2]))
+        after = change(before)
+        return found[0] if after == before else f"{found[1]}{pack(json.loads(after))}{found[3]}"
+
+    return _PACKED.sub(again, change(text))
+
+
+def read_packed(text: str) -> str:
+    """All that a page's packed details say, one after the other; of a page without any, nothing."""
+    return "\n".join(_json_text(unpack(found[2])) for found in _PACKED.finditer(text))
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def tell_queues(farms: Sequence[Row], watch: Sequence[Row] | None, cases: Sequence[Row]) -> Row:
@@ -125,4 +146,6 @@ def read_cases(path: Path) -> list[Row]:
         if not (row["case"] and row["farm"] and row["opened"]):
             raise InputError(f"{path}: a case without its name, its farm or the day it was opened", hint=hint)
         told.append(row)
-    return sorted((row for row in told if row["state"] in ("", "open")), key=lambda row: (row["due"] or "9", row["case"]))
+    return sorted(
+        (row for row in told if row["state"] in ("", "open")), key=lambda row: (row["due"] or "9", row["case"])
+    )

@@ -250,7 +250,10 @@ def _interval(row: Row, name: str) -> list[float] | None:
 def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
     decisions = {row["farm_id"]: row for row in read_rows(publication, "decisions")}
     lines = read_lines(publication)
-    steps, asked = _trails(lines), {line["farm_id"]: (line["farm"]["applicant"] or {}).get("requested") for line in lines}
+    steps, asked = (
+        _trails(lines),
+        {line["farm_id"]: (line["farm"]["applicant"] or {}).get("requested") for line in lines},
+    )
     mine: dict[str, list[int]] = defaultdict(list)
     for index, parcel in enumerate(parcels):
         mine[parcel["farm"]].append(index)

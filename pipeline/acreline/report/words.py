@@ -191,13 +191,8 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "and": (", ", "、"),
         "none": ("–", "–"),
         "no_match": ("No farm matches the search.", "没有符合条件的农户。"),
-        "more_rows": ("more farms; narrow the search to see them", "户未显示，请缩小搜索范围"),
-        "shown": ("shown", "显示"),
         "farm_page": ("Page with pictures", "图文报告"),
         "back": ("← Overview", "← 返回总览"),
-        "farms_by_outcome": ("Decisions", "决定"),
-        "sum_limits": ("Sum of limits", "额度合计"),
-        "needs_person": ("wait for a person", "等待人工审核"),
         "planted_by_crop": ("Planted area by main crop, ", "按主要作物的种植面积，"),
         "parcels_by_status": ("Parcels by status", "地块状态"),
         "pick": (

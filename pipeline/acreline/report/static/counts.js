@@ -45,7 +45,7 @@ function countCard(code, sum, label) {
     code === "in" ? el("span", { class: "money" }, land(sum.mu, sum.ha)) : null,
     sum.without && asked ? number(sum.without, 0) + " " + say("not_asked") : null,
   ].filter(Boolean);
-  const inside = [el("b", { class: "figure" }, number(sum.count, 0)), el("span", { class: "name" }, label), el("small", {}, lines.map((line, i) => [i ? " · " : null, line]))];
+  const inside = [el("b", { class: "figure" }, number(sum.count, 0)), el("span", { class: "name" }, label), el("small", {}, lines.map((line) => el("span", {}, line)))];
   if (code === "in") return el("div", { class: "count in" }, inside);
   return el("button", { type: "button", class: "count outcome-" + code, "data-outcome": code, "aria-pressed": String(pressed), on: { click: () => setFilter("outcome", pressed ? "" : code) } }, inside);
 }
