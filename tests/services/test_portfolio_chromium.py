@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The portfolio in a real browser without a network: counts, filters, queues, ten thousand farms, phone and keyboard."""
+"""The portfolio in a real browser without a network: counts, filters, queues, ten thousand farms, phone, keyboard."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from acreline.report.page import render_told, write_portfolio
@@ -61,9 +62,13 @@ def repeat_farms(told: Row, count: int) -> Row:
     """A page's farms over and over under new names, each copy of the square beside the last, until there are enough."""
     farms: list[Row] = []
     parcels: list[Row] = []
+    outlines = [ring for parcel in told["parcels"] for rings in parcel["rings"] for ring in rings]
+    corners = np.array([point for ring in outlines for point in ring])
+    high, wide = 1.1 * np.ptp(corners, axis=0)
+    across = round((count / len(told["farms"])) ** 0.5)
     while len(farms) < count:
         turn = len(farms) // len(told["farms"])
-        east, north = 0.011 * (turn % 30), 0.007 * (turn // 30)
+        east, north = float(wide * (turn % across)), float(high * (turn // across))
         offset = len(parcels)
         names = {farm["id"]: f"F{turn:04d}-{place:02d}" for place, farm in enumerate(told["farms"])}
         for parcel in told["parcels"]:
@@ -160,8 +165,8 @@ def test_counts_add_up_to_the_manifest_and_with_every_filter(driver: WebDriver, 
 
 def test_money_in_is_the_money_of_all_decisions(driver: WebDriver, small: Path) -> None:
     _open(driver, small)
-    script = "return JSON.parse(document.getElementById('data').textContent).farms.map(f => [f.outcome, f.requested, f.limit])"
-    rows = driver.execute_script(script)
+    farms = "JSON.parse(document.getElementById('data').textContent).farms"
+    rows = driver.execute_script(f"return {farms}.map(f => [f.outcome, f.requested, f.limit])")
     cards = {card.get_attribute("data-outcome"): card.text for card in _find(driver, ".count")}
     asked = {code: sum(float(a or 0) for o, a, _ in rows if o == code) for code in ("approve", "refer", "decline")}
     limits = sum(float(limit or 0) for _, _, limit in rows)

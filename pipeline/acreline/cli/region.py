@@ -215,9 +215,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="write the portfolio again, with its queues")
     ] = None,
-    watch: Annotated[
-        Path | None, typer.Option("--watch", metavar="FILE", help="list of `acreline watch --out`")
-    ] = None,
+    watch: Annotated[Path | None, typer.Option("--watch", metavar="FILE", help="list of `watch --out`")] = None,
     cases: Annotated[Path | None, typer.Option("--cases", metavar="FILE", help="open appeals (JSON list)")] = None,
 ) -> None:
     """Say where the portfolio of a run and the pages of its farms are; or write the portfolio again with its queues."""

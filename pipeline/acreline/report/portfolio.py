@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a portfolio page needs beside its farms: its queues, and what a farm shows only when it is opened, packed away.
 
-A page of ten thousand farms would be a hundred megabytes of trails and curves. So the table's facts stand in the page as
-they are, and the rest of every `CHUNK` farms as one gzip text that the page unpacks when one of them is opened.
+A page of ten thousand farms would be a hundred megabytes of trails and curves. So the table's facts stand in the page
+as they are, and the rest of every `CHUNK` farms as one gzip text that the page unpacks when one of them is opened.
 """
 
 from __future__ import annotations
@@ -105,8 +105,7 @@ def tell_queues(farms: Sequence[Row], watch: Sequence[Row] | None, cases: Sequen
 
 
 def read_watch(path: Path) -> list[Row]:
-    """A list that `acreline watch --out` wrote, most money first: farm_id, signals, exposed, currency, words in both
-    languages.
+    """A list that `acreline watch --out` wrote, the most money first: farm, signals, money, words in both languages.
 
     Raises:
         InputError: the file is missing, is no text, or is no such list.
@@ -123,7 +122,7 @@ def read_watch(path: Path) -> list[Row]:
 
 
 def read_cases(path: Path) -> list[Row]:
-    """Appeals as a JSON list: case, farm, opened and due (days), state, about_en and about_zh; open ones, first due first.
+    """Open appeals of a JSON list, those due first in front: case, farm, opened, due, state, about_en, about_zh.
 
     Raises:
         InputError: the file is missing, is not a JSON list of mappings, or a case lacks its name, farm or a day.

@@ -1,7 +1,7 @@
 // The map: parcels over the pixel map, no ground map beneath because the page never asks the net for anything.
 const DASHES = { ok: null, degraded: "10 4", insufficient: "3 5", failed: "9 4 2 4", rejected: "2 4" };
 const farmPlace = new Map(data.farms.map((farm, index) => [farm.id, index]));
-const drawn = { map: null, shapes: [], looks: [], pictures: [] };
+const drawn = { map: null, shapes: [], looks: [], pictures: [], line: 1.2 };
 
 function parcelColour(parcel) {
   if (state.mode === "crop") return classColour("crop", parcel.crop);
@@ -15,6 +15,16 @@ function farmOf(parcel) {
   return at === undefined ? -1 : at;
 }
 
+// Outlines are as fine as the parcels are small on the screen; where a parcel is a few pixels, colour alone is shown.
+function lineWidth() {
+  const areas = data.parcels.map((parcel) => parcel.mu).filter((mu) => mu !== null).sort((a, b) => a - b);
+  const side = Math.sqrt(((areas[areas.length >> 1] || 10) * 10000) / MU_PER_HA);
+  const middle = drawn.map.getCenter();
+  const metres = drawn.map.distance(middle, drawn.map.containerPointToLatLng(drawn.map.latLngToContainerPoint(middle).add([1, 0])));
+  const pixels = side / Math.max(metres, 1e-6);
+  return pixels < 5 ? 0 : pixels < 14 ? 0.5 : 1.2;
+}
+
 function parcelStyle(index) {
   const parcel = data.parcels[index];
   const chosen = index === state.parcel;
@@ -23,7 +33,8 @@ function parcelStyle(index) {
   const solid = !fits ? 0.04 : state.mode === "outcome" ? 0.78 : 0.82 * (1 - state.fade);
   return {
     color: mine ? "#0b1f2a" : "#33444f",
-    weight: chosen ? 3.5 : mine ? 2.5 : 1.2,
+    weight: chosen ? 3.5 : mine ? 2.5 : drawn.line,
+    stroke: mine || chosen || drawn.line > 0,
     dashArray: DASHES[parcel.status],
     fillColor: parcelColour(parcel),
     fillOpacity: parcel.status === "rejected" ? 0 : solid,
@@ -53,6 +64,11 @@ function drawMap(onParcel) {
   L.control.zoom({ position: "topright" }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   fitAll();
+  drawn.line = lineWidth();
+  map.on("zoomend", () => {
+    const line = lineWidth();
+    if (line !== drawn.line) { drawn.line = line; paintMap(); }
+  });
   matchMedia("print").addEventListener("change", () => { map.invalidateSize({ animate: false }); fitAll(); });
   map.createPane("pictures").style.zIndex = 250;
   drawn.pictures = data.rasters.map((raster) => {
