@@ -67,10 +67,8 @@ def write_portfolio(publication: Path, out: Path, *, watch: Path | None = None, 
         InputError: a list is missing or is not what it should be.
         StoreError: a file of the publication cannot be read, or the page cannot be written.
     """
-    inside, place = publication.resolve(), out.resolve()
-    if place.is_relative_to(inside):
-        raise ConfigError(f"{out} lies in a publication, which stays as it is", hint="give another place with --out")
-    base = quote(Path(os.path.relpath(inside / "report", place.parent)).as_posix()) + "/"
+    check_outside(publication, out)
+    base = quote(Path(os.path.relpath(publication.resolve() / "report", out.resolve().parent)).as_posix()) + "/"
     worse = None if watch is None else read_watch(watch)
     text = render_page(publication, watch=worse, cases=[] if cases is None else read_cases(cases), base=base)
     try:
@@ -79,6 +77,12 @@ def write_portfolio(publication: Path, out: Path, *, watch: Path | None = None, 
     except OSError as error:
         raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
     return out
+
+
+def check_outside(publication: Path, out: Path) -> None:
+    """Raises `ConfigError` where a page would be written into a publication, which stays as it is."""
+    if out.resolve().is_relative_to(publication.resolve()):
+        raise ConfigError(f"{out} lies in a publication, which stays as it is", hint="give another place")
 
 
 def render_page(
