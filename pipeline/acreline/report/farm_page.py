@@ -32,7 +32,9 @@ from acreline.report.field import (
 )
 from acreline.report.history import harvest_line, stage_now, tell_history
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
+from acreline.report.png import palette_png
 from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
+from acreline.report.seen import ClassMap, crop_seen, read_crop_maps, shares_inside
 from acreline.report.tell import tell_farms
 from acreline.report.waterfall import waterfall_bars, waterfall_svg
 from acreline.report.words import word
@@ -115,21 +117,25 @@ def _pages(
         "gamma": GAMMA,
         "ndvi_steps": NDVI_STEPS,
     }
+    maps = read_crop_maps(publication, told["classes"]["crop"])
     schedules = read_schedule(publication)
     seasons = tell_history(earlier, told["season"][1])
     for farm in told["farms"]:
         if farm["id"] in wanted:
             more = {"schedule": schedules.get(farm["id"], []), "history": _limits(seasons.get(farm["id"], []))}
-            yield farm["id"], page.render(**common, **tell_farm(farm, told, pictures), **more)
+            yield farm["id"], page.render(**common, **tell_farm(farm, told, pictures, maps), **more)
 
 
-def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:
+def tell_farm(
+    farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen], maps: Sequence[ClassMap] = ()
+) -> Row:
     """All that one farm's page shows, as values that its template prints.
 
     Args:
         farm: one of `told["farms"]`.
         told: what `tell_farms` gave.
         pictures: parcel id -> its picture, or why there is none.
+        maps: the crop maps of the publication.
     """
     parcels = [told["parcels"][index] for index in farm["parcels"]]
     return {
@@ -143,7 +149,10 @@ def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen
         "settle_name": word("ui", "would_settle" if farm["outcome"] == "refer" else "would_sharpen"),
         "settle": _settle(farm["settle"], name_parcels=len(parcels) > 1),
         "parcels": [
-            {**tell_parcel(parcel, told, pictures), **({"settle": []} if parcel["settle"] == farm["settle"] else {})}
+            {
+                **tell_parcel(parcel, told, pictures, maps),
+                **({"settle": []} if parcel["settle"] == farm["settle"] else {}),
+            }
             for parcel in parcels
         ],
         "waterfall": tuple(
@@ -186,7 +195,7 @@ def _limits(seasons: Sequence[Row]) -> list[Row]:
 
 
 def _stage_fact(parcels: Sequence[Row], farm: Row, told: Row) -> list[Row]:
-    found = stage_now(parcels, farm["crop"], told["as_of"])
+    found = stage_now(parcels, farm["crop"], told["as_of"], told["season"][1])
     return [] if found is None else [{"name": ("Stage now", "当前生育期"), "value": found[0], "below": found[1]}]
 
 
@@ -201,7 +210,9 @@ def _settle(told: Sequence[Row], name_parcels: bool) -> list[Row]:
     return lines
 
 
-def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:
+def tell_parcel(
+    parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen], maps: Sequence[ClassMap] = ()
+) -> Row:
     """One parcel: its head, its pictures or why there are none, its curve."""
     picture: FieldPicture | Unseen = Unseen(parcel["status"])
     if parcel["status"] not in ("rejected", "failed"):  # a refused row may share its id with another
@@ -225,7 +236,7 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "ha": parcel["ha"],
         "areas": parcel["areas"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
-        "stages": [_with_harvest(row, told["as_of"]) for row in parcel["stages"] if row["said"]],
+        "stages": [_with_harvest(row, told) for row in parcel["stages"] if row["said"]],
         "seasons": parcel["seasons"],
         "health": class_name(told, "health", parcel["health"]),
         "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
@@ -235,15 +246,15 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
             if grade
         ],
         "events": [event["said"] for event in parcel["events"]],
-        "picture": _pictures(picture) if isinstance(picture, FieldPicture) else None,
+        "picture": _pictures(picture, told, maps) if isinstance(picture, FieldPicture) else None,
         "why": None if isinstance(picture, FieldPicture) else word("picture", picture.why),
         "day": picture.day,
         "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
     }
 
 
-def _with_harvest(season: Row, as_of: str | None) -> Pair:
-    said, cut = season["said"], harvest_line(season, as_of)
+def _with_harvest(season: Row, told: Row) -> Pair:
+    said, cut = season["said"], harvest_line(season, told["as_of"], told["season"][1])
     return said if cut is None else (f"{said[0]}, {cut[0]}", f"{said[1]}，{cut[1]}")
 
 
@@ -333,12 +344,19 @@ def _step(step: Row, before: Row | None, currency: str | None) -> Row:
     }
 
 
-def _pictures(picture: FieldPicture) -> dict[str, Any]:
+def _pictures(picture: FieldPicture, told: Row, maps: Sequence[ClassMap]) -> dict[str, Any]:
     side = picture.ndvi.shape[0]
+    classes = told["classes"]["crop"]
+    codes = crop_seen(picture, maps)
+    crops = [] if codes is None else shares_inside(codes, picture.inside, classes)
+    colours = {row["code"]: str(row["colour"]) for row in classes if row["code"]}
     metres, bar = scale_bar(side)
     return {
         "colour": base64.b64encode(true_colour_png(picture)).decode(),
         "ndvi": base64.b64encode(ndvi_png(picture)).decode(),
+        "crop": None if codes is None else base64.b64encode(palette_png(codes, colours)).decode(),
+        "crops": [((row["en"], row["zh"]), f"{row['share']:.0%}", row["colour"]) for row in crops],
+        "season": [(one.day, base64.b64encode(true_colour_png(one)).decode()) for one in picture.season],
         "side": side,
         "path": outline_path(picture.rings),
         "metres": metres,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from acreline.report.words import word
 from acreline.units import m2_to_ha, mu_to_m2
 
 MOST_SEASONS = 6
+BACK_DAYS = 330
+"""A season's harvest ends at most so long before the season does."""
 STANDING = ("not_begun", "bare", "emerging", "growing", "peak", "senescing")
 """Stages of a crop that is not cut yet."""
 Pair = tuple[str, str]
@@ -73,23 +75,28 @@ def _name(names: Mapping[str, Sequence[Row]], layer: str, slug: str | None) -> P
     return found or word(layer, slug)
 
 
-def harvest_line(season: Row, as_of: str | None) -> Pair | None:
+def harvest_line(season: Row, as_of: str | None, season_end: str | None) -> Pair | None:
     """When a stand is expected to be cut, by its crop's calendar; None where it is cut, stands for years or has none.
 
     Args:
         season: one of a parcel's `stages` as the page tells them: crop, stage, harvest.
         as_of: day of the run.
+        season_end: last day of the season that the harvest belongs to.
     """
     crop = packaged_crops().get(season["crop"] or "")
-    if as_of is None or crop is None or season["stage"] not in STANDING or season.get("harvest"):
+    if as_of is None or season_end is None or crop is None or season["stage"] not in STANDING or season.get("harvest"):
         return None
-    window = harvest_window(crop.harvest, date.fromisoformat(as_of))
+    window = harvest_window(crop.harvest, date.fromisoformat(season_end) - timedelta(days=BACK_DAYS))
     if window is None:
         return None
+    if window[1] < date.fromisoformat(as_of):
+        return f"usually cut by {window[1]}", f"通常最迟{window[1]}收获"
     return f"harvest expected {window[0]} to {window[1]}", f"预计收获期{window[0]}至{window[1]}"
 
 
-def stage_now(parcels: Sequence[Row], crop: str | None, as_of: str | None) -> tuple[Pair, Pair | None] | None:
+def stage_now(
+    parcels: Sequence[Row], crop: str | None, as_of: str | None, season_end: str | None
+) -> tuple[Pair, Pair | None] | None:
     """Stage of a farm's main crop on the largest parcel that has one, and below it its harvest, seen or expected."""
     rows = [
         (parcel["mu"] or 0.0, season)
@@ -100,7 +107,7 @@ def stage_now(parcels: Sequence[Row], crop: str | None, as_of: str | None) -> tu
     if not rows:
         return None
     season = max(rows, key=lambda row: row[0])[1]
-    below = harvest_line(season, as_of)
+    below = harvest_line(season, as_of, season_end)
     if season.get("harvest"):
         day, doubt = season["harvest"]
         sure = ("", "") if doubt is None else (f" ± {max(1, round(doubt))} days", f" ± {max(1, round(doubt))}天")

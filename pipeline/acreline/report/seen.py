@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the class maps say of the ground around one parcel: the crop seen, beside the parcel as it was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acreline.errors import StoreError
+from acreline.rasters import read_raster
+from acreline.records import NO_CROP
+from acreline.report.field import FieldPicture
+from acreline.report.read import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+LEAST_SHARE = 0.05
+"""A crop on less of a parcel's pixels is not named: edges are mixed."""
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """One block's map of classes."""
+
+    codes: npt.NDArray[np.uint8]
+    """(y, x), 0 where nothing is known."""
+    crs: str
+    west: float
+    north: float
+    pixel_m: float
+
+
+def read_crop_maps(publication: Path, classes: Sequence[Row]) -> list[ClassMap]:
+    """The crop maps of a publication, of several crops a year on one pixel the first that is one.
+
+    Args:
+        publication: its folder; without `maps/` nothing is known.
+        classes: the legend of the crops.
+
+    Raises:
+        StoreError: a map cannot be read.
+    """
+    import numpy as np
+
+    empty = next((row["code"] for row in classes if row["slug"] == NO_CROP), 0)
+    told = []
+    for path in sorted((publication / "maps").glob("*_crop.tif")):
+        try:
+            bands, transform, crs, _ = read_raster(path)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read: {error}", hint="see `acreline verify`") from error
+        codes = bands[0].copy()
+        for band in bands[1:]:
+            np.copyto(codes, band, where=(codes == 0) | ((codes == empty) & (band != 0)))
+        told.append(ClassMap(codes, crs, transform[2], transform[5], transform[0]))
+    return told
+
+
+def crop_seen(picture: FieldPicture, maps: Sequence[ClassMap]) -> npt.NDArray[np.uint8] | None:
+    """Crop codes on the pixels of a picture, (y, x), 0 where no map has any; None where no map touches it."""
+    import numpy as np
+
+    if picture.place is None:
+        return None
+    crs, west, north = picture.place
+    side = picture.inside.shape[0]
+    out = np.zeros((side, side), dtype=np.uint8)
+    for one in maps:
+        if one.crs != crs:
+            continue
+        row, col = round((one.north - north) / one.pixel_m), round((west - one.west) / one.pixel_m)
+        height, width = one.codes.shape
+        top, left = max(row, 0), max(col, 0)
+        bottom, right = min(row + side, height), min(col + side, width)
+        if top < bottom and left < right:
+            part = one.codes[top:bottom, left:right]
+            place = out[top - row : bottom - row, left - col : right - col]
+            np.copyto(place, part, where=place == 0)
+    return out if out.any() else None
+
+
+def shares_inside(codes: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_], classes: Sequence[Row]) -> list[Row]:
+    """Classes on a parcel's own pixels with their shares, the most first; those below `LEAST_SHARE` are left out."""
+    import numpy as np
+
+    counts = np.bincount(codes[inside], minlength=256)
+    total = int(counts.sum())
+    found = [{**row, "share": counts[row["code"]] / total} for row in classes if total and counts[row["code"]]]
+    return sorted((row for row in found if row["share"] >= LEAST_SHARE), key=lambda row: (-row["share"], row["code"]))
