@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NEWVENV := $(PYTHON) -m venv
 endif
 
-.PHONY: demo test train-demo lint services notebooks benchmarks bench-model bench-land bench-credit clean
+.PHONY: demo test train-demo lint services notebooks docs benchmarks bench-model bench-land bench-credit clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed ## run the packaged real region from scenes to limits
@@ -36,6 +36,9 @@ services: .venv-stac/.installed ## a real STAC API for the service tests (needs 
 
 notebooks: $(VENV)/.installed-dev ## make each .ipynb again from its .py
 	$(BIN)/jupytext --to ipynb --update notebooks/*.py
+
+docs: $(VENV)/.installed-dev ## guide and reference as a site that needs no network, in runs/docs/site/
+	$(BIN)/python docs/build.py
 
 benchmarks: $(VENV)/.installed-dev ## ratios in one run; results in benchmarks/results/
 	for script in $(filter-out benchmarks/model.py benchmarks/land.py benchmarks/front_page.py benchmarks/teach_rivals.py benchmarks/credit.py benchmarks/credit_speed.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done

@@ -87,6 +87,17 @@ def test_a_sample_that_agrees_as_one_is_not_certain() -> None:
     assert table["high_m2"].max() == 1000.0  # no more than all land of the slot
 
 
+def test_agreement_is_counted_whatever_the_last_digits_of_land() -> None:
+    """Shares of 0.1 + 0.2 + 0.3 of land add up to 1 but for rounding: that is agreement too, and no certainty."""
+    rng = np.random.default_rng(0)
+    told = stands(("B", "maize", 1.0, "maize", 900.0), ("B", "tea", 1.0, "tea", 100.0))
+    for _ in range(200):
+        land = rng.uniform(100, 9000, 23)
+        seen = sample(*[("maize", "maize", area) for area in land], ("tea", "tea", 1.0))
+        table = corrected_areas(told, seen).set_index("crop")
+        assert table.loc["maize", "corrected_se_m2"] > 900 * 0.03
+
+
 @pytest.mark.parametrize("found", ["maize", "rice"])
 def test_one_sampled_parcel_tells_little(found: str) -> None:
     """One of one is three of five, none of one two of five: both with variance 0.6 x 0.4 / 5."""

@@ -168,6 +168,13 @@ def read_region(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
 
     Environment variables `ACRELINE_<KEY>` (`ACRELINE_PARCELS__DATUM=gcj02`) win over the file, `overrides` over both.
 
+    Args:
+        path: YAML file; `acreline init` writes one.
+        overrides: keys of the file with other values, nested as there.
+
+    Returns:
+        the settings, checked; files that they name are not opened yet.
+
     Raises:
         ConfigError: anything in it is wrong.
     """

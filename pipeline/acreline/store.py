@@ -249,20 +249,33 @@ def read_manifest(publication: Path) -> dict[str, Any]:
     return manifest
 
 
-def open_publication(run: Path) -> Path:
-    """The publication a user means by RUN: an OUT folder, its `latest`, or a publication itself.
+def open_publication(run: Path | str) -> Path:
+    """The publication a user means by RUN.
+
+    Args:
+        run: an OUT folder, its `latest`, or a publication itself.
+
+    Returns:
+        the publication's folder, links followed: a run that publishes later does not change it.
 
     Raises:
         StoreError: there is no publication there.
     """
-    for path in (run / "latest", run):
+    for path in (Path(run) / "latest", Path(run)):
         if (path / "manifest.json").is_file():
             return path.resolve()
     raise StoreError(f"{run}: no publication here", hint="give the OUT folder of `acreline run`")
 
 
 def verify_publication(publication: Path) -> list[str]:
-    """Every file that is missing, changed or extra in a publication; an empty list means untouched since publishing."""
+    """Hold every file of a publication against the hashes of its manifest.
+
+    Args:
+        publication: its folder, from `open_publication`.
+
+    Returns:
+        every file that is missing, changed or extra; an empty list means untouched since publishing.
+    """
     manifest = read_manifest(publication)
     wanted = manifest.get("files")
     if not isinstance(wanted, dict) or "publication_id" not in manifest:

@@ -180,7 +180,9 @@ def _shares(
     if n > 1:
         off = weight[:, None] * (is_crop - share)
         spread = (off**2).sum(axis=0) / (n - 1) / n / weight.mean() ** 2
-    agree = (share == 1) | ((share == 0) & (np.arange(len(share)) == own))
+    found = is_crop.sum(axis=0)  # counted: a weighted share of all of them is 1 but for its last digits
+    agree = (found == n) & (n > 0)
+    agree[own] |= found[own] == 0
     alike = weight.sum() ** 2 / (weight**2).sum() if n else 0.0  # as many parcels of one size (Kish 1965)
     careful = (alike * share + ADDED / 2) / (alike + ADDED)
     spread = np.where(agree, careful * (1 - careful) / (alike + ADDED), spread)

@@ -1,0 +1,2 @@
+health = al.score_health(looks, seasons)
+print(health[["parcel_id", "slot", "health", "vigour"]].head(3))

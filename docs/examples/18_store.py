@@ -1,0 +1,5 @@
+store = al.Store(Path("runs/flanders-2018"))
+print(store.latest is not None)
+publication = al.open_publication("runs/flanders-2018")
+print(sorted(path.name for path in publication.iterdir()))
+print(al.verify_publication(publication) or "nothing was touched since")
