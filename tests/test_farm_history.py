@@ -17,7 +17,7 @@ from acreline.report import FieldPicture, write_farm_pages
 from acreline.report.farm_page import render_farm
 from acreline.report.history import MOST_SEASONS, harvest_line, stage_now, tell_history
 from acreline.report.pdf import one_language, write_farm_page, write_farm_pdf
-from acreline.report.seen import ClassMap, crop_seen, read_crop_maps, shares_inside
+from acreline.report.seen import ClassMap, crop_seen, crops_seen, read_crop_maps, shares_inside
 from tests.made_publication import make_pictures, make_publication
 
 
@@ -96,8 +96,8 @@ def test_the_crop_seen_is_cut_from_all_maps_that_touch_the_picture() -> None:
     blank = np.zeros((3, 4, 4), dtype=np.uint16)
     place = ("EPSG:32631", 80.0, 100.0)
     picture = FieldPicture("2018-07-01", (), 1.0, blank, blank[0].astype(np.int16), inside, (), place)
-    left = ClassMap(np.full((10, 10), 1, np.uint8), "EPSG:32631", 0.0, 120.0, 10.0)
-    right = ClassMap(np.full((10, 10), 2, np.uint8), "EPSG:32631", 100.0, 120.0, 10.0)
+    left = ClassMap(0, np.full((10, 10), 1, np.uint8), "EPSG:32631", 0.0, 120.0, 10.0)
+    right = ClassMap(0, np.full((10, 10), 2, np.uint8), "EPSG:32631", 100.0, 120.0, 10.0)
     codes = crop_seen(picture, [left, right, replace(right, crs="EPSG:32632", west=0.0)])
     assert codes is not None
     np.testing.assert_array_equal(codes, [[1, 1, 2, 2]] * 4)
@@ -105,22 +105,26 @@ def test_the_crop_seen_is_cut_from_all_maps_that_touch_the_picture() -> None:
     shares = {row["en"]: row["share"] for row in shares_inside(codes, inside, classes)}
     assert shares == {"Maize": 0.5, "Potato": 0.5}
     assert crop_seen(picture, [replace(left, west=5000.0)]) is None
+    classes = [{**row, "slug": "none" if row["code"] == 3 else "a crop"} for row in classes]
+    bare, second = (replace(left, band=band, codes=left.codes * code, west=80.0) for band, code in ((1, 3), (2, 2)))
+    told = crops_seen(picture, [left, right, bare, second], classes)
+    assert [[row["en"] for row in shares] for _, shares in told] == [["Maize", "Potato"], ["Potato"]]
     assert crop_seen(replace(picture, place=None), [left]) is None
 
 
 def test_maps_of_a_publication_are_read_and_a_broken_one_is_named(publication: Path, tmp_path: Path) -> None:
-    [one] = read_crop_maps(publication, [])
-    assert one.pixel_m == 10
-    assert read_crop_maps(tmp_path, []) == []
+    one = read_crop_maps(publication)[0]
+    assert (one.band, one.pixel_m) == (0, 10)
+    assert read_crop_maps(tmp_path) == []
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "b_crop.tif").write_bytes(b"no map")
     with pytest.raises(InputError, match="b_crop"):
-        read_crop_maps(tmp_path, [])
+        read_crop_maps(tmp_path)
 
 
 def test_a_page_shows_the_season_and_the_crop_seen(publication: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(publication, tmp_path / "copy"))
-    [one] = read_crop_maps(folder, [])
+    one = read_crop_maps(folder)[0]
     pictures = make_pictures()
     shown = pictures["P04"]
     assert isinstance(shown, FieldPicture)

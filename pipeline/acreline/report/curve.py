@@ -100,6 +100,8 @@ def _apart(marks: list[tuple[float, float, float, str, str, str]]) -> list[tuple
     for mark in sorted(marks, key=lambda mark: mark[2]):
         width = LETTER * len(mark[4])
         start = mark[2] - {"start": 0.0, "middle": width / 2, "end": width}[mark[3]]
+        if start < 0:  # words never begin before the drawing does
+            mark, start = (*mark[:3], "start", *mark[4:]), mark[2]
         line = 0 if start >= ends[0] else 1
         ends[line] = start + width
         told.append((*mark, TOP - 6 - LINE * line))

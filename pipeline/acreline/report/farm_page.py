@@ -34,7 +34,7 @@ from acreline.report.history import harvest_line, stage_now, tell_history
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
 from acreline.report.png import palette_png
 from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
-from acreline.report.seen import ClassMap, crop_seen, read_crop_maps, shares_inside
+from acreline.report.seen import ClassMap, crops_seen, read_crop_maps
 from acreline.report.tell import tell_farms
 from acreline.report.waterfall import waterfall_bars, waterfall_svg
 from acreline.report.words import word
@@ -117,7 +117,7 @@ def _pages(
         "gamma": GAMMA,
         "ndvi_steps": NDVI_STEPS,
     }
-    maps = read_crop_maps(publication, told["classes"]["crop"])
+    maps = read_crop_maps(publication)
     schedules = read_schedule(publication)
     seasons = tell_history(earlier, told["season"][1])
     for farm in told["farms"]:
@@ -347,15 +347,25 @@ def _step(step: Row, before: Row | None, currency: str | None) -> Row:
 def _pictures(picture: FieldPicture, told: Row, maps: Sequence[ClassMap]) -> dict[str, Any]:
     side = picture.ndvi.shape[0]
     classes = told["classes"]["crop"]
-    codes = crop_seen(picture, maps)
-    crops = [] if codes is None else shares_inside(codes, picture.inside, classes)
+    seen = crops_seen(picture, maps, classes)
+    slots = (
+        [("crop seen", "所见作物")]
+        if len(seen) < 2
+        else [("first crop seen", "第一季作物"), ("second crop seen", "第二季作物")]
+    )
     colours = {row["code"]: str(row["colour"]) for row in classes if row["code"]}
     metres, bar = scale_bar(side)
     return {
         "colour": base64.b64encode(true_colour_png(picture)).decode(),
         "ndvi": base64.b64encode(ndvi_png(picture)).decode(),
-        "crop": None if codes is None else base64.b64encode(palette_png(codes, colours)).decode(),
-        "crops": [((row["en"], row["zh"]), f"{row['share']:.0%}", row["colour"]) for row in crops],
+        "crops": [
+            (
+                slot,
+                base64.b64encode(palette_png(codes, colours)).decode(),
+                [((row["en"], row["zh"]), f"{row['share']:.0%}", row["colour"]) for row in shares],
+            )
+            for slot, (codes, shares) in zip(slots, seen, strict=False)
+        ],
         "season": [(one.day, base64.b64encode(true_colour_png(one)).decode()) for one in picture.season],
         "side": side,
         "path": outline_path(picture.rings),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acreline.errors import StoreError
 from acreline.rasters import read_raster
 from acreline.records import NO_CROP
 from acreline.report.field import FieldPicture
@@ -24,8 +23,10 @@ LEAST_SHARE = 0.05
 
 @dataclass(frozen=True)
 class ClassMap:
-    """One block's map of classes."""
+    """One block's map of the classes of one season slot."""
 
+    band: int
+    """0 for the first crop of a year, 1 for the second."""
     codes: npt.NDArray[np.uint8]
     """(y, x), 0 where nothing is known."""
     crs: str
@@ -34,29 +35,32 @@ class ClassMap:
     pixel_m: float
 
 
-def read_crop_maps(publication: Path, classes: Sequence[Row]) -> list[ClassMap]:
-    """The crop maps of a publication, of several crops a year on one pixel the first that is one.
-
-    Args:
-        publication: its folder; without `maps/` nothing is known.
-        classes: the legend of the crops.
+def read_crop_maps(publication: Path) -> list[ClassMap]:
+    """The crop maps of a publication, one for each block and season slot; without `maps/` none.
 
     Raises:
-        StoreError: a map cannot be read.
+        InputError: a map cannot be read.
     """
-    import numpy as np
-
-    empty = next((row["code"] for row in classes if row["slug"] == NO_CROP), 0)
     told = []
     for path in sorted((publication / "maps").glob("*_crop.tif")):
-        try:
-            bands, transform, crs, _ = read_raster(path)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be read: {error}", hint="see `acreline verify`") from error
-        codes = bands[0].copy()
-        for band in bands[1:]:
-            np.copyto(codes, band, where=(codes == 0) | ((codes == empty) & (band != 0)))
-        told.append(ClassMap(codes, crs, transform[2], transform[5], transform[0]))
+        bands, transform, crs, _ = read_raster(path)
+        told += [ClassMap(k, codes, crs, transform[2], transform[5], transform[0]) for k, codes in enumerate(bands)]
+    return told
+
+
+def crops_seen(
+    picture: FieldPicture, maps: Sequence[ClassMap], classes: Sequence[Row]
+) -> list[tuple[npt.NDArray[np.uint8], list[Row]]]:
+    """What each season slot bore: codes on the pixels of a picture, and the classes on the parcel with their shares.
+
+    A slot in which nothing is known, or nothing grew on the parcel, is left out.
+    """
+    told = []
+    for band in sorted({one.band for one in maps}):
+        codes = crop_seen(picture, [one for one in maps if one.band == band])
+        shares = [] if codes is None else shares_inside(codes, picture.inside, classes)
+        if codes is not None and any(row["slug"] != NO_CROP for row in shares):
+            told.append((codes, shares))
     return told
 
 
