@@ -250,3 +250,16 @@ def test_the_page_of_the_real_demo(driver: WebDriver, demo_run: Path) -> None:
     assert _pictures(driver)
     assert all(_pictures(driver))
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_farms_page_is_no_wider_than_a_phone(driver: WebDriver, publication: Path) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for path in sorted((publication / "report" / "farms").iterdir()):
+            for lang in ("en", "zh"):
+                driver.get(f"{path.as_uri()}?lang={lang}")
+                widths = driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+                assert widths == [390, 390], path.name
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
