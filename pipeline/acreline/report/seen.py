@@ -65,7 +65,10 @@ def crops_seen(
 
 
 def crop_seen(picture: FieldPicture, maps: Sequence[ClassMap]) -> npt.NDArray[np.uint8] | None:
-    """Crop codes on the pixels of a picture, (y, x), 0 where no map has any; None where no map touches it."""
+    """Crop codes on a parcel's pixels in a picture, (y, x), 0 elsewhere; None where no map has any of them.
+
+    What lies around is left out: how far the maps go there depends on how the land was cut into blocks.
+    """
     import numpy as np
 
     if picture.place is None:
@@ -82,8 +85,8 @@ def crop_seen(picture: FieldPicture, maps: Sequence[ClassMap]) -> npt.NDArray[np
         bottom, right = min(row + side, height), min(col + side, width)
         if top < bottom and left < right:
             part = one.codes[top:bottom, left:right]
-            place = out[top - row : bottom - row, left - col : right - col]
-            np.copyto(place, part, where=place == 0)
+            here = (slice(top - row, bottom - row), slice(left - col, right - col))
+            np.copyto(out[here], part, where=(out[here] == 0) & picture.inside[here])
     return out if out.any() else None
 
 
