@@ -391,6 +391,9 @@ def test_the_table_is_part_of_the_version(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ('"field": "record_years"', '"field": "sex"', "column 'sex': 'sex' is no feature of a farm"),
+        ('"field": "record_years"', '"field": "village_code"', "'village_code' is no feature of a farm"),
+        ('"field": "record_years"', '"field": "surname_script"', "'surname_script' is no feature of a farm"),
+        ('"field": "record_years"', '"field": "phone_brand"', "'phone_brand' is no feature of a farm"),
         (">= 3", "surname == 'Li'", "row 1, column 'record_years': 'surname' is no feature of a farm"),
         (">= 3", ">= >= 3", "row 1, column 'record_years': '>= >= 3': "),
         (">= 3", "> d('now').year()", "'d' is no feature of a farm"),
@@ -425,6 +428,7 @@ def test_features_hold_nothing_of_who_a_person_is() -> None:
     assert list(told) == list(FEATURES)
     assert "P-77" not in json.dumps(told)
     assert not {"name", "sex", "age", "phone", "person_id", "farm_id", "ethnicity"} & set(FEATURES)
+    assert not {"village_code", "surname_script", "phone_brand"} & set(FEATURES)
     assert (told["planted_mu"], told["value"], told["days_since_clear"], told["existing_debt"]) == (
         100.0,
         200_000,

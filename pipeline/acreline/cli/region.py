@@ -254,7 +254,8 @@ def list_kinds(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="crops, providers, rules, events, policies, models, regions or counties (to simulate)"
+            metavar="KIND",
+            help="crops, providers, rules, events, policies, models, regions, counties (to simulate) or exports",
         ),
     ],
 ) -> None:

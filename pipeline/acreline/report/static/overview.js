@@ -23,6 +23,7 @@ function parcelStatuses() {
 }
 
 function drawFigures() {
+  if (!found.rows.length) return [el("p", { class: "quiet" }, ui("no_match"))];
   const planted = plantedByCrop();
   const most = Math.max(0, ...planted.map(([, mu]) => mu));
   const statuses = parcelStatuses();
