@@ -1,7 +1,8 @@
 // The map: parcels over the pixel map, no ground map beneath because the page never asks the net for anything.
 const DASHES = { ok: null, degraded: "10 4", insufficient: "3 5", failed: "9 4 2 4", rejected: "2 4" };
 const farmPlace = new Map(data.farms.map((farm, index) => [farm.id, index]));
-const drawn = { map: null, shapes: [], looks: [], pictures: [], line: 1.2 };
+const MANY_SHAPES = 3000;
+const drawn = { waiting: 0, map: null, shapes: [], looks: [], pictures: [], line: 1.2 };
 
 function parcelColour(parcel) {
   if (state.mode === "crop") return classColour("crop", parcel.crop);
@@ -58,7 +59,7 @@ function fitAll() {
 function drawMap(onParcel) {
   const map = L.map("map", {
     attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5, wheelPxPerZoomLevel: 90, maxZoom: 21, minZoom: 3,
-    preferCanvas: data.parcels.length > 3000, zoomControl: false, fadeAnimation: false, boxZoom: false,
+    preferCanvas: data.parcels.length > MANY_SHAPES, zoomControl: false, fadeAnimation: false, boxZoom: false,
   });
   drawn.map = map;
   L.control.zoom({ position: "topright" }).addTo(map);
@@ -94,6 +95,13 @@ function drawMap(onParcel) {
 function isChosen(parcel) {
   const farm = farmOf(parcel);
   return farm < 0 ? found.rows.length === data.farms.length : found.masks[farm] === 0;
+}
+
+// On a large map the table answers first and the map follows, once for all that was asked meanwhile.
+function paintSoon() {
+  if (drawn.shapes.length <= MANY_SHAPES) return paintMap();
+  clearTimeout(drawn.waiting);
+  drawn.waiting = setTimeout(() => { paintMap(); document.body.dataset.painted = String(found.rows.length); }, 30);
 }
 
 // Shapes whose look stays as it is are left alone: with ten thousand of them each one counts.

@@ -56,7 +56,7 @@ function drawChoice() {
   drawCounts();
   drawTable();
   drawPanel();
-  paintMap();
+  paintSoon();
   keepAddress();
 }
 
