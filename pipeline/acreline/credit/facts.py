@@ -45,7 +45,23 @@ class Shown(NamedTuple):
     zh: str
 
 
-def floor_area(area_m2: float, unit: str, digits: int) -> Decimal:
+def area_at(area: Interval, quantile: Decimal) -> float | Fraction:
+    """Quantile of planted land in m2, exact: its error is taken as normal, its 5 % and 50 % quantiles at low and mid.
+
+    The quantile q is (1 - w) mid + w low with w = z(q) / z(0.05), z the standard normal quantile: `low` itself at 0.05.
+    Never outside the two; it rises with either and with q.
+
+    Args:
+        area: low and mid 0 or more.
+        quantile: 0.05 to 0.5.
+    """
+    if quantile == LOWEST_QUANTILE:
+        return area.low
+    weight = Fraction(0) if quantile == MIDDLE else Fraction(_weight_of_low(quantile))
+    return (1 - weight) * Fraction(area.mid) + weight * Fraction(area.low)
+
+
+def floor_area(area_m2: float | Fraction, unit: str, digits: int) -> Decimal:
     """Square metres in mu, ha or acre, rounded down to so many decimals; exact, so the same on every machine."""
     size = M2_PER_UNIT[unit]
     numerator, denominator = area_m2.as_integer_ratio()  # whole numbers throughout: exact, and quick for a county
