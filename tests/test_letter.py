@@ -64,6 +64,13 @@ def test_every_reason_of_a_rule_says_what_can_be_done() -> None:
                 assert "{" not in reason_action(code, lang)
     assert reason_action("small_parcel", "zh").endswith("。")
     assert reason_action("no_weather") == ""
+
+
+def test_the_very_paper_is_asked_for_and_nothing_else_where_another_act_settles_it() -> None:
+    assert reason_action("overlapping_claim").startswith("Bring the paper that shows where your land ends")
+    assert advise("debt_unknown", "zh").text == "写明已有债务；没有债务也请注明。"
+    assert advise("overlapping_claim", "en", "visit").text == ASKED["visit"][1][0]
+
     assert set(ASKED) == set(ACTIONS)
     for rule in load_rules().values():
         assert set(rule.actions) <= set(rule.reasons), rule.name

@@ -73,6 +73,9 @@ class Code(Settings):
     otherwise: Literal["photo", "visit", "none"] | None = Field(
         None, description="with `wait`: what settles it where waiting cannot"
     )
+    asks: Words | None = Field(
+        None, description="what is asked of the farmer, English and Chinese, where the action alone says too little"
+    )
     of_others: bool = Field(False, description="its figures name another farm: not for a page that is handed out")
     short: Words = Field(description="a few words for tables, English and Chinese")
     said: Words = Field(description="a sentence without numbers for the farmer, English and Chinese")

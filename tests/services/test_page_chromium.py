@@ -74,7 +74,7 @@ def test_a_row_opens_the_farm_with_facts_curve_and_trail(page: WebDriver, public
     for part in ("F-004", "Approve", "mu", "ha", "acres", "Maize", "P04", "P05", "Last clear look", "5–95 %"):
         assert part in panel
     [limit] = [cell.text for cell in _find(page, "#farms tr.chosen td.c-limit")]
-    assert f"CNY {limit}" in _text(page, ".verdict")
+    assert f"{limit} CNY" in _text(page, ".verdict")
     assert len(_find(page, ".curve circle.clear")) == _clear_looks(publication, "P04")
     assert len(_find(page, ".curve line.cloudy")) == 88 - _clear_looks(publication, "P04")
     steps = [step.text for step in _find(page, ".trail .step")]

@@ -171,12 +171,12 @@ def test_money_in_is_the_money_of_all_decisions(driver: WebDriver, small: Path) 
     asked = {code: sum(float(a or 0) for o, a, _ in rows if o == code) for code in ("approve", "refer", "decline")}
     limits = sum(float(limit or 0) for _, _, limit in rows)
     assert limits > 0
-    assert f"CNY {limits:,.0f}" in cards[None]
-    assert f"CNY {limits:,.0f}" in cards["approve"]
+    assert f"{limits:,.0f} CNY" in cards[None]
+    assert f"{limits:,.0f} CNY" in cards["approve"]
     for code, total in asked.items():
-        assert (f"CNY {total:,.0f}" in cards[code]) == bool(total)
+        assert (f"{total:,.0f} CNY" in cards[code]) == bool(total)
     if sum(asked.values()):
-        assert f"CNY {sum(asked.values()):,.0f}" in cards[None]
+        assert f"{sum(asked.values()):,.0f} CNY" in cards[None]
 
 
 def test_a_card_filters_and_the_address_keeps_the_choice(driver: WebDriver, small: Path) -> None:
@@ -214,7 +214,7 @@ def test_watch_and_appeal_queues_open_their_farms(driver: WebDriver, small: Path
     _open(driver, small)
     driver.find_element("css selector", "[data-queue='watch']").click()
     assert _names(driver) == ["F-008"]
-    assert "money at stake CNY 3,000" in _text(driver, "#panel")
+    assert "money at stake 3,000 CNY" in _text(driver, "#panel")
     assert "P10 flood seen" in _text(driver, "#panel")
     driver.find_element("css selector", "[data-queue='appeal']").click()
     assert "Appeals 3" in _text(driver, "#queues")  # one is closed

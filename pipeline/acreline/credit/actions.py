@@ -54,7 +54,10 @@ def advise(code: str, lang: str = "en", settled_by: str | None = None) -> Advice
     if own is not None:
         return Advice(own[place], "none" if code in UNDATED else "papers")
     known = all_codes().get(code)
-    when, words = ASKED[settled_by or (known.action if known is not None else "none")]
+    action = settled_by or (known.action if known is not None else "none")
+    when, words = ASKED[action]
+    if known is not None and known.asks is not None and action == known.action:
+        words = known.asks
     return Advice(words[place], when)
 
 

@@ -35,6 +35,8 @@ def why_no_value(farm: Farm) -> str:
     unmeasured = why_unmeasured(farm)
     if unmeasured is not None:
         return unmeasured
+    if not farm.stands:
+        return "no_stand"
     if "mixed_currency" in farm.flags:
         return "mixed_currency"
     codes = rank_codes(stand.code for stand in farm.stands if stand.value is None and stand.code is not None)

@@ -104,11 +104,13 @@ def _stages(case: Case, zh: bool) -> list[str]:
     rows = [row for row in case.seasons if row["parcel_id"] in judged and row["crop"] != NO_CROP]
     gap, colon = ("；", "：") if zh else ("; ", ": ")
     counts = {row["parcel_id"]: row["seasons"] for row in reversed(rows) if row["seasons"]}
+    names = {row["slug"]: (row["en"], row["zh"]) for row in legends(case.manifest)["crop"]}
     lines = []
     for row in rows:
         count = counts.pop(row["parcel_id"], None)
+        name = names.get(row["crop"], word("crop", row["crop"]))[zh]
         said = "" if count is None else f"{gap}{word('ui', 'crops_a_year')[zh]}{colon}{count}"
-        lines.append(f"{row['parcel_id']} {season_line(row)[zh]}{said}")
+        lines.append(f"{row['parcel_id']} {name}{colon}{season_line(row)[zh]}{said}")
     head = word("ui", "stage")[zh]
     return _headed(head[:1].upper() + head[1:], lines, zh)
 
@@ -130,8 +132,10 @@ def _noted(case: Case, zh: bool) -> list[str]:
         why += [figures[zh]] if figures else []
         lines += [f"{row['id']} {('：' if zh else ': ').join(why)}"] if why else []
     notes: dict[str, list[str]] = {}
+    told = {(row["id"], row["reason"]) for row in case.parcels}
     for doubt in case.doubts:
-        if doubt.code in all_codes() and all_codes()[doubt.code].kind == "note":
+        note = doubt.code in all_codes() and all_codes()[doubt.code].kind == "note"
+        if note and (doubt.parcel_id, doubt.code) not in told:
             notes.setdefault(doubt.code, []).append(doubt.parcel_id)
     lines += [f"{word('flag', code)[zh]}{_where(places, zh)}" for code, places in notes.items()]
     return _headed(word("ui", "noted")[zh], lines, zh)

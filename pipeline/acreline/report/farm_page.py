@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,7 +37,7 @@ from acreline.report.png import palette_png
 from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
 from acreline.report.seen import ClassMap, crops_seen, read_crop_maps
 from acreline.report.tell import tell_farms
-from acreline.report.waterfall import waterfall_bars, waterfall_svg
+from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_svg
 from acreline.report.words import word
 
 GREY = "#9aa5ad"
@@ -176,7 +177,7 @@ def farm_facts(farm: Row, told: Row) -> list[Row]:
     if planted is not None:
         also = _in_ha_and_acres(farm["planted_ha"], farm["planted_acres"])
         span = (f"{low:,.1f} – {high:,.1f} mu · {also[0]}", f"{low:,.1f} – {high:,.1f} 亩 · {also[1]}")
-    value = DASH if ends is None else _same(money(str(round(ends[1])), currency))
+    value = DASH if ends is None else money(str(round(ends[1])), currency)
     between = None if ends is None else _same(f"{ends[0]:,.0f} – {ends[2]:,.0f} ({word('ui', 'range90')[0]})")
     ago = None if age is None else (f"{age} {word('ui', 'days_before')[0]}", f"{age} {word('ui', 'days_before')[1]}")
     return [
@@ -236,7 +237,7 @@ def tell_parcel(
         "ha": parcel["ha"],
         "areas": parcel["areas"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
-        "stages": [_with_harvest(row, told) for row in parcel["stages"] if row["said"]],
+        "stages": _stages(parcel, told),
         "seasons": parcel["seasons"],
         "health": class_name(told, "health", parcel["health"]),
         "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
@@ -251,6 +252,16 @@ def tell_parcel(
         "day": picture.day,
         "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
     }
+
+
+def _stages(parcel: Row, told: Row) -> list[Pair]:
+    """Stage and dates of each stand; of two crops a year each by its name."""
+    rows = [row for row in parcel["stages"] if row["said"]]
+    said = [_with_harvest(row, told) for row in rows]
+    if len(rows) < 2:
+        return said
+    names = [class_name(told, "crop", row["crop"]) for row in rows]
+    return [(f"{name[0]}: {one[0]}", f"{name[1]}：{one[1]}") for name, one in zip(names, said, strict=True)]
 
 
 def _with_harvest(season: Row, told: Row) -> Pair:
@@ -285,12 +296,12 @@ def class_name(told: Row, layer: str, slug: str | None) -> Pair:
     return word("crop", slug)
 
 
-def money(text: str | None, currency: str | None) -> str:
-    """An amount as people write it; it stays text, so no cent is lost, and cents that are none are left out."""
+def money(text: str | None, currency: str | None) -> Pair:
+    """An amount as it is written everywhere: 8,000 CNY, 8,000元; text in, so no cent is lost."""
     if text is None:
-        return ""
-    whole, _, cents = text.partition(".")
-    return f"{currency or ''} {int(whole):,}{f'.{cents}' if cents.strip('0') else ''}".strip()
+        return "", ""
+    amount = Decimal(text)
+    return print_amount(amount, currency or "", False), print_amount(amount, currency or "", True)
 
 
 def _mu(value: float | None) -> Pair:
@@ -332,8 +343,8 @@ def _step(step: Row, before: Row | None, currency: str | None) -> Row:
     return {
         **step,
         "title": word("rule", step["rule"]),
-        "before": money(step["before"], currency) or "–",
-        "after": money(step["after"], currency) or "–",
+        "before": DASH if step["before"] is None else money(step["before"], currency),
+        "after": DASH if step["after"] is None else money(step["after"], currency),
         "moved": step["before"] is not None or step["after"] is not None,
         "text": (en or plain, zh or plain),
         "facts": [

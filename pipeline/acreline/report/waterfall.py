@@ -140,7 +140,7 @@ def _length(amount: Decimal, most: Decimal, room: int) -> float:
 def print_amount(amount: Decimal, currency: str, zh: bool, *, signed: bool = False) -> str:
     """12,300 CNY, 12,300元."""
     unit = CURRENCIES_ZH.get(currency) if zh else None
-    return f"{_plain(amount, signed=signed)}{unit or f' {currency}'}"
+    return f"{_plain(amount, signed=signed)}{unit or f' {currency}'}".rstrip()
 
 
 def _plain(amount: Decimal, *, signed: bool = False) -> str:

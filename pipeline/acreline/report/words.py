@@ -8,6 +8,7 @@ it is, with spaces for underscores, so nothing is ever hidden for want of a word
 from __future__ import annotations
 
 from acreline.codes import ACTIONS, all_codes
+from acreline.units import CURRENCIES_ZH
 
 WORDS: dict[str, dict[str, tuple[str, str]]] = {
     "outcome": {
@@ -171,6 +172,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "registered": ("registered", "登记"),
         "planted": ("planted", "实种"),
     },
+    "currency": {code: (f" {code}", name) for code, name in CURRENCIES_ZH.items()},
     "ui": {
         "areas": ("Areas", "面积"),
         "farm": ("Farm", "农户"),

@@ -72,7 +72,8 @@ function money(text, currency) {
   if (text === null || text === undefined) return "–";
   const [whole, cents] = String(text).split(".");
   const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-  return (currency ? currency + " " : "") + grouped + (cents && /[1-9]/.test(cents) ? "." + cents : "");
+  const unit = currency ? (data.words.currency[currency] ? pick(data.words.currency[currency]) : " " + currency) : "";
+  return grouped + (cents && /[1-9]/.test(cents) ? "." + cents : "") + unit;
 }
 
 function rounded(value, currency) {
