@@ -89,6 +89,7 @@ def test_every_room_has_a_place() -> None:
         "datum_fit",
         "exposure",
         "schedules",
+        "review",
         "watch",
         "farm_view",
         "normals",

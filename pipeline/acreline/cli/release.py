@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands of a risk team before a policy or a model is released: nothing here changes a publication."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from acreline.cli.app import app
+
+policy = typer.Typer(help="What another policy would do to the farms of finished runs.", no_args_is_help=True)
+app.add_typer(policy, name="policy")
+OutDir = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for CSV, JSON and a page")]
+
+
+def _written(paths: list[Path]) -> None:
+    for path in paths:
+        typer.echo(f"written: {path}")
+
+
+@policy.callback()
+def _policy() -> None:
+    """What another policy would do to the farms of finished runs."""
+
+
+@policy.command("diff")
+def policy_diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="policy name, or path of a policy file")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="the policy under review")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="OUT folders of runs, one of each region")],
+    out: OutDir = None,
+) -> None:
+    """Decide the farms of runs by two policies: who gains, who loses, how much, by outcome, crop, county and size."""
+    from acreline.review.book import read_book
+    from acreline.review.files import write_review
+    from acreline.review.policy_diff import diff_policies
+    from acreline.review.policy_page import diff_figures, diff_lines, diff_page
+    from acreline.store import open_publication
+
+    found = diff_policies(read_book([open_publication(run) for run in runs]), old, new)
+    typer.echo("\n".join(diff_lines(found)))
+    if out is not None:
+        tables = {"policy-diff-groups": found.comparison.groups, "policy-diff-farms": found.comparison.farms}
+        _written(write_review(out, "policy-diff", tables, diff_figures(found), diff_page(found)))
