@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acreline.cli.app import app
+from acreline.cli.app import RunFolder, app
 
 policy = typer.Typer(help="What another policy would do to the farms of finished runs.", no_args_is_help=True)
 app.add_typer(policy, name="policy")
@@ -44,3 +44,20 @@ def policy_diff(
     if out is not None:
         tables = {"policy-diff-groups": found.comparison.groups, "policy-diff-farms": found.comparison.farms}
         _written(write_review(out, "policy-diff", tables, diff_figures(found), diff_page(found)))
+
+
+@app.command()
+def drift(
+    run: RunFolder,
+    since: Annotated[Path, typer.Option("--since", metavar="RUN", help="a run to hold it against, of any season")],
+    out: OutDir = None,
+) -> None:
+    """Tell what has drifted since an earlier run: an index by feature and class, and what so few give by chance."""
+    from acreline.review.drift_runs import drift_figures, drift_lines, drift_page, drift_runs
+    from acreline.review.files import write_review
+    from acreline.store import open_publication
+
+    found = drift_runs(open_publication(run), open_publication(since))
+    typer.echo("\n".join(drift_lines(found)))
+    if out is not None:
+        _written(write_review(out, "drift", {"drift": found.table}, drift_figures(found), drift_page(found)))
