@@ -61,3 +61,32 @@ def drift(
     typer.echo("\n".join(drift_lines(found)))
     if out is not None:
         _written(write_review(out, "drift", {"drift": found.table}, drift_figures(found), drift_page(found)))
+
+
+@app.command()
+def shadow(
+    run: RunFolder,
+    policy_name: Annotated[
+        str | None, typer.Option("--policy", metavar="POLICY", help="a second policy, by name or path")
+    ] = None,
+    beside: Annotated[
+        Path | None, typer.Option("--beside", metavar="RUN", help="another model's run of the same region and day")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="where DIR/shadow goes; default RUN")] = None,
+) -> None:
+    """Hold a challenger beside a run: what it would have decided, by segment; it writes shadow results alone."""
+    from acreline.errors import ConfigError
+    from acreline.review.shadow import challenge_lines, challenge_policy, challenge_run, root_of, write_challenge
+    from acreline.store import open_publication
+
+    if (policy_name is None) == (beside is None):
+        raise ConfigError("a challenger is one policy or one other run", hint="--policy POLICY, or --beside RUN")
+    publication = open_publication(run)
+    root = out or root_of(publication)
+    if beside is not None:
+        found = challenge_run(publication, open_publication(beside))
+    else:
+        assert policy_name is not None
+        found = challenge_policy(publication, policy_name)
+    typer.echo("\n".join(challenge_lines(found)))
+    _written(write_challenge(found, root))

@@ -104,16 +104,21 @@ def _model_stopped(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return told
 
 
-def choose_policy(name: str, region: Region) -> Chosen:
+def choose_policy(name: str, region: Region, base: Path | None = None) -> Chosen:
     """A policy by name or path, ready to be asked about a region on its day, whether or not it holds on it.
 
     A policy under review often begins after the season it is tried on: it is asked as if it held on the day, under its
     own name and version.
 
+    Args:
+        name: a file, a name of `configs/policies/`, or a folder of dated files.
+        region: whose farms it is asked about.
+        base: folder that a path counts from.
+
     Raises:
         ConfigError: no such policy, it does not compile, or none of a family of dated files is valid on the day.
     """
-    policy = read_policy(name, as_of=region.day)
+    policy = read_policy(name, base, region.day)
     compiled = compile_policy(policy, region.crop_names)
     stopped = find_retired(read_retired(None), "policy", policy_names(policy.id, compiled.version))
     notes = [f"the {stopped.words()}"] if stopped is not None else []
