@@ -90,3 +90,38 @@ def shadow(
         found = challenge_policy(publication, policy_name)
     typer.echo("\n".join(challenge_lines(found)))
     _written(write_challenge(found, root))
+
+
+@app.command()
+def stress(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="OUT folders of runs, one of each region")],
+    event: Annotated[Path | None, typer.Option("--event", metavar="FILE", help="outline of struck ground")] = None,
+    damage: Annotated[float, typer.Option("--damage", help="share of the harvest lost on it")] = 0.4,
+    name: Annotated[
+        str | None, typer.Option("--name", help="what struck: flood, frost ...; default the file's")
+    ] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="no farm says what struck it, only harvests fall")] = False,
+    price: Annotated[
+        list[str] | None, typer.Option("--price", metavar="CROP=SHARE", help="maize=-0.2, or -0.2 for every crop")
+    ] = None,
+    yields: Annotated[
+        list[str] | None, typer.Option("--yield", metavar="[CROP=]SHARE", help="-0.3, or maize=-0.3")
+    ] = None,
+    policy_name: Annotated[
+        str | None, typer.Option("--policy", metavar="POLICY", help="instead of the one the run was decided by")
+    ] = None,
+    out: OutDir = None,
+) -> None:
+    """Draw a flood, a price fall or a bad year into the facts and decide again: money at stake, before and after."""
+    from acreline.review.book import read_book
+    from acreline.review.files import write_review
+    from acreline.review.stress import Shocks, stress_book, stress_figures, stress_lines, stress_page
+    from acreline.store import open_publication
+
+    shocks = Shocks(event, damage, name, unseen, tuple(price or ()), tuple(yields or ()))
+    found = stress_book(read_book([open_publication(run) for run in runs]), shocks, policy_name)
+    typer.echo("\n".join(stress_lines(found)))
+    if out is not None:
+        tables = {"stress-crops": found.crops, "stress-groups": found.comparison.groups,
+                  "stress-farms": found.comparison.farms}  # fmt: skip
+        _written(write_review(out, "stress", tables, stress_figures(found), stress_page(found)))
