@@ -125,3 +125,39 @@ def stress(
         tables = {"stress-crops": found.crops, "stress-groups": found.comparison.groups,
                   "stress-farms": found.comparison.farms}  # fmt: skip
         _written(write_review(out, "stress", tables, stress_figures(found), stress_page(found)))
+
+
+@app.command()
+def papers(
+    out: OutDir = None,
+    check: Annotated[bool, typer.Option("--check", help="only say what is missing or empty")] = False,
+    inventory: Annotated[
+        Path | None, typer.Option("--inventory", metavar="FILE", help="your own, in place of configs/inventory.yaml")
+    ] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--model", metavar="MODEL", help="released ones; default all that come along")
+    ] = None,
+    policies: Annotated[
+        list[str] | None, typer.Option("--policy", metavar="POLICY", help="released ones; default all that come along")
+    ] = None,
+) -> None:
+    """Write the papers of a release: inventory, a card per model and policy, impact assessment, measures of oversight.
+
+    A release whose papers are not whole is refused with exit code 2.
+    """
+    from acreline.errors import ConfigError
+    from acreline.review.inventory import find_shipped, read_inventory
+    from acreline.review.papers import make_papers, write_papers
+
+    if check == (out is not None):
+        raise ConfigError("papers are written or checked", hint="--out DIR, or --check")
+    made = make_papers(find_shipped(models or (), policies or ()), read_inventory(inventory))
+    for fault in made.faults:
+        typer.echo(fault)
+    if out is not None:
+        _written(write_papers(made, out))
+    if made.faults:
+        raise ConfigError(
+            f"release refused: {len(made.faults)} faults in its papers", hint="fill them in configs/inventory.yaml"
+        )
+    typer.echo(f"{len(made.papers)} papers, none missing, no section empty")
