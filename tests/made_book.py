@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,19 @@ from tests.made_publication import END, make_publication
 Change = Callable[[Farm], Farm]
 
 
-def make_book(folder: Path, *, region: str = "made-square", county: str | None = "karnal", change: Change = lambda f: f) -> Path:  # fmt: skip  # noqa: E501
+def make_book(
+    folder: Path,
+    *,
+    region: str = "made-square",
+    county: str | None = "karnal",
+    day: date = END,
+    change: Change = lambda farm: farm,
+) -> Path:
     """The drawn publication, decided by the demo policy; `change` alters each farm before."""
     publication = make_publication(folder)
-    farms = [change(_asking(farm)) for farm in read_farms(publication)[0]]
-    compiled = compile_policy(read_policy("demo", as_of=END))
-    decisions = assess_credit(farms, compiled, as_of=END, county=county)
+    farms = [change(_asking(farm, day)) for farm in read_farms(publication)[0]]
+    compiled = compile_policy(read_policy("demo", as_of=day))
+    decisions = assess_credit(farms, compiled, as_of=day, county=county)
     tables.write_table(tables.stands_table(farms), publication / "stands.parquet")
     tables.write_table(tables.farms_table(farms), publication / "farms.parquet")
     tables.write_decisions(decisions, publication / "decisions.parquet")
@@ -39,7 +47,7 @@ def make_book(folder: Path, *, region: str = "made-square", county: str | None =
     (publication / "trail.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     lineage = {"policy": policy_to_json(compiled), "crop_names": {}, "crops": {}, "scenes": []}
     (publication / "lineage.json").write_text(json.dumps(lineage), encoding="utf-8")
-    set_head(publication, region=region, county=county, simulated=True)
+    set_head(publication, region=region, county=county, simulated=True, as_of=day.isoformat())
     return publication
 
 
@@ -56,7 +64,7 @@ def own_policy(path: Path, change: Callable[[dict[str, dict[str, Any]]], Any] = 
     return str(path)
 
 
-def _asking(farm: Farm) -> Farm:
+def _asking(farm: Farm, day: date) -> Farm:
     """Seen often and late enough, and asking for more than any cap gives."""
     asked = Applicant(farm.farm_id, requested=Decimal(100000), existing_debt=Decimal(0), record_years=3)
-    return replace(farm, applicant=asked, clear_looks=max(farm.clear_looks, 12), last_clear=END)
+    return replace(farm, applicant=asked, clear_looks=max(farm.clear_looks, 12), last_clear=day)

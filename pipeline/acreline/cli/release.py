@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from acreline.cli.app import RunFolder, app
+from acreline.cli.app import RegionFile, RunFolder, app
+from acreline.terminal import stop_on_term
 
 policy = typer.Typer(help="What another policy would do to the farms of finished runs.", no_args_is_help=True)
 app.add_typer(policy, name="policy")
@@ -161,3 +163,44 @@ def papers(
             f"release refused: {len(made.faults)} faults in its papers", hint="fill them in configs/inventory.yaml"
         )
     typer.echo(f"{len(made.papers)} papers, none missing, no section empty")
+
+
+@app.command()
+def backtest(
+    region: RegionFile,
+    seasons: Annotated[str, typer.Option("--seasons", metavar="YEARS", help="harvest years: 2016,2017,2018")],
+    outcomes: Annotated[Path, typer.Option("--outcomes", metavar="FILE", help="how loans or harvests ended")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where runs, tables and the page go")],
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="MM-DD", help="day of the decision in each")] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", metavar="KIND", help="a kind of leak that is told and let pass")
+    ] = None,
+) -> None:
+    """Decide past seasons as they were known then, look for leaks, and hold the limits beside how it ended.
+
+    A leak that is not allowed by name leaves the report and ends with exit code 2.
+    """
+    from acreline.config import read_region
+    from acreline.errors import ConfigError
+    from acreline.logs import configure_logs, progress_bar
+    from acreline.review.backtest import backtest_figures, backtest_lines, backtest_page, leak_table, run_backtest
+    from acreline.review.files import write_review
+
+    try:
+        years = [int(year) for year in seasons.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"--seasons: {seasons!r} are no years", hint="write them as 2016,2017,2018") from error
+    shown = sys.stderr.isatty()
+    configure_logs(plain=not shown)
+    with progress_bar(shown=shown) as told, stop_on_term(told) as step:
+        test = run_backtest(
+            read_region(region), years, outcomes, out, as_of=as_of, allowed=allow or (), progress=step
+        )  # fmt: skip
+    typer.echo("\n".join(backtest_lines(test)))
+    tables = {"backtest": test.table, "backtest-leaks": leak_table(test)}
+    _written(write_review(out, "backtest", tables, backtest_figures(test), backtest_page(test)))
+    if not test.as_known_then:
+        raise ConfigError(
+            "not as known then: the decisions rest on what their day could not have known",
+            hint="mend the inputs; or --allow a kind that does no harm here, and say so where the figures are shown",
+        )
