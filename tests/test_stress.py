@@ -122,7 +122,7 @@ def test_a_price_fall_lowers_limits_of_its_crop(book: Book) -> None:
     assert whole["at_stake"] == sum(row["at_stake"] for row in records(found.crops)[1:])
     assert whole["limit_before"] - whole["limit_after"] == whole["at_stake"]
     assert whole["farms"] == 13
-    assert found.shocks == ("price of maize -50%",)
+    assert found.shocks == (("price of maize -50%", "maize价格-50%"),)
 
 
 def test_farms_of_a_flood_go_to_a_person(book: Book, publication: Path, tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def backtest_page(test: Backtest) -> Page:
     sections = []
     for by, name in (("all", ("by season", "按季节")), ("limit", ("by limit, all seasons", "按额度比例，全部季节"))):
         chosen = [row for row in rows if row["by"] == by and (by == "all") == (row["season"] != EVERY_SEASON)]
-        drawn = [(str(row["season"] if by == "all" else row["group"]), (100 * row[key],))
+        drawn = [(f"{row['season'] if by == 'all' else row['group']}, n {row['n']}", (100 * row[key],))
                  for row in chosen if row[key] is not None and row[key] == row[key]]  # fmt: skip
         if drawn:
             title_words = (f"{words[0]} {name[0]}", f"{words[1]}，{name[1]}")

@@ -15,7 +15,7 @@ from acreline.records import Farm
 from acreline.review.book import Book, Region, choose_policy, decide, own_policy
 from acreline.review.compare import ALL, Comparison, compare, records
 from acreline.review.files import SIMULATED
-from acreline.review.page import Page, Section, bars, money
+from acreline.review.page import Page, Section, Words, bars, money
 from acreline.review.policy_page import aligned, comparison_cards, comparison_sections
 from acreline.review.shocks import EVERY, Touched, change_prices, change_yields, crops_of, read_change, strike
 
@@ -53,7 +53,7 @@ class Shocks:
 class Stress:
     """A book before and after a shock."""
 
-    shocks: tuple[str, ...]
+    shocks: tuple[Words, ...]
     """In words."""
     policy: str
     comparison: Comparison
@@ -97,22 +97,24 @@ def stress_book(book: Book, shocks: Shocks, policy: str | None = None) -> Stress
 Change = Callable[[Region], list[Farm]]
 
 
-def _ready(book: Book, shocks: Shocks) -> tuple[Change, tuple[str, ...], int | None]:
+def _ready(book: Book, shocks: Shocks) -> tuple[Change, tuple[Words, ...], int | None]:
     """Every shock read and checked before any farm is changed: the change, its words, the farms on struck ground."""
     crops = crops_of(farm for region in book.regions for farm in region.farms)
     prices = dict(read_change(text, "--price", crops) for text in shocks.prices)
     yields = dict(read_change(text, "--yield", crops) for text in shocks.yields)
     if shocks.event is None and not prices and not yields:
         raise ConfigError("no shock is given", hint="--event FILE, --price CROP=-0.2 or --yield -0.3")
-    words = [f"price of {_crop(crop)} {change:+.0%}" for crop, change in prices.items()]
-    words += [f"yield of {_crop(crop)} {change:+.0%}" for crop, change in yields.items()]
+    words = [_words("price", "价格", crop, change) for crop, change in prices.items()]
+    words += [_words("yield", "产量", crop, change) for crop, change in yields.items()]
     struck: dict[str, list[tuple[str, Touched]]] = {}
     if shocks.event is not None:
         outlines = read_outlines(shocks.event, shocks.event_name)
         for region in book.regions:
             hits = touched_parcels(region.publication, outlines)
             struck[region.name] = [(str(event), _shares(rows)) for event, rows in hits.groupby("event")]
-        words += [f"{name}: {shocks.damage:.0%} of the harvest lost where it struck" for name in outlines.names]
+        lost = f"{shocks.damage:.0%}"
+        words += [(f"{name}: {lost} of the harvest lost where it struck", f"{name}：受灾处减产{lost}")
+                  for name in outlines.names]  # fmt: skip
 
     def change(region: Region) -> list[Farm]:
         farms = list(region.farms)
@@ -130,8 +132,9 @@ def _shares(rows: pd.DataFrame) -> Touched:
     return {(str(farm), str(one)): (float(share), float(m2)) for farm, one, share, m2 in table.itertuples(index=False)}
 
 
-def _crop(crop: str) -> str:
-    return "every crop" if crop == EVERY else crop
+def _words(en: str, zh: str, crop: str, change: float) -> Words:
+    every = crop == EVERY
+    return f"{en} of {'every crop' if every else crop} {change:+.0%}", f"{'各作物' if every else crop}{zh}{change:+.0%}"
 
 
 def by_crop(before: Sequence[Farm], after: Sequence[Farm], found: Comparison) -> pd.DataFrame:
@@ -169,7 +172,7 @@ def _crop_row(
 def stress_lines(stress: Stress) -> list[str]:
     """The stress by crop for a terminal."""
     lines = ["on simulated data"] if stress.simulated else []
-    lines += [f"shock: {words}" for words in stress.shocks]
+    lines += [f"shock: {words[0]}" for words in stress.shocks]
     if stress.touched_farms is not None:
         lines.append(f"farms on the struck ground: {stress.touched_farms}")
     lines.append(f"decided by {stress.policy}, before and after")
@@ -197,7 +200,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def stress_figures(stress: Stress) -> dict[str, Any]:
     """All of it as plain values."""
     return {
-        "shocks": list(stress.shocks),
+        "shocks": [words[0] for words in stress.shocks],
         "policy": stress.policy,
         "regions": stress.name,
         "simulated": stress.simulated,
@@ -212,10 +215,10 @@ def stress_figures(stress: Stress) -> dict[str, Any]:
 def stress_page(stress: Stress) -> Page:
     """The stress as a page."""
     title = (f"{stress.name}: stressed", f"{stress.name}：压力测试")
-    shocks = "; ".join(stress.shocks)
+    shocks, shocks_zh = ("; ".join(words[k] for words in stress.shocks) for k in (0, 1))
     under = (
         f"{shocks}. Decided by {stress.policy}, before and after; nothing was changed in the run.",
-        f"冲击：{shocks}。前后均按 {stress.policy} 决定；运行结果未改动。",
+        f"冲击：{shocks_zh}。前后均按 {stress.policy} 决定；运行结果未改动。",
     )
     whole, *rows = records(stress.crops)
     currency = stress.comparison.currency
@@ -225,11 +228,10 @@ def stress_page(stress: Stress) -> Page:
     cards += comparison_cards(stress.comparison)
     names = [("before", "冲击前"), ("after", "冲击后")]
     sections = []
-    for kind, words in (("limit", ("Limits", "额度")), ("value_low", ("Harvest at its low end", "产值下限"))):
-        drawn = [(row["crop"], (float(row[f"{kind}_before"]), float(row[f"{kind}_after"]))) for row in rows]
-        if drawn:
-            title_words = (f"{words[0]} by crop, {currency}", f"{words[1]}，按作物")
-            sections.append(Section(title_words, chart=bars(drawn, names)))
+    drawn = [(row["crop"], (row["value_low_before"], row["value_low_after"])) for row in rows]
+    if drawn:
+        words = (f"Harvest at its low end by crop, {currency}", f"产值下限，按作物，{currency}")
+        sections.append(Section(words, chart=bars(drawn, names)))
     heads = [("crop", "作物"), ("farms", "农户"), ("harvest before", "产值前"), ("after", "后"),
              ("low end before", "下限前"), ("after", "后"), ("limits before", "额度前"), ("after", "后"),
              ("at stake", "风险金额")]  # fmt: skip
