@@ -106,7 +106,7 @@ def test_the_papers_of_the_package_are_written_from_code_and_cards(tmp_path: Pat
     assert "applicants.existing_debt" in impact, "the fields come from configs/privacy/purposes.yaml"
     assert re.search(r"the demo square in Flanders: 0\.\d+ \(95 % 0\.\d+ to 0\.\d+\), n 19", impact)
     for article in ("PIPL 55", "PIPL 56(1)", "PIPL 56(2)", "PIPL 56(3)", "27(1)(a)", "27(1)(b)", "27(1)(c)", "27(1)(d)",
-                    "27(1)(f)"):  # fmt: skip
+                    "27(1)(e)", "27(1)(f)"):  # fmt: skip
         assert article in impact
     assert "AI Act 14" in (tmp_path / "papers" / "oversight.md").read_text(encoding="utf-8")
 

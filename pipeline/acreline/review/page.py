@@ -68,13 +68,17 @@ def bars(rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[Words], *,
             end = round(start + room * (value - low) / span, 1)
             marks.append(
                 {"x": min(axis, end), "width": max(0.5, abs(end - axis)), "y": y + k * thick + 3, "height": thick - 7,
-                 "ink": INKS[k % len(INKS)], "text": f"{value:,.0f}{unit}" if abs(value) >= 1000 else f"{value:.3g}{unit}", "left": value < 0,
+                 "ink": INKS[k % len(INKS)], "text": _printed(value) + unit, "left": value < 0,
                  "at": end - 5 if value < 0 else end + 5, "base": y + k * thick + thick / 2 + 4}
             )  # fmt: skip
         drawn.append({"name": name, "marks": marks, "base": y + thick * len(series) / 2 + 4})
         y += thick * len(series) + 6
     key = [{"ink": INKS[k % len(INKS)], "words": words} for k, words in enumerate(names)]
     return {"width": WIDTH, "height": y + 6, "axis": axis, "left": LEFT, "rows": drawn, "key": key}
+
+
+def _printed(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def money(amount: Decimal | float | None) -> str:
