@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-dev ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-services: .venv-stac/.installed ## a real STAC API for the service tests (needs Debian's PostgreSQL and PostGIS beside it)
+services: .venv-stac/.installed .venv-readers/.installed ## a real STAC API and others' readers of exports, for the service tests (needs Debian's PostgreSQL and PostGIS beside it)
 
 notebooks: $(VENV)/.installed-dev ## make each .ipynb again from its .py
 	$(BIN)/jupytext --to ipynb --update notebooks/*.py
@@ -54,7 +54,7 @@ bench-credit: $(VENV)/.installed-dev ## reasons, monotone limits, doubt, small p
 	$(BIN)/python benchmarks/credit_speed.py --policy china
 
 clean:
-	rm -rf $(VENV) .venv-stac runs
+	rm -rf $(VENV) .venv-stac .venv-readers runs
 
 $(VENV)/bin/python:
 	$(NEWVENV) $(VENV)
@@ -72,4 +72,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 .venv-stac/.installed: .venv-stac/bin/python constraints-stac.txt
 	$(subst $(VENV),.venv-stac,$(INSTALL)) -c constraints-stac.txt stac-fastapi-pgstac 'pypgstac[psycopg]' uvicorn
+	touch $@
+
+.venv-readers/bin/python:
+	$(subst $(VENV),.venv-readers,$(NEWVENV)) .venv-readers
+
+.venv-readers/.installed: .venv-readers/bin/python constraints-readers.txt
+	$(subst $(VENV),.venv-readers,$(INSTALL)) -c constraints-readers.txt fiboa-cli openlineage-python
 	touch $@

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is promised of a limit, measured: reasons, monotone limits, doubt, small plots, replay.
 
-    python benchmarks/credit.py [--pairs 100000] [--farms 1000] [--policies demo china kcc] [--dry]
+    python benchmarks/credit.py [--pairs 100000] [--farms 1000] [--policies demo china kcc] [--county] [--dry]
 
-Made farms and the packaged policies; no picture is read. Writes benchmarks/results/credit.json. How fast it is stands
-in `benchmarks/credit_speed.py`.
+Made farms and the packaged policies; no picture is read, but with --county: then counties are drawn and run, and their
+farms are held beside each other at equal true value (`benchmarks/credit_segments.py`). Writes
+benchmarks/results/credit.json. How fast it is stands in `benchmarks/credit_speed.py`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from credit_farms import AS_OF, farms_of, load_policy, make_chunk
+from credit_farms import AS_OF, farms_of, in_currency, load_policy, make_chunk
 from credit_pairs import count_counter_examples, crops_of
+from credit_segments import PARCELS, WORK, ZONES, county_rows
 from rows import make_row, write_rows
 
 from acreline.codes import all_codes
@@ -39,14 +41,6 @@ LOOKS = 40
 CROP = "maize"
 
 Rows = list[dict[str, Any]]
-
-
-def in_currency(farms: Sequence[Farm], currency: str) -> list[Farm]:
-    """The same farms with their harvests valued in a policy's money."""
-    return [
-        replace(farm, currency=currency, stands=tuple(replace(stand, currency=currency) for stand in farm.stands))
-        for farm in farms
-    ]
 
 
 def without(policy: CompiledPolicy, code: str, decision: Decision) -> CompiledPolicy | None:
@@ -245,6 +239,10 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=100_000, help="of farms, a policy")
     parser.add_argument("--farms", type=int, default=1_000, help="of which reasons are read, a policy")
     parser.add_argument("--policies", nargs="+", default=["demo", "china", "kcc"])
+    parser.add_argument("--county", action="store_true", help="segments of farms of simulated counties too; long")
+    parser.add_argument("--county-parcels", type=int, default=PARCELS, help="of each county")
+    parser.add_argument("--county-zones", nargs="+", default=list(ZONES), help="names of configs/simulate/")
+    parser.add_argument("--work", type=Path, default=WORK, help="counties and their runs are kept here")
     parser.add_argument("--dry", action="store_true", help="print, and write nothing")
     asked = parser.parse_args()
     rows: Rows = []
@@ -256,6 +254,8 @@ def main() -> None:
         rows += monotone_rows(name, policy, asked.pairs)
         print(f"{name}: measured", flush=True)
     rows += replay_rows()
+    if asked.county:
+        rows += county_rows(asked.policies, asked.county_zones, parcels=asked.county_parcels, work=asked.work)
     for row in rows:
         met = {True: "met   ", False: "missed", None: "      "}[row["met"]]
         print(f"{met} {row['quantity']}: {row['value']:g} (target {row['target']}, n {row['n']:,}), {row['setting']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,11 +28,19 @@ M2_PARTS = 64
 FLAGS = (None, "geometry_repaired", "overlapping_claim")
 
 
-def load_policy(name: str) -> CompiledPolicy:
-    """A packaged policy as it held on the day of the made farms, with the crops' names."""
+def load_policy(name: str, as_of: date = AS_OF) -> CompiledPolicy:
+    """A packaged policy as it held on a day, with the crops' names."""
     crops = {crop: read_settings(Crop, find_config("crops", crop)) for crop in list_configs("crops")}
     names = {slug: (crop.name_en, crop.name_zh) for slug, crop in crops.items()}
-    return compile_policy(read_policy(name, as_of=AS_OF), names)
+    return compile_policy(read_policy(name, as_of=as_of), names)
+
+
+def in_currency(farms: Sequence[Farm], currency: str) -> list[Farm]:
+    """The same farms with their harvests valued in a policy's money."""
+    return [
+        replace(farm, currency=currency, stands=tuple(replace(stand, currency=currency) for stand in farm.stands))
+        for farm in farms
+    ]
 
 
 @dataclass(frozen=True)

@@ -279,6 +279,13 @@ def test_a_finished_run_can_be_asked(acreline: Acreline, demo_run: Path, tmp_pat
     assert verified.out.startswith(page.parents[1].name)
     (tmp_path / "manifest.json").write_text((demo_run / "latest" / "manifest.json").read_text())
     refused(acreline("report", tmp_path), 6, "no map page")
+    written = acreline("report", demo_run, "--out", tmp_path / "page.html").out.strip()
+    assert Path(written).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert acreline("report", demo_run, "--farm", farm, "--out", tmp_path / "farm.html").code == 0
+    refused(acreline("report", demo_run, "--watch", tmp_path / "w.csv"), 2, "no place is given", "--out FILE")
+    refused(acreline("report", demo_run, "--earlier", demo_run), 2, "for the page of one farm", "--farm")
+    refused(acreline("report", demo_run, "--farm", farm, "--cases", tmp_path / "c"), 2, "for the portfolio")
+    refused(acreline("report", demo_run, "--farm", "F-999", "--out", tmp_path / "f.html"), 2, "no farm 'F-999'")
     gone = acreline("verify", tmp_path)
     assert "missing: farms.parquet" in gone.out.splitlines()
     refused(gone, 6, "files are not as published")

@@ -19,12 +19,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.credit_pairs import count_counter_examples, gets_less, more_doubt, packaged_policies
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from acreline.config import Policy, read_family, read_policy
 from acreline.credit import CompiledPolicy, RuleContext, assess_credit, compile_policy, find_totals
 from acreline.credit import rules as rules_folder
-from acreline.credit.facts import at_least_zero, value_at
+from acreline.credit.facts import area_at, at_least_zero, floor_area, value_at
 from acreline.credit.features import FEATURES, find_features
 from acreline.credit.rules.health import CLASSES
 from acreline.errors import ConfigError
@@ -57,6 +59,23 @@ def test_quantiles_at_the_ends_are_low_and_middle_to_the_last_digit() -> None:
     assert value_at(Interval(7, 7, 9), Decimal("0.2")) == 7
     found = value_at(Interval(700, 1000, 1500), Decimal("0.2"))
     assert str(found)[:18] == "833.18493803397455"  # the same digits on every machine
+
+
+def test_land_is_taken_at_the_quantile_of_the_policy() -> None:
+    """Normal: z(0.2) / z(0.05) = 0.5117 of the way from the middle down to the low end; its ends exactly."""
+    land = Interval(9_000.0, 10_000.0, 10_000.0)
+    assert area_at(land, Decimal("0.05")) == 9_000
+    assert area_at(land, Decimal("0.5")) == 10_000
+    assert float(area_at(land, Decimal("0.2"))) == pytest.approx(10_000 - 511.66, abs=0.1)
+    assert floor_area(area_at(land, Decimal("0.2")), "ha", 4) == Decimal("0.9488")
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1e6), st.sampled_from(["0.05", "0.1", "0.2", "0.37", "0.5"]))
+def test_more_land_is_never_less_at_any_quantile(low: float, gap: float, more: float, quantile: str) -> None:
+    land, larger = Interval(low, low + gap, low + gap), Interval(low + more, low + gap + more, low + gap + more)
+    at = area_at(land, Decimal(quantile))
+    assert land.low <= at <= land.mid
+    assert area_at(larger, Decimal(quantile)) >= at
 
 
 @pytest.mark.parametrize("quantile", ["0.04", "0.51", "0"])
@@ -391,6 +410,9 @@ def test_the_table_is_part_of_the_version(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ('"field": "record_years"', '"field": "sex"', "column 'sex': 'sex' is no feature of a farm"),
+        ('"field": "record_years"', '"field": "village_code"', "'village_code' is no feature of a farm"),
+        ('"field": "record_years"', '"field": "surname_script"', "'surname_script' is no feature of a farm"),
+        ('"field": "record_years"', '"field": "phone_brand"', "'phone_brand' is no feature of a farm"),
         (">= 3", "surname == 'Li'", "row 1, column 'record_years': 'surname' is no feature of a farm"),
         (">= 3", ">= >= 3", "row 1, column 'record_years': '>= >= 3': "),
         (">= 3", "> d('now').year()", "'d' is no feature of a farm"),
@@ -425,6 +447,7 @@ def test_features_hold_nothing_of_who_a_person_is() -> None:
     assert list(told) == list(FEATURES)
     assert "P-77" not in json.dumps(told)
     assert not {"name", "sex", "age", "phone", "person_id", "farm_id", "ethnicity"} & set(FEATURES)
+    assert not {"village_code", "surname_script", "phone_brand"} & set(FEATURES)
     assert (told["planted_mu"], told["value"], told["days_since_clear"], told["existing_debt"]) == (
         100.0,
         200_000,

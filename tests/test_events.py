@@ -125,7 +125,7 @@ def test_a_flood_is_found_where_it_was_drawn() -> None:
     assert (row["parcel_id"], row["event"]) == ("p3", "flood")
     assert (row["start"].date(), row["end"].date()) == (looks[0], looks[-1])
     assert row["share"] == 1.0  # every pixel far above the line of MNDWI
-    assert row["severity"] == pytest.approx((MAIZE(STRUCK) - 0.05) / MAIZE(STRUCK), abs=0.01)
+    assert row["severity"] == pytest.approx(0.4 * (MAIZE(STRUCK) - 0.05) / MAIZE(STRUCK), abs=0.01)
     assert all(f"{day:%Y%m%d}" in row["evidence"] for day in looks)
     assert not row["confirmed"]
     assert row["code"] == "suspected"

@@ -115,8 +115,8 @@ def test_pages_of_simulated_land_say_so(tmp_path: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     (folder / "manifest.json").write_text(json.dumps(manifest | {"simulated": True}), encoding="utf-8")
     text = write_farm_pages(folder, make_pictures())[0].read_text(encoding="utf-8")
-    assert "simulated land" in text
-    assert "模拟地块" in text
+    assert "on simulated data" in text
+    assert "模拟数据" in text
     assert "Copernicus" not in text
 
 
@@ -264,7 +264,7 @@ def test_a_curve_by_hand() -> None:
     assert curve["aside"] == [(right, curve["top"], "2018-06-09 NDVI 1.00")]
     assert curve["cloudy"] == [middle]
     assert curve["shown"] == middle
-    assert curve["stages"] == [(middle, 1.5, middle, "middle", "peak", "峰值")]
+    assert curve["stages"] == [(middle, 1.5, middle, "middle", "peak", "峰值", 24)]
     assert [label for _, label, _ in curve["months"]] == ["Mar", "May"]
     assert place_curve({**told, "curve": []}, passes, season, "") is None
 
@@ -302,7 +302,7 @@ def test_pages_are_made_up_to_a_number_of_farms_and_only_for_news(
     read: list[int] = []
     monkeypatch.setattr("acreline.report.write_catalog", lambda folder: None)
     monkeypatch.setattr("acreline.report.write_map_page", lambda folder: None)
-    monkeypatch.setattr("acreline.report.write_farm_pages", lambda folder, pictures: None)
+    monkeypatch.setattr("acreline.report.write_farm_pages", lambda folder, pictures, earlier: None)
     monkeypatch.setattr("acreline.pictures.picture_parcels", lambda *given: read.append(1))
 
     def publish(most: int, name: str) -> bool:

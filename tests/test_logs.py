@@ -47,6 +47,11 @@ def own_logs() -> Iterator[None]:
         ("HTTPS://X.EXAMPLE/a?sig=SECRET", "HTTPS://X.EXAMPLE/a?..."),
         ("s3://bucket/key?X-Amz-Signature=SECRET", "s3://bucket/key?..."),
         ("https://user:SECRET@host.example/a?b", "https://...@host.example/a?..."),
+        ("postgresql://me:SECRET@host.example:5432/bank failed", "postgresql://...@host.example:5432/bank failed"),
+        ("postgres://me:my@SECRET/x@host/bank", "postgres://...@host/bank"),
+        ("postgresql://host/bank?password=SECRET&sslmode=require", "postgresql://host/bank?..."),
+        ("host=a password='my SECRET' dbname=b", "host=a password=... dbname=b"),
+        ("PGPASSWORD=SECRET password = SECRET user=me", "PGPASSWORD=... password = ... user=me"),
         ("is it https://host.example/a or not?", "is it https://host.example/a or not?"),
     ],
 )

@@ -18,6 +18,7 @@ from acreline.errors import ConfigError, CreditError, StoreError
 from acreline.person import delete_person, export_person, write_export
 from acreline.plan import Plan, plan_run
 from acreline.replay import replay_run
+from acreline.report.portfolio import pack
 from acreline.verify import verify_run
 from tests.made_evidence import edit_line, evidence_farm, publish_evidence
 
@@ -111,12 +112,14 @@ def test_nothing_is_deleted_before_the_term_is_over(out: Path, tmp_path: Path) -
 
 def test_a_deleted_person_occurs_nowhere_and_the_evidence_stays(out: Path, tmp_path: Path) -> None:
     (latest(out).parent.parent / "log" / "note.jsonl").write_text(f'{{"person": "{PERSON}"}}\n', encoding="utf-8")
+    packed = f'<script type="application/json" class="detail">{pack({"farms": PERSON})}</script>'
+    (latest(out).parent.parent / "log" / "page.html").write_text(packed, encoding="utf-8")
     assert PERSON in everything(out / "publications")
     kept, old = decisions(latest(out)), sorted(p.name for p in (out / "publications").iterdir())
     told = delete_person([out], PERSON, OVER, receipt=tmp_path / "receipt.json")
     assert PERSON not in everything(out / "publications")
     assert PERSON not in (out / "log" / "decisions.jsonl").read_text(encoding="utf-8")
-    assert told["left"] == ["log/note.jsonl"]  # what no publication holds is named, not rewritten
+    assert told["left"] == ["log/note.jsonl", "log/page.html"]  # what no publication holds is named, not rewritten
     assert decisions(latest(out)) == kept
     assert not set(old) & {p.name for p in (out / "publications").iterdir()}
     for publication in (out / "publications").iterdir():

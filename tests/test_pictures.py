@@ -20,7 +20,7 @@ from acreline.doors import check_seasons
 from acreline.imagery import load_cube
 from acreline.layers import LOOK_COLUMNS, SEASON_COLUMNS, Looks, Parcels, Scene, Seasons
 from acreline.looks import merge_looks
-from acreline.pictures import ShownLook, choose_looks, cut_picture, frame_shape, picture_parcels
+from acreline.pictures import ShownLook, choose_looks, cut_picture, frame_shape, picture_parcels, season_looks
 from acreline.report import FieldPicture, Unseen
 from acreline.report.field import NDVI_STEPS, ndvi_png, outline_path, scale_bar, true_colour_png
 from acreline.tiles import tile_grid
@@ -99,6 +99,16 @@ def test_without_a_peak_the_latest_whole_look_is_shown_else_the_clearest() -> No
     chosen = choose_looks(looks, peaks(b="2018-12-01"))
     assert {name: look.day for name, look in chosen.items()} == {"a": "2018-05-11", "b": "2018-05-21"}
     assert (chosen["b"].pass_id, chosen["b"].n_clear, chosen["b"].n_full) == ("s2_2018-05-21", 45, 50)
+
+
+def test_the_season_is_told_by_the_passes_that_saw_most_parcels_whole() -> None:
+    rows = [("a", "04-01", 50), ("b", "04-01", 50), ("a", "04-06", 50), ("b", "04-06", 40)]
+    rows += [("a", "07-01", 50), ("b", "07-06", 50), ("a", "09-28", 50)]
+    looks = seen(*((name, f"2023-{day}", clear, 0.4) for name, day, clear in rows))
+    told = [{name: look.day for name, look in part.items()} for part in season_looks(looks)]
+    # two parcels seen whole go before the later day, of equals the later day is taken
+    assert told == [{"a": "2023-04-01", "b": "2023-04-01"}, {"b": "2023-07-06"}, {"a": "2023-09-28"}]
+    assert season_looks(seen(("a", "2023-04-01", 50, 0.2))) == []
 
 
 def test_a_parcel_never_half_clear_has_no_look() -> None:

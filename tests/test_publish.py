@@ -272,7 +272,7 @@ def plan(repo: Path) -> Plan:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A run folder; the pages and the catalogue are another room's and are left out here."""
-    monkeypatch.setattr("acreline.report.write_farm_pages", lambda folder, pictures: None)
+    monkeypatch.setattr("acreline.report.write_farm_pages", lambda folder, pictures, earlier: None)
     monkeypatch.setattr("acreline.report.write_catalog", lambda folder: None)
     monkeypatch.setattr("acreline.report.write_map_page", lambda folder: None)
     return Store(tmp_path / "out")

@@ -24,6 +24,8 @@ from acreline.report import page as page_room
 from acreline.report import write_map_page
 from acreline.report.page import content_policy, script_json
 from acreline.report.png import palette_png
+from acreline.report.portfolio import unpack
+from acreline.report.portfolio_words import PORTFOLIO
 from acreline.report.read import read_manifest, read_rows, read_trails
 from acreline.report.tell import tell_page, vigour_grade
 from acreline.report.words import WORDS, word
@@ -68,7 +70,13 @@ def elements(text: str) -> Elements:
 @pytest.fixture(scope="module")
 def told(elements: Elements) -> dict[str, Any]:
     [data] = [inner for _, attributes, inner in elements.inside if attributes.get("id") == "data"]
-    return json.loads(data)
+    packs = [unpack(inner) for _, attributes, inner in elements.inside if attributes.get("class") == "detail"]
+    told = json.loads(data)
+    for pack in packs:
+        for kind in ("farms", "parcels"):
+            for place, more in pack[kind].items():
+                told[kind][int(place)] |= more
+    return told
 
 
 @pytest.fixture
@@ -91,7 +99,8 @@ def test_same_publication_gives_the_same_bytes_wherever_it_lies(publication: Pat
 def test_nothing_on_the_page_points_to_the_net(text: str, elements: Elements) -> None:
     for tag, attributes in elements.tags:
         for name in ("src", "href", "action", "srcset", "data", "poster"):
-            assert name not in attributes, f"<{tag} {name}={attributes.get(name)!r}>"
+            inside = attributes.get(name, "") == "#farm-rows"  # the way past the head, for the keyboard
+            assert name not in attributes or inside, f"<{tag} {name}={attributes.get(name)!r}>"
     assert not re.search(r"(src|href)\s*=\s*[\"']?\s*(https?:|//)", text)
     [style] = [inner for tag, _, inner in elements.inside if tag == "style"]
     assert "url(" not in style
@@ -129,7 +138,7 @@ def test_content_policy_changes_with_the_script() -> None:
 
 def test_a_farm_called_script_stays_text(text: str, elements: Elements, told: dict[str, Any]) -> None:
     assert "<script>alert" not in text
-    assert [tag for tag, _ in elements.tags].count("script") == 3
+    assert [tag for tag, _ in elements.tags].count("script") == 4  # data, a pack of details, two that run
     assert _farm(told, ODD_FARM)["outcome"] == "refer"
 
 
@@ -277,7 +286,7 @@ def test_simulated_land_is_called_so_and_no_satellite_is_thanked(copy: Path, tex
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     (copy / "manifest.json").write_text(json.dumps(manifest | {"simulated": True}), encoding="utf-8")
     page = write_map_page(copy).read_text(encoding="utf-8")
-    for words in ("simulated land", "模拟地块", "no satellite took the pictures"):
+    for words in ("on simulated data", "模拟数据", "no satellite took the pictures"):
         assert words in page
     assert "Copernicus" not in page
 
@@ -301,6 +310,12 @@ def test_every_word_has_both_languages_and_every_used_word_is_known() -> None:
     assert used <= set(WORDS["ui"])
     loose = set(re.findall(r"\"(\w+)\"", script))
     assert set(WORDS["ui"]) <= loose
+    assert all(all(pair) for pair in PORTFOLIO.values())
+    said = set(re.findall(r"\bsay\(\"(\w+)\"\)", script))
+    assert said <= set(PORTFOLIO)
+    page = (STATIC.parent / "templates" / "page.html.j2").read_text(encoding="utf-8")
+    built = {name for name in PORTFOLIO if name.startswith("f_")} | {"all", "refer", "watch", "appeal"}
+    assert set(PORTFOLIO) == said | built | set(re.findall(r'data-say="(\w+)"', page))
 
 
 def test_a_code_without_words_is_shown_as_it_is() -> None:

@@ -27,7 +27,7 @@ from acreline.units import m2_to_ha, m2_to_mu
 
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
-KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties")
+KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties", "exports")
 
 
 def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = "en") -> Iterator[tuple[str, ...]]:
@@ -170,6 +170,11 @@ def list_kind(kind: str) -> list[str]:
         from acreline.events import list_detectors
 
         return [*list_detectors(), "next: name them under `events:` in a region file"]
+    if kind == "exports":
+        from acreline.export import find_export, list_exports
+
+        kinds = [f"{name:<14} {find_export(name).TITLE}" for name in list_exports()]
+        return [*kinds, "next: acreline export RUN --to <kind> --out PLACE"]
     if kind == "counties":
         from acreline.simulate.settings import read_county
 

@@ -15,13 +15,16 @@ from typing import Any
 
 import structlog
 
-_QUERY = re.compile(r"((?:https?|s3)://[^\s?\"']+)\?[^\s\"']+", re.IGNORECASE)
+_QUERY = re.compile(r"((?:https?|s3|postgres(?:ql)?)://[^\s?\"']+)\?[^\s\"']+", re.IGNORECASE)
 _USER = re.compile(r"((?:https?|s3)://)[^\s/?@\"']+@", re.IGNORECASE)
+_DATABASE = re.compile(r"(postgres(?:ql)?://)[^\s?\"']*@", re.IGNORECASE)
+_PASSWORD = re.compile(r"(\w*password\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&]+)", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """An address without its query and its user: signatures, tokens and passwords live there."""
-    return _QUERY.sub(r"\1?...", _USER.sub(r"\1...@", text))
+    """An address without its query and its user: signatures, tokens and passwords live there; no `password=` either."""
+    plain = _PASSWORD.sub(r"\1...", _DATABASE.sub(r"\1...@", text))
+    return _QUERY.sub(r"\1?...", _USER.sub(r"\1...@", plain))
 
 
 def configure_logs(*, plain: bool, verbose: bool = False, file: Path | None = None) -> None:

@@ -315,20 +315,28 @@ def _replace_in_trail(path: Path, person_id: str, pseudonym: str) -> dict[str, A
 
 
 def _replace_in_text(path: Path, person_id: str, pseudonym: str) -> None:
+    from acreline.report.portfolio import rewrite_packed
+
     text = path.read_text(encoding="utf-8")
-    changed = _bounded(person_id).sub(pseudonym, text)
+    changed = rewrite_packed(text, lambda part: _bounded(person_id).sub(pseudonym, part))
     if changed != text:
         path.write_text(changed, encoding="utf-8", newline="\n")
 
 
 def _left(root: Path, person_id: str, names: set[str]) -> Iterator[Path]:
     """Files of a run folder in which the person may still stand: texts with the id, letters as PDF (not searched)."""
+    from acreline.report.portfolio import read_packed
+
+    def names_them(path: Path) -> bool:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        return any(_bounded(person_id).search(part) for part in (text, read_packed(text)))
+
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue
         letter = path.suffix == ".pdf" and _belongs(path, names)
         text = path.suffix in TEXTS and _tellable(person_id)
-        if letter or (text and _bounded(person_id).search(path.read_text(encoding="utf-8", errors="replace"))):
+        if letter or (text and names_them(path)):
             yield path
 
 

@@ -40,6 +40,8 @@ MARGIN_PX = 4
 """Least that is shown around a parcel."""
 LEAST_SIDE_PX = 24
 """A small parcel is shown with more around it, so that its place can be known again."""
+CHIPS = 6
+"""Days of the season on which a parcel is shown small, one from each equal part of it."""
 GROUP_PX = 1024
 """Parcels whose pictures begin in the same square of this size are read together; it never changes a pixel."""
 
@@ -97,18 +99,37 @@ def picture_parcels(
     pictures: dict[str, FieldPicture | Unseen] = {
         name: Unseen("no_clear_look" if pixels.get(name, 0) else "no_whole_pixel") for name in frames
     }
-    groups: dict[tuple[str, str, int, int], list[str]] = {}
-    for name in sorted(set(frames) & set(shown)):
-        frame = frames[name]
-        at = (frame.grid.tile, shown[name].pass_id, frame.row // GROUP_PX, frame.col // GROUP_PX)
-        groups.setdefault(at, []).append(name)
-    items = tuple(scene for scene in scenes.items if scene.scene_id not in implausible)
-    for (tile, pass_id, _, _), names in sorted(groups.items()):
-        mine = tuple(scene for scene in items if (scene.tile, scene.pass_id) == (tile, pass_id))
-        wanted = {name: (frames[name], shown[name]) for name in names}
-        pictures |= _read_group(wanted, replace(scenes, items=mine), read)
+    usable = replace(scenes, items=tuple(s for s in scenes.items if s.scene_id not in implausible))
+    pictures |= _read_looks(frames, shown, usable, read)
+    chips: dict[str, list[FieldPicture]] = {}
+    passes = {look.pass_id for name, look in shown.items() if name in frames}
+    for looks_of_pass in season_looks(looks):
+        passes |= {look.pass_id for name, look in looks_of_pass.items() if name in frames}
+        for name, picture in _read_looks(frames, looks_of_pass, usable, read).items():
+            if isinstance(picture, FieldPicture):
+                chips.setdefault(name, []).append(picture)
+    for name, picture in pictures.items():
+        if isinstance(picture, FieldPicture):
+            pictures[name] = replace(picture, season=tuple(chips.get(name, ())))
     found = [picture for picture in pictures.values() if isinstance(picture, FieldPicture)]
-    log.info("field pictures", parcels=len(pictures), shown=len(found), passes=len({at[1] for at in groups}))
+    log.info("field pictures", parcels=len(pictures), shown=len(found), passes=len(passes))
+    return pictures
+
+
+def _read_looks(
+    frames: Mapping[str, Frame], chosen: Mapping[str, ShownLook], scenes: Scenes, read: ReadSettings
+) -> dict[str, FieldPicture | Unseen]:
+    """The pictures of some looks; neighbours of one pass are read together."""
+    groups: dict[tuple[str, str, int, int], list[str]] = {}
+    for name in sorted(set(frames) & set(chosen)):
+        frame = frames[name]
+        at = (frame.grid.tile, chosen[name].pass_id, frame.row // GROUP_PX, frame.col // GROUP_PX)
+        groups.setdefault(at, []).append(name)
+    pictures: dict[str, FieldPicture | Unseen] = {}
+    for (tile, pass_id, _, _), names in sorted(groups.items()):
+        mine = tuple(scene for scene in scenes.items if (scene.tile, scene.pass_id) == (tile, pass_id))
+        wanted = {name: (frames[name], chosen[name]) for name in names}
+        pictures |= _read_group(wanted, replace(scenes, items=mine), read)
     return pictures
 
 
@@ -142,6 +163,29 @@ def choose_looks(looks: Looks, seasons: Seasons) -> dict[str, ShownLook]:
     others = others.assign(share=10_000 * others["n_clear"] // others["n_full"].clip(lower=1))
     others = others.sort_values(["parcel_id", "share", "time", "pass_id"], kind="stable")
     return chosen | _shown(others.drop_duplicates("parcel_id", keep="last"))
+
+
+def season_looks(looks: Looks) -> list[dict[str, ShownLook]]:
+    """Looks that show a season's course: of each of `CHIPS` equal parts of it the pass that saw most parcels whole.
+
+    Args:
+        looks: merged; only those that may speak count.
+
+    Returns:
+        for each such pass, in order of time, parcel id -> look of the parcels that it saw whole. A season of a single
+        pass has no course.
+    """
+    key = ["parcel_id", "pass_id"]
+    table = clear_looks(looks)[key].merge(looks.passes, on=key).merge(looks.land, on="parcel_id")
+    table = table[table["n_clear"] >= table["n_full"]]
+    if table["pass_id"].nunique() < 2:
+        return []
+    days = days_of(table["time"]).astype(np.int64)
+    first, last = int(days.min()), int(days.max())
+    table = table.assign(part=np.minimum(CHIPS * (days - first) // max(1, last - first), CHIPS - 1))
+    counts = table.groupby(["part", "pass_id"]).agg(n=("parcel_id", "size"), time=("time", "max")).reset_index()
+    best = counts.sort_values(["part", "n", "time", "pass_id"]).drop_duplicates("part", keep="last")
+    return [_shown(table[table["pass_id"] == pass_id]) for pass_id in best["pass_id"]]
 
 
 def _near_a_peak(table: pd.DataFrame, seasons: Seasons) -> npt.NDArray[np.bool_]:
@@ -256,6 +300,7 @@ def cut_picture(cube: Cube, frame: Frame, look: ShownLook) -> FieldPicture | Uns
             for part in shapely.get_parts(frame.shape)
             for ring in (part.exterior, *part.interiors)
         ),
+        place=(str(grid.crs), west, north),
     )
 
 

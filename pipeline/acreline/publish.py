@@ -14,6 +14,7 @@ import pandas as pd
 
 from acreline import __version__, tables
 from acreline.chain import Chain, seal_all
+from acreline.claims import earlier_parcels
 from acreline.credit import batch_to_json, decision_to_json
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
@@ -89,7 +90,8 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
             from acreline.pictures import picture_parcels
 
             found = facts.parcels, facts.looks, facts.seasons, facts.scenes
-            write_farm_pages(staging, picture_parcels(*found, plan.provider.read, measured.implausible))
+            before = () if plan.region.previous_run is None else (earlier_parcels(plan.region.previous_run).parent,)
+            write_farm_pages(staging, picture_parcels(*found, plan.provider.read, measured.implausible), before)
         write_map_page(staging)
         (staging / "manifest.json").unlink()
         return store.publish(staging, manifest), True

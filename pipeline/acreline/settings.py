@@ -260,7 +260,7 @@ class Policy(Settings):
         Decimal("0.05"),
         ge=Decimal("0.05"),
         le=Decimal("0.5"),
-        description="quantile of the harvest's value that is lent on: 0.05 the cautious end, 0.5 the middle",
+        description="quantile of planted land and of the harvest's value that counts: 0.05 cautious, 0.5 the middle",
     )
     valid_from: date = Field(description="first day on which it decides, from 00:00 UTC of that day on")
     valid_to: date | None = Field(

@@ -36,7 +36,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a DataFrame as Parquet, byte-equal for equal rows."""
     import pyarrow as pa
 
-    _write(pa.Table.from_pandas(table.reset_index(drop=True), preserve_index=False).replace_schema_metadata(None), path)
+    write_arrow(
+        pa.Table.from_pandas(table.reset_index(drop=True), preserve_index=False).replace_schema_metadata(None), path
+    )
 
 
 def write_parcels(table: gpd.GeoDataFrame, path: Path, *, collection: str) -> None:
@@ -60,10 +62,17 @@ def write_parcels(table: gpd.GeoDataFrame, path: Path, *, collection: str) -> No
     }
     schemas = {"schemas": {collection: list(VECOREL_SCHEMAS)}}
     meta = {b"geo": json.dumps(geo).encode(), b"collection": json.dumps(schemas).encode()}
-    _write(arrow.replace_schema_metadata(meta), path, required=("id", "collection", "geometry"))
+    write_arrow(arrow.replace_schema_metadata(meta), path, required=("id", "collection", "geometry"))
 
 
-def _write(table: pa.Table, path: Path, required: Sequence[str] = ()) -> None:
+def write_arrow(table: pa.Table, path: Path, required: Sequence[str] = ()) -> None:
+    """Write an Arrow table as Parquet, byte-equal for equal rows; the metadata of its schema stays.
+
+    Args:
+        table: its rows.
+        path: file to write.
+        required: columns that hold no null, and say so.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -168,7 +177,7 @@ def write_decisions(decisions: Sequence[Decision], path: Path) -> None:
             "as_of": pa.array([d.as_of for d in decisions], pa.date32()),
         }
     )
-    _write(table, path)
+    write_arrow(table, path)
 
 
 def write_schedule(rows: Sequence[ScheduleRow], path: Path) -> None:
@@ -182,7 +191,7 @@ def write_schedule(rows: Sequence[ScheduleRow], path: Path) -> None:
         name: [row.amount.quantize(cent) for row in rows] if name == "amount" else [getattr(row, name) for row in rows]
         for name in names
     }
-    _write(pa.table({name: pa.array(columns[name], kinds.get(name, pa.string())) for name in names}), path)
+    write_arrow(pa.table({name: pa.array(columns[name], kinds.get(name, pa.string())) for name in names}), path)
 
 
 def _cents(decision: Decision) -> Decimal | None:

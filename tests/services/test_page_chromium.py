@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.service
 BLANK_PNG_BYTES = 20_000  # an empty page at this size is some 5 kB, a drawn one above 100 kB
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1400,900",
-    "--lang=en-US",
-)
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +25,6 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_farm_pages(folder, make_pictures())
     write_map_page(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    browser, server = shutil.which("chromium"), shutil.which("chromedriver")
-    if browser is None or server is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium chromium-driver")
-    os.environ["SE_AVOID_STATS"] = "true"
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = Service(executable_path=server)
-    with webdriver.Chrome(options=options, service=service) as running:
-        yield running
 
 
 @pytest.fixture
@@ -284,3 +250,16 @@ def test_the_page_of_the_real_demo(driver: WebDriver, demo_run: Path) -> None:
     assert _pictures(driver)
     assert all(_pictures(driver))
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_farms_page_is_no_wider_than_a_phone(driver: WebDriver, publication: Path) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for path in sorted((publication / "report" / "farms").iterdir()):
+            for lang in ("en", "zh"):
+                driver.get(f"{path.as_uri()}?lang={lang}")
+                widths = driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+                assert widths == [390, 390], path.name
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

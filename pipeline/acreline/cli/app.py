@@ -14,6 +14,9 @@ from typer.core import TyperGroup
 
 from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, AcrelineError, ConfigError, SeveralErrors
 
+USAGE: Any = typer.BadParameter.__mro__[1]
+"""typer's error for a call that is not understood; it has no public name."""
+
 
 class Stopped(Exception):  # noqa: N818 - the user, or cron, asked for it
     """Ctrl-C or SIGTERM on its way past typer, which has an exit code of its own for it."""
@@ -28,6 +31,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise Stopped from error
+        except USAGE as error:  # it repeats what was typed: a connection string out of its place has a password in it
+            from acreline.logs import redact
+
+            error.message = redact(error.message)
+            raise
 
 
 app = typer.Typer(

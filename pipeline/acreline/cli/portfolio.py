@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands over all farms of finished runs: what an event touches, and what is usual."""
+"""Commands over all farms of finished runs: what an event touches, what is usual, who gets less than others."""
 
 from __future__ import annotations
 
@@ -79,3 +79,67 @@ def watch(
         except OSError as error:
             raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
         typer.echo(f"table: {out}")
+
+
+@app.command()
+def segments(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where segments.csv and segments.json go")],
+    truth: Annotated[
+        Path | None, typer.Option("--truth", metavar="DIR", help="truth/ of a simulated county, or tables like it")
+    ] = None,
+    policy: Annotated[str | None, typer.Option("--policy", help="decide by this one instead of the run's own")] = None,
+    slope: Annotated[
+        Path | None, typer.Option("--slope", metavar="FILE", help="CSV with farm_id and slope_deg")
+    ] = None,
+    exceptions: Annotated[
+        Path | None, typer.Option("--exceptions", metavar="FILE", help="the bank's own list of signed exceptions")
+    ] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="exit 8 where a segment needs an exception and has none")
+    ] = False,
+) -> None:
+    """Tell who is approved, referred and lent how much by clear views, slope, crop share and size of farm.
+
+    With --truth each segment is held against its reference group at equal true value: approval and limit 0.8 of it or
+    more, acreage within 3 %. Segments of few farms are said to be too small to judge.
+    """
+    from acreline.errors import NotPublishedError
+    from acreline.store import open_publication
+    from acreline.trial import report_segments, segment_lines, write_segments
+
+    report = report_segments(open_publication(run), truth=truth, policy=policy, slope=slope, exceptions=exceptions)
+    typer.echo("\n".join(segment_lines(report)))
+    for path in write_segments(report, out):
+        typer.echo(f"written: {path}")
+    if gate and report.needs:
+        raise NotPublishedError(
+            f"{len(report.needs)} segments need an exception and have none: {'; '.join(report.needs)}",
+            hint="mend the policy, or sign a dated exception for each: configs/exceptions.yaml says how",
+        )
+
+
+@app.command()
+def proxies(
+    run: RunFolder,
+    groups: Annotated[
+        Path, typer.Option("--groups", metavar="FILE", help="CSV with farm_id and group, which no run ever reads")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="the figures as JSON")] = None,
+) -> None:
+    """Tell how well a group of people can be guessed from the facts that a limit may see (extra `evaluate`).
+
+    The groups stay outside: nothing of them is kept with the run, and nothing of one farm is written.
+    """
+    from acreline.desk import read_farms
+    from acreline.store import open_publication, read_manifest
+    from acreline.trial import measure_proxies, proxy_lines, read_groups, write_proxies
+
+    publication = open_publication(run)
+    farms, as_of = read_farms(publication)
+    told = read_groups(groups, [farm.farm_id for farm in farms])
+    report = measure_proxies(farms, told, as_of, simulated=bool(read_manifest(publication).get("simulated")))
+    typer.echo("\n".join(proxy_lines(report)))
+    if out is not None:
+        write_proxies(report, out)
+        typer.echo(f"written: {out}")

@@ -232,13 +232,43 @@ def area(
 
 
 @app.command()
-def report(run: RunFolder) -> None:
-    """Say where the map page of a run and the pages of its farms are, and check that they are there."""
+def report(
+    run: RunFolder,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="write the page again, here")] = None,
+    watch: Annotated[Path | None, typer.Option("--watch", metavar="FILE", help="list of `watch --out`")] = None,
+    cases: Annotated[Path | None, typer.Option("--cases", metavar="FILE", help="open appeals (JSON list)")] = None,
+    farm: Annotated[str | None, typer.Option("--farm", metavar="FARM", help="the page of this farm")] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="as PDF (extra `pdf`)")] = None,
+    earlier: Annotated[
+        list[Path] | None, typer.Option("--earlier", metavar="RUN", help="run of an earlier season")
+    ] = None,
+    lang: Annotated[str, typer.Option("--lang", help="of a PDF: en or zh")] = "en",
+) -> None:
+    """Say where the portfolio of a run and its farms' pages are; or write it with its queues, or one farm's page."""
     from acreline.desk import report_pages
+    from acreline.errors import ConfigError
+    from acreline.report.page import write_portfolio
+    from acreline.report.pdf import write_farm_page, write_farm_pdf
     from acreline.store import open_publication
 
-    for line in report_pages(open_publication(run)):
-        typer.echo(line)
+    publication = open_publication(run)
+    if farm is None and (pdf is not None or earlier):
+        raise ConfigError("--pdf and --earlier are for the page of one farm", hint="add --farm FARM")
+    if farm is not None and (watch is not None or cases is not None):
+        raise ConfigError("--watch and --cases are for the portfolio, not for one farm", hint="leave out --farm")
+    if out is None and pdf is None and (farm is not None or watch is not None or cases is not None):
+        raise ConfigError("no place is given for the page", hint="add --out FILE")
+    if farm is not None:
+        before = [open_publication(one) for one in earlier or []]
+        if out is not None:
+            typer.echo(write_farm_page(publication, farm, out, before))
+        if pdf is not None:
+            typer.echo(write_farm_pdf(publication, farm, lang, pdf, before))
+    elif out is not None:
+        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases))
+    else:
+        for line in report_pages(publication):
+            typer.echo(line)
 
 
 @app.command("list")
@@ -246,7 +276,8 @@ def list_kinds(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="crops, providers, rules, events, policies, models, regions or counties (to simulate)"
+            metavar="KIND",
+            help="crops, providers, rules, events, policies, models, regions, counties (to simulate) or exports",
         ),
     ],
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from acreline.credit.contract import RuleContext, Words, make_step
-from acreline.credit.facts import Shown, floor_area, lowest, plain, show, show_money, why_unmeasured
+from acreline.credit.facts import Shown, area_at, floor_area, lowest, plain, show, show_money, why_unmeasured
 from acreline.credit.words import measured_words
 from acreline.records import NO_CROP, Farm, Step
 
@@ -47,10 +47,10 @@ def cap_by_area(
 ) -> Step:
     """Cap the limit at the sum over stands of planted land x the crop's amount.
 
-    A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is the
-    declared low bound, rounded down per stand, so stands add up to the farm to the last cent. Where several crops
-    cannot be told apart, the lowest amount of them counts; doubt whether anything grows at all (`none` among them) is
-    for the evidence bar to refer, not a crop with an amount.
+    A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is
+    taken at the policy's quantile, rounded down per stand, so stands add up to the farm to the last cent. Where
+    several crops cannot be told apart, the lowest amount of them counts; doubt whether anything grows at all (`none`
+    among them) is for the evidence bar to refer, not a crop with an amount.
 
     Args:
         farm: facts.
@@ -68,7 +68,8 @@ def cap_by_area(
     area: dict[Crops, Decimal] = {}
     for stand in farm.stands:
         crops = (stand.crop, *sorted(set(stand.crop_set) - {stand.crop, NO_CROP}))
-        area[crops] = area.get(crops, Decimal(0)) + floor_area(stand.area_m2.low, unit, how.digits)
+        land = area_at(stand.area_m2, context.quantile)
+        area[crops] = area.get(crops, Decimal(0)) + floor_area(land, unit, how.digits)
     here = counties.get(context.county or "")
     per_unit = {**amounts, **here} if here else amounts
     missing = sorted({crop for crops in area for crop in crops} - per_unit.keys())

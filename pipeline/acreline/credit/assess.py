@@ -230,10 +230,10 @@ def _make_indicative(step: Step, context: RuleContext) -> Step:
     evidence = step.evidence | {name: shown.en for name, shown in would_be.items()}
     evidence_zh = step.evidence_zh | {name: shown.zh for name, shown in would_be.items()}
     refers = step.outcome == "refer"
-    outcome = "refer" if refers else None
-    return replace(
-        step, before=None, after=None, changed=refers, outcome=outcome, evidence=evidence, evidence_zh=evidence_zh
-    )
+    return Step(  # not `replace`, which takes five times as long: this is done for each step of each referred farm
+        step.rule, None, None, step.code, refers, "refer" if refers else None, evidence, step.text_en, step.text_zh,
+        evidence_zh,
+    )  # fmt: skip
 
 
 def _refer_reasons(farm: Farm, policy: CompiledPolicy, context: RuleContext, steps: Sequence[Step]) -> tuple[str, ...]:

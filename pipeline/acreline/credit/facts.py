@@ -17,7 +17,7 @@ from decimal import (
     localcontext,
 )
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from acreline.records import Farm, Interval
@@ -25,8 +25,13 @@ from acreline.units import CURRENCIES_ZH, M2_PER_UNIT
 
 MONEY = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 """Every sum of money is exact under this context: what would have to be rounded in silence is an error instead."""
-_LOG = Context(prec=40, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
-"""Logarithms are rounded, to the same 40 digits everywhere; what comes of them is rounded down to money afterwards."""
+_SERIES = Context(prec=40, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+_LOG = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+"""Logarithms are rounded, to the same 28 digits everywhere; what comes of them is rounded down to money afterwards."""
+_PARTS = 10**20
+"""Weights of quantiles are whole numbers of these: sums with them are exact."""
+_KEPT = 1024
+"""Values kept at hand: a rule that is taken away and asked again, for a reason, asks about the same stands."""
 _PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 LOWEST_QUANTILE, MIDDLE = Decimal("0.05"), Decimal("0.5")
 MOST_M2 = 1e12
@@ -45,7 +50,26 @@ class Shown(NamedTuple):
     zh: str
 
 
-def floor_area(area_m2: float, unit: str, digits: int) -> Decimal:
+def area_at(area: Interval, quantile: Decimal) -> float | Fraction:
+    """Quantile of planted land in m2, exact: its error is taken as normal, its 5 % and 50 % quantiles at low and mid.
+
+    The quantile q is (1 - w) mid + w low with w = z(q) / z(0.05), z the standard normal quantile: `low` itself at 0.05.
+    Never outside the two; it rises with either and with q.
+
+    Args:
+        area: low and mid 0 or more.
+        quantile: 0.05 to 0.5.
+    """
+    if quantile == LOWEST_QUANTILE or area.low == area.mid:
+        return area.low
+    if quantile == MIDDLE:
+        return area.mid
+    weight = int(_weight_of_low(quantile) * _PARTS)
+    (low, of_low), (mid, of_mid) = area.low.as_integer_ratio(), area.mid.as_integer_ratio()
+    return Fraction((_PARTS - weight) * mid * of_low + weight * low * of_mid, _PARTS * of_low * of_mid)
+
+
+def floor_area(area_m2: float | Fraction, unit: str, digits: int) -> Decimal:
     """Square metres in mu, ha or acre, rounded down to so many decimals; exact, so the same on every machine."""
     size = M2_PER_UNIT[unit]
     numerator, denominator = area_m2.as_integer_ratio()  # whole numbers throughout: exact, and quick for a county
@@ -58,11 +82,12 @@ def floor_money(value: float | Decimal | Fraction) -> Decimal:
     return Decimal(math.floor(value))
 
 
+@lru_cache(_KEPT)
 def value_at(value: Interval, quantile: Decimal) -> Decimal:
     """Quantile of an estimated value, not rounded: the same digits on every machine.
 
     The value is log-normal with its 5 % and 50 % quantiles at `low` and `mid`, so that its quantile q is
-    mid^(1 - w) low^w with w = z(q) / z(0.05), z the standard normal quantile: `low` itself at 0.05, `mid` at 0.5.
+    mid (low / mid)^w with w = z(q) / z(0.05), z the standard normal quantile: `low` itself at 0.05, `mid` at 0.5.
     Never outside the two; it rises with either and with q.
 
     Args:
@@ -72,16 +97,15 @@ def value_at(value: Interval, quantile: Decimal) -> Decimal:
     low, mid = Decimal(value.low), Decimal(value.mid)
     if quantile == MIDDLE:
         return mid
-    if quantile == LOWEST_QUANTILE or low == 0:
+    if quantile == LOWEST_QUANTILE or low in (0, mid):
         return low
-    weight = _weight_of_low(quantile)
-    log = _LOG.add(_LOG.multiply(1 - weight, _LOG.ln(mid)), _LOG.multiply(weight, _LOG.ln(low)))
-    return max(low, min(mid, _LOG.exp(log)))
+    part = _LOG.exp(_LOG.multiply(_weight_of_low(quantile), _LOG.ln(_LOG.divide(low, mid))))
+    return max(low, min(mid, _LOG.multiply(mid, part)))
 
 
 @cache
 def _weight_of_low(quantile: Decimal) -> Decimal:
-    with localcontext(_LOG):
+    with localcontext(_SERIES):
         return (_normal_quantile(quantile) / _normal_quantile(LOWEST_QUANTILE)).quantize(Decimal("1E-20"))
 
 

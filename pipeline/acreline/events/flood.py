@@ -38,6 +38,7 @@ class Settings(config.Settings):
     young_days: int = Field(52, ge=0, description="so long its own water still shows between the plants")
     young_rise: float = Field(0.5, gt=0, description="in place of min_rise so long: fields are not all of one day")
     max_usual_water: float = Field(0.1, ge=0, description="a parcel usually wetter than this is a pond or a paddy")
+    lasting: float = Field(0.4, gt=0, le=1, description="of the green that is gone at the look, what the harvest loses")
     confirming_rain_mm: float = Field(50, gt=0, description="rain of the 7 days before that agrees; order of magnitude")
 
 
@@ -52,7 +53,7 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
 
     `share` is the share of pixels above the line of MNDWI that the look crossed, if it is spread normally in the field,
     or the mask's water share where that is larger; `severity` is the NDVI lost since the last dry look, as a share of
-    what stood there.
+    what stood there, times what of that the harvest loses: water hides leaves that live on (docs/decisions/0012).
     """
     table = land.table
     by_parcel = table.groupby("parcel")
@@ -77,7 +78,7 @@ def detect(land: Land, settings: Settings) -> pd.DataFrame:
         wet &= (table["crop"] != "greenhouse").to_numpy(dtype=bool)
     flagged = wet & ~(rice & (age <= settings.paddy_days)) & (usual <= settings.max_usual_water) & ~np.isnan(previous)
     dry = table["ndvi"].where(~flagged).groupby(table["parcel"]).ffill().to_numpy()
-    lost = np.nan_to_num((dry - ndvi) / np.maximum(dry, 0.05))
+    lost = settings.lasting * np.nan_to_num((dry - ndvi) / np.maximum(dry, 0.05)).clip(0, 1)
     line = np.where(several, line_beside, line_alone)
     share = np.maximum(water, 1 - share_below(table, "mndwi", line))
     events = make_events(table, flagged, event="flood", min_looks=1, share=share, severity=lost)

@@ -10,10 +10,12 @@ from typing import Any
 from acreline.report.read import Row
 from acreline.report.words import word
 
-WIDTH, HEIGHT = 400, 130
-LEFT, RIGHT, TOP, BOTTOM = 24, 6, 20, 20
+WIDTH, HEIGHT = 400, 140
+LEFT, RIGHT, TOP, BOTTOM = 24, 6, 30, 20
 LOW, HIGH = -0.1, 1.0
 CLOUDY, CLEAR, ASIDE = 0, 1, 2
+LETTER, LINE = 5.4, 11
+"""Width of a letter and height of a line of the words above the curve."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -60,7 +62,7 @@ def place_curve(parcel: Row, passes: Sequence[str], season: Sequence[str | None]
         "dots": clear,
         "aside": [(at, level, text) for kind, at, level, text in marks if kind == ASIDE],
         "cloudy": [x(day) for day, _, _, kind in looks if kind == CLOUDY],
-        "stages": [mark for season_row in parcel["stages"] for mark in _stages(season_row, x)],
+        "stages": _apart([mark for season_row in parcel["stages"] for mark in _stages(season_row, x)]),
         "events": [(x(e["start"]), max(2.0, x(e["end"] or e["start"]) - x(e["start"]))) for e in _dated(parcel)],
         "shown": x(shown) if shown else None,
     }
@@ -90,6 +92,20 @@ def _stages(season: Row, x: Any) -> list[tuple[float, float, float, str, str, st
             left, right = x(day - doubt), x(day + doubt)
             marks.append((left, max(1.5, round(right - left, 1)), x(day), anchor, *word("ui", stage)))
     return marks
+
+
+def _apart(marks: list[tuple[float, float, float, str, str, str]]) -> list[tuple[Any, ...]]:
+    """The same with the height of the words: on a second line where they would run into those before."""
+    ends, told = [-1.0, -1.0], []
+    for mark in sorted(marks, key=lambda mark: mark[2]):
+        width = LETTER * len(mark[4])
+        start = mark[2] - {"start": 0.0, "middle": width / 2, "end": width}[mark[3]]
+        if start < 0:  # words never begin before the drawing does
+            mark, start = (*mark[:3], "start", *mark[4:]), mark[2]
+        line = 0 if start >= ends[0] else 1
+        ends[line] = start + width
+        told.append((*mark, TOP - 6 - LINE * line))
+    return told
 
 
 def _dated(parcel: Row) -> list[Row]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from acreline.codes import all_codes
+from acreline.errors import ConfigError
 from acreline.layers import UNKNOWN
 from acreline.report.curve import place_curve
 from acreline.report.field import (
@@ -29,8 +30,11 @@ from acreline.report.field import (
     scale_bar,
     true_colour_png,
 )
+from acreline.report.history import harvest_line, stage_now, tell_history
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
+from acreline.report.png import palette_png
 from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
+from acreline.report.seen import ClassMap, crops_seen, read_crop_maps
 from acreline.report.tell import tell_farms
 from acreline.report.waterfall import waterfall_bars, waterfall_svg
 from acreline.report.words import word
@@ -41,25 +45,63 @@ Pair = tuple[str, str]
 DASH = ("–", "–")
 
 
-def write_farm_pages(publication: Path, pictures: Mapping[str, FieldPicture | Unseen]) -> list[Path]:
+def write_farm_pages(
+    publication: Path, pictures: Mapping[str, FieldPicture | Unseen], earlier: Sequence[Path] = ()
+) -> list[Path]:
     """Write a page for every farm of a publication, `report/farms/<name>.html`, to which the map page then links.
 
     Args:
         publication: folder of a publication, finished or still being staged (its manifest.json must be there).
         pictures: parcel id -> its picture, or why there is none; of refused and failed parcels nothing is asked.
+        earlier: publications of earlier seasons, whose farms have the same ids.
 
     Returns:
-        the pages, in the order of the farms. Same publication and pictures, same bytes.
+        the pages, in the order of the farms. Same publications and pictures, same bytes.
 
     Raises:
         StoreError: a file of the publication is missing or cannot be read.
     """
-    manifest, told = read_manifest(publication), tell_farms(publication)
+    told = tell_farms(publication)
+    files = farm_files([farm["id"] for farm in told["farms"]])
+    folder = publication / "report" / "farms"
+    folder.mkdir(parents=True, exist_ok=True)
+    for farm_id, text in _pages(publication, told, pictures, earlier, [farm["id"] for farm in told["farms"]]):
+        (folder / files[farm_id]).write_text(text, encoding="utf-8", newline="\n")
+    return [folder / files[farm["id"]] for farm in told["farms"]]
+
+
+def render_farm(publication: Path, farm_id: str, earlier: Sequence[Path] = ()) -> str:
+    """One farm's page: as it was published with its pictures, unless earlier seasons are asked for; else made anew.
+
+    Raises:
+        ConfigError: no such farm.
+        StoreError: a file of a publication is missing or cannot be read.
+    """
+    told = tell_farms(publication)
+    known = sorted(farm["id"] for farm in told["farms"])
+    if farm_id not in known:
+        raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(known[:20])}")
+    page = publication / "report" / "farms" / farm_files(known)[farm_id]
+    if page.is_file() and not earlier:
+        return page.read_text(encoding="utf-8")
+    unseen = {parcel["id"]: Unseen("not_kept") for parcel in told["parcels"]}
+    [(_, text)] = _pages(publication, told, unseen, earlier, [farm_id])
+    return text
+
+
+def _pages(
+    publication: Path,
+    told: Row,
+    pictures: Mapping[str, FieldPicture | Unseen],
+    earlier: Sequence[Path],
+    wanted: Sequence[str],
+) -> Iterator[tuple[str, str]]:
+    """Id and page of each farm that is wanted."""
+    manifest = read_manifest(publication)
     style = static_text("farm_page.css")
     script = f'(function () {{\n"use strict";\n{static_text("farm_page.js")}\n}})();'
     used = [row["time"][:4] for row in read_rows(publication, "scenes") if row["status"] == "used" and row["time"]]
     page = template("farm.html.j2")
-    files = farm_files([farm["id"] for farm in told["farms"]])
     common = {
         "policy": content_policy([script], style),
         "style": style,
@@ -75,22 +117,25 @@ def write_farm_pages(publication: Path, pictures: Mapping[str, FieldPicture | Un
         "gamma": GAMMA,
         "ndvi_steps": NDVI_STEPS,
     }
+    maps = read_crop_maps(publication)
     schedules = read_schedule(publication)
-    folder = publication / "report" / "farms"
-    folder.mkdir(parents=True, exist_ok=True)
+    seasons = tell_history(earlier, told["season"][1])
     for farm in told["farms"]:
-        text = page.render(**common, **tell_farm(farm, told, pictures), schedule=schedules.get(farm["id"], []))
-        (folder / files[farm["id"]]).write_text(text, encoding="utf-8", newline="\n")
-    return [folder / files[farm["id"]] for farm in told["farms"]]
+        if farm["id"] in wanted:
+            more = {"schedule": schedules.get(farm["id"], []), "history": _limits(seasons.get(farm["id"], []))}
+            yield farm["id"], page.render(**common, **tell_farm(farm, told, pictures, maps), **more)
 
 
-def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:
+def tell_farm(
+    farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen], maps: Sequence[ClassMap] = ()
+) -> Row:
     """All that one farm's page shows, as values that its template prints.
 
     Args:
         farm: one of `told["farms"]`.
         told: what `tell_farms` gave.
         pictures: parcel id -> its picture, or why there is none.
+        maps: the crop maps of the publication.
     """
     parcels = [told["parcels"][index] for index in farm["parcels"]]
     return {
@@ -98,13 +143,16 @@ def tell_farm(farm: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen
         "back": f"../index.html#farm={quote(farm['id'], safe='')}",
         "limit": money(farm["limit"], farm["limit_currency"]),
         "reasons": [_reason(reason) for reason in farm["reasons"]],
-        "facts": farm_facts(farm, told),
+        "facts": [*farm_facts(farm, told), *_stage_fact(parcels, farm, told)],
         "areas": farm["areas"],
         "flags": [word("flag", flag) for flag in farm["flags"]],
         "settle_name": word("ui", "would_settle" if farm["outcome"] == "refer" else "would_sharpen"),
         "settle": _settle(farm["settle"], name_parcels=len(parcels) > 1),
         "parcels": [
-            {**tell_parcel(parcel, told, pictures), **({"settle": []} if parcel["settle"] == farm["settle"] else {})}
+            {
+                **tell_parcel(parcel, told, pictures, maps),
+                **({"settle": []} if parcel["settle"] == farm["settle"] else {}),
+            }
             for parcel in parcels
         ],
         "waterfall": tuple(
@@ -142,6 +190,15 @@ def farm_facts(farm: Row, told: Row) -> list[Row]:
     ]
 
 
+def _limits(seasons: Sequence[Row]) -> list[Row]:
+    return [{**row, "limit_told": money(row["limit"], row["currency"])} for row in seasons]
+
+
+def _stage_fact(parcels: Sequence[Row], farm: Row, told: Row) -> list[Row]:
+    found = stage_now(parcels, farm["crop"], told["as_of"], told["season"][1])
+    return [] if found is None else [{"name": ("Stage now", "当前生育期"), "value": found[0], "below": found[1]}]
+
+
 def _settle(told: Sequence[Row], name_parcels: bool) -> list[Row]:
     """What would settle some doubts, cheapest first: the action, about until when, its doubts with their parcels."""
     lines = []
@@ -153,7 +210,9 @@ def _settle(told: Sequence[Row], name_parcels: bool) -> list[Row]:
     return lines
 
 
-def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen]) -> Row:
+def tell_parcel(
+    parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Unseen], maps: Sequence[ClassMap] = ()
+) -> Row:
     """One parcel: its head, its pictures or why there are none, its curve."""
     picture: FieldPicture | Unseen = Unseen(parcel["status"])
     if parcel["status"] not in ("rejected", "failed"):  # a refused row may share its id with another
@@ -177,7 +236,7 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
         "ha": parcel["ha"],
         "areas": parcel["areas"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
-        "stages": [row["said"] for row in parcel["stages"] if row["said"]],
+        "stages": [_with_harvest(row, told) for row in parcel["stages"] if row["said"]],
         "seasons": parcel["seasons"],
         "health": class_name(told, "health", parcel["health"]),
         "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
@@ -187,11 +246,16 @@ def tell_parcel(parcel: Row, told: Row, pictures: Mapping[str, FieldPicture | Un
             if grade
         ],
         "events": [event["said"] for event in parcel["events"]],
-        "picture": _pictures(picture) if isinstance(picture, FieldPicture) else None,
+        "picture": _pictures(picture, told, maps) if isinstance(picture, FieldPicture) else None,
         "why": None if isinstance(picture, FieldPicture) else word("picture", picture.why),
         "day": picture.day,
         "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
     }
+
+
+def _with_harvest(season: Row, told: Row) -> Pair:
+    said, cut = season["said"], harvest_line(season, told["as_of"], told["season"][1])
+    return said if cut is None else (f"{said[0]}, {cut[0]}", f"{said[1]}，{cut[1]}")
 
 
 def _sure(confirmed: bool) -> Pair:
@@ -280,12 +344,29 @@ def _step(step: Row, before: Row | None, currency: str | None) -> Row:
     }
 
 
-def _pictures(picture: FieldPicture) -> dict[str, Any]:
+def _pictures(picture: FieldPicture, told: Row, maps: Sequence[ClassMap]) -> dict[str, Any]:
     side = picture.ndvi.shape[0]
+    classes = told["classes"]["crop"]
+    seen = crops_seen(picture, maps, classes)
+    slots = (
+        [("crop seen", "所见作物")]
+        if len(seen) < 2
+        else [("first crop seen", "第一季作物"), ("second crop seen", "第二季作物")]
+    )
+    colours = {row["code"]: str(row["colour"]) for row in classes if row["code"]}
     metres, bar = scale_bar(side)
     return {
         "colour": base64.b64encode(true_colour_png(picture)).decode(),
         "ndvi": base64.b64encode(ndvi_png(picture)).decode(),
+        "crops": [
+            (
+                slot,
+                base64.b64encode(palette_png(codes, colours)).decode(),
+                [((row["en"], row["zh"]), f"{row['share']:.0%}", row["colour"]) for row in shares],
+            )
+            for slot, (codes, shares) in zip(slots, seen, strict=False)
+        ],
+        "season": [(one.day, base64.b64encode(true_colour_png(one)).decode()) for one in picture.season],
         "side": side,
         "path": outline_path(picture.rings),
         "metres": metres,

@@ -58,6 +58,10 @@ class FieldPicture:
     """Pixels whose centre lies in the parcel, (y, x)."""
     rings: tuple[Ring, ...]
     """The parcel's outline in pixels of the picture, (x, y) from its upper-left corner, holes too."""
+    place: tuple[str, float, float] | None = None
+    """CRS in metres, and the easting and northing of the picture's upper-left corner."""
+    season: tuple[FieldPicture, ...] = ()
+    """The same square on other days of the season, in order of time."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from acreline.errors import ConfigError, StoreError
 from acreline.report.advice import Advise, advice_line, advise_reasons, answer_by
 from acreline.report.doubts import JUDGED
 from acreline.report.farm_page import farm_facts, tell_parcel
 from acreline.report.page import content_policy, static_text, template, two_languages
+from acreline.report.pdf import write_pdf
 from acreline.report.read import Row, read_manifest, read_rows, read_schedule
 from acreline.report.sketch import land_sketch
 from acreline.report.tell import tell_farms
@@ -135,25 +135,9 @@ def write_letter(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8", newline="\n")
-        return [out, _write_pdf(text, out.with_suffix(".pdf"))] if pdf else [out]
+        return [out, write_pdf(text, out.with_suffix(".pdf"))] if pdf else [out]
     except OSError as error:
         raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
-
-
-def _write_pdf(text: str, path: Path) -> Path:
-    try:
-        import weasyprint
-    except (ImportError, OSError) as error:  # OSError: its text library Pango is not there
-        raise ConfigError(
-            f"a PDF needs WeasyPrint, which cannot be loaded: {error}",
-            hint="pip install 'acreline[pdf]', and Pango of your system; or print the HTML letter",
-        ) from error
-    weasyprint.HTML(string=text, url_fetcher=_fetch_nothing).write_pdf(path)
-    return path
-
-
-def _fetch_nothing(url: str, *args: Any, **more: Any) -> Mapping[str, Any]:
-    raise ValueError(f"a letter loads nothing: {url[:40]}")
 
 
 def letter_files(farm_ids: Sequence[str], lang: str) -> dict[str, str]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from acreline.errors import ContractError
+from acreline.errors import ConfigError, ContractError, StoreError
+from acreline.report.portfolio import pack, read_cases, read_watch, split_details, tell_queues
 from acreline.report.read import Row, read_manifest, read_rows
 from acreline.report.tell import tell_page
 from acreline.report.words import word
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
     import jinja2
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("text.js", "curve.js", "map.js", "table.js", "overview.js", "farm.js", "page.js")
+_SCRIPTS = (
+    "text.js", "details.js", "curve.js", "map.js", "filters.js", "table.js", "counts.js", "queues.js", "overview.js",
+    "farm.js", "page.js",
+)  # fmt: skip
 _LEAFLET_LINK = 'href="https://leafletjs.com"'
 """Leaflet's own attribution would link to the net; the page turns that control off and names Leaflet in its foot."""
 
@@ -47,17 +53,66 @@ def write_map_page(publication: Path) -> Path:
     return page
 
 
-def render_page(publication: Path) -> str:
-    """The text of the page; see `write_map_page`."""
-    manifest = read_manifest(publication)
+def write_portfolio(publication: Path, out: Path, *, watch: Path | None = None, cases: Path | None = None) -> Path:
+    """Write the map page of a publication again, with its queues: farms to watch and open appeals.
+
+    Args:
+        publication: folder of a publication; nothing in it is changed.
+        out: the page, anywhere but in the publication; its links lead to the farms' pages of the publication.
+        watch: a list of `acreline watch --out`.
+        cases: open appeals as a JSON list, see `portfolio.read_cases`.
+
+    Raises:
+        ConfigError: `out` lies in the publication.
+        InputError: a list is missing or is not what it should be.
+        StoreError: a file of the publication cannot be read, or the page cannot be written.
+    """
+    check_outside(publication, out)
+    base = quote(Path(os.path.relpath(publication.resolve() / "report", out.resolve().parent)).as_posix()) + "/"
+    worse = None if watch is None else read_watch(watch)
+    text = render_page(publication, watch=worse, cases=[] if cases is None else read_cases(cases), base=base)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
+    return out
+
+
+def check_outside(publication: Path, out: Path) -> None:
+    """Raises `ConfigError` where a page would be written into a publication, which stays as it is."""
+    if out.resolve().is_relative_to(publication.resolve()):
+        raise ConfigError(f"{out} lies in a publication, which stays as it is", hint="give another place")
+
+
+def render_page(
+    publication: Path, *, watch: Sequence[Row] | None = None, cases: Sequence[Row] = (), base: str = ""
+) -> str:
+    """The text of the page; see `write_map_page`.
+
+    Args:
+        publication: folder of a publication.
+        watch: farms to watch, from `portfolio.read_watch`; None where no list was made.
+        cases: open appeals, from `portfolio.read_cases`.
+        base: the way from the page's folder to `report/` of the publication, empty or ending in a slash.
+    """
     told = tell_page(publication)
+    told["queues"] = tell_queues(told["farms"], watch, cases)
+    told["base"] = base
+    return render_told(told, read_manifest(publication), read_rows(publication, "scenes"))
+
+
+def render_told(told: Row, manifest: Mapping[str, Any], scenes: list[Row]) -> str:
+    """The text of the page from what it tells: see `tell_page`, with `queues` and `base`."""
     leaflet, script, style = _leaflet_script(), _script(), _style()
+    lean, chunks = split_details(told)
     return template("page.html.j2").render(
         policy=content_policy([leaflet, script], style),
         style=style,
         leaflet=leaflet,
         script=script,
-        data=script_json(told),
+        data=script_json(lean),
+        details=[pack(chunk) for chunk in chunks],
         told=told,
         region=str(manifest.get("region")),
         season=told["season"],
@@ -65,7 +120,7 @@ def render_page(publication: Path) -> str:
         simulated=bool(manifest.get("simulated")),
         heads=list(page_heads(manifest)),
         notices=[two_languages(notice) for notice in manifest.get("notices") or []],
-        scenes=_scenes(read_rows(publication, "scenes")),
+        scenes=_scenes(scenes),
         counts=list(_flat({"counts": manifest.get("counts"), "search": manifest.get("completeness")})),
         inputs=list(_flat({name: manifest.get(name) for name in ("code", "model", "policy", "provider", "inputs")})),
         failed_blocks=sorted((manifest.get("failed_blocks") or {}).items()),

@@ -72,20 +72,28 @@ def legends(manifest: Mapping[str, Any]) -> dict[str, list[Row]]:
     }
 
 
-def read_trails(publication: Path) -> dict[str, list[Row]]:
-    """The steps of every decision by farm, in the policy's order.
+def read_lines(publication: Path) -> list[Row]:
+    """The lines of the trail, one per decision, as they were written.
 
     Raises:
         StoreError: trail.jsonl is missing or a line of it is not JSON.
     """
     path = publication / "trail.jsonl"
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     except FileNotFoundError as error:
         raise StoreError(f"{path}: no such file", hint=_AGAIN) from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: not readable as JSON lines: {error}", hint=_AGAIN) from error
-    return {line["farm_id"]: line["trail"] for line in lines}
+
+
+def read_trails(publication: Path) -> dict[str, list[Row]]:
+    """The steps of every decision by farm, in the policy's order.
+
+    Raises:
+        StoreError: trail.jsonl is missing or a line of it is not JSON.
+    """
+    return {line["farm_id"]: line["trail"] for line in read_lines(publication)}
 
 
 def read_table(publication: Path, name: str, columns: list[str] | None = None) -> Any:

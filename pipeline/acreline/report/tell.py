@@ -22,15 +22,16 @@ from acreline.report.detail_words import detail_said
 from acreline.report.doubts import tell_doubts
 from acreline.report.event_words import event_line
 from acreline.report.png import palette_png
+from acreline.report.portfolio_words import PORTFOLIO
 from acreline.report.read import (
     MAP_LAYERS,
     Row,
     farm_files,
     legends,
+    read_lines,
     read_manifest,
     read_rows,
     read_table,
-    read_trails,
 )
 from acreline.report.stages import season_line
 from acreline.report.words import WORDS
@@ -59,8 +60,8 @@ def tell_page(publication: Path) -> Row:
     return {
         **told,
         "rasters": _rasters(publication, told["classes"]),
-        "totals": _totals(told["farms"], told["parcels"]),
-        "words": WORDS,
+        "totals": tell_totals(told["farms"], told["parcels"]),
+        "words": {**WORDS, "portfolio": PORTFOLIO},
     }
 
 
@@ -248,7 +249,11 @@ def _interval(row: Row, name: str) -> list[float] | None:
 
 def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
     decisions = {row["farm_id"]: row for row in read_rows(publication, "decisions")}
-    steps = _trails(publication)
+    lines = read_lines(publication)
+    steps, asked = (
+        _trails(lines),
+        {line["farm_id"]: (line["farm"]["applicant"] or {}).get("requested") for line in lines},
+    )
     mine: dict[str, list[int]] = defaultdict(list)
     for index, parcel in enumerate(parcels):
         mine[parcel["farm"]].append(index)
@@ -287,7 +292,9 @@ def _farms(publication: Path, parcels: Sequence[Row]) -> list[Row]:
                 "value": _interval(row, "value"),
                 "currency": row["currency"],
                 "flags": _split(row["flags"]),
+                "events": sorted({event["event"] for i in mine.get(farm_id, []) for event in parcels[i]["events"]}),
                 "outcome": decision["outcome"] if decision else "none",
+                "requested": asked.get(farm_id),
                 "limit": decision["limit"] if decision else None,
                 "limit_currency": decision["currency"] if decision else None,
                 "binding": decision["binding_rule"] if decision else None,
@@ -312,9 +319,9 @@ def _farm_confidence(crop: str | None, parcels: Sequence[Row]) -> float | None:
     return round(sum(confidence * mu for confidence, mu in weighed) / total, 5) if crop and total else None
 
 
-def _trails(publication: Path) -> dict[str, list[Row]]:
+def _trails(lines: Iterable[Row]) -> dict[str, list[Row]]:
     return {
-        farm_id: [
+        line["farm_id"]: [
             {
                 "rule": step["rule"],
                 "before": step["before"],
@@ -325,9 +332,9 @@ def _trails(publication: Path) -> dict[str, list[Row]]:
                 "evidence": _evidence(step),
                 "text": [step.get("text_en") or "", step.get("text_zh") or ""],
             }
-            for step in steps
+            for step in line["trail"]
         ]
-        for farm_id, steps in read_trails(publication).items()
+        for line in lines
     }
 
 
@@ -360,7 +367,8 @@ def _rasters(publication: Path, classes: Mapping[str, Sequence[Row]]) -> list[Ro
     return pictures
 
 
-def _totals(farms: Sequence[Row], parcels: Sequence[Row]) -> Row:
+def tell_totals(farms: Sequence[Row], parcels: Sequence[Row]) -> Row:
+    """Counts and sums over farms and parcels, as the page tells both."""
     limits: dict[str, Decimal] = defaultdict(Decimal)
     planted: dict[str, float] = defaultdict(float)
     for farm in farms:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from acreline.trial.evaluate import evaluate_data
     from acreline.trial.field_yields import evaluate_yield, yield_lines
     from acreline.trial.leaf_area import evaluate_health, health_lines
+    from acreline.trial.proxies import measure_proxies, proxy_lines, read_groups, write_proxies
     from acreline.trial.season_curve import curve_lines, draw_curve
+    from acreline.trial.segments_told import report_segments, segment_lines, write_segments
     from acreline.trial.training import train_model
     from acreline.trial.words import report_table
 
@@ -22,9 +24,16 @@ __all__ = [
     "evaluate_on_demo",
     "evaluate_yield",
     "health_lines",
+    "measure_proxies",
+    "proxy_lines",
+    "read_groups",
+    "report_segments",
     "report_table",
+    "segment_lines",
     "train_model",
     "train_packaged",
+    "write_proxies",
+    "write_segments",
     "yield_lines",
 ]
 
@@ -36,9 +45,16 @@ _ROOMS = {
     "evaluate_on_demo": "demo",
     "evaluate_yield": "field_yields",
     "health_lines": "leaf_area",
+    "measure_proxies": "proxies",
+    "proxy_lines": "proxies",
+    "read_groups": "proxies",
+    "report_segments": "segments_told",
     "report_table": "words",
+    "segment_lines": "segments_told",
     "train_model": "training",
     "train_packaged": "demo",
+    "write_proxies": "proxies",
+    "write_segments": "segments_told",
     "yield_lines": "field_yields",
 }
 """Each is opened when it is asked for: reading labels needs no training, and the other way round."""

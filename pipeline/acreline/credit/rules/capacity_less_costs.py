@@ -118,7 +118,9 @@ def _cost_of(stand: Stand, settings: CapacityLessCostsSettings) -> Fraction | No
     crops = {stand.crop, *stand.crop_set} & settings.costs_per_mu.keys()
     if settings.unknown_cost == "refer" or stand.crop not in crops:
         return None
-    return Fraction(stand.area_m2.high) / M2_PER_MU * Fraction(max(settings.costs_per_mu[crop] for crop in crops))
+    land, of_land = stand.area_m2.high.as_integer_ratio()
+    cost, of_cost = max(settings.costs_per_mu[crop] for crop in crops).as_integer_ratio()
+    return Fraction(land * cost * M2_PER_MU.denominator, of_land * of_cost * M2_PER_MU.numerator)
 
 
 def _refer(code: str, limit: Decimal | None) -> Step:

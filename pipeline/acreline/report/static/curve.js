@@ -1,5 +1,5 @@
 // The greenness of one parcel through the season, drawn by hand as SVG.
-const CURVE = { width: 680, height: 208, left: 34, right: 10, top: 24, bottom: 30, low: -0.1, high: 1 };
+const CURVE = { width: 680, height: 218, left: 34, right: 10, top: 34, bottom: 30, low: -0.1, high: 1 };
 const DAY_MS = 86400000;
 const LOOK = { cloudy: 0, clear: 1, aside: 2 };
 
@@ -57,6 +57,13 @@ function curveGrid(scale) {
 }
 
 function curveStages(parcel, scale) {
+  const ends = [-1, -1]; // words on a second line where they would run into those before
+  const line = (x, text) => {
+    const half = text.length * (state.lang === "zh" ? 5.5 : 3);
+    const at = x - half >= ends[0] ? 0 : 1;
+    ends[at] = x + half;
+    return CURVE.top - 8 - 12 * at;
+  };
   return parcel.stages.flatMap((season) =>
     ["emergence", "peak", "harvest"].filter((name) => season[name]).map((name) => {
       const [date, doubt] = season[name];
@@ -64,7 +71,7 @@ function curveStages(parcel, scale) {
       const width = Math.max(1.5, scale.x(day(date) + (doubt || 0)) - scale.x(day(date) - (doubt || 0)));
       return svg("g", { class: "stage" },
         svg("rect", { x: x - width / 2, width, y: CURVE.top, height: scale.y(CURVE.low) - CURVE.top }),
-        svg("text", { x, y: CURVE.top - 8, "text-anchor": "middle" }, ui(name)));
+        svg("text", { x, y: line(x, ui(name)), "text-anchor": "middle" }, ui(name)));
     }));
 }
 

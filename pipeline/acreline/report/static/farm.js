@@ -25,16 +25,20 @@ function decisionBox(farm) {
     farm.binding ? el("p", { class: "quiet" }, ui("binding") + ": ", el("b", { title: farm.binding }, word("rule", farm.binding)), " · " + ui("policy") + ": ", el("code", {}, farm.policy)) : null);
 }
 
+function landRange(low, high) {
+  return landNumber(low, low / MU_PER_HA) + " – " + land(high, high / MU_PER_HA);
+}
+
 function farmFacts(farm) {
   const [low, mid, high] = farm.planted;
   const share = farm.mu && mid !== null ? percent(mid / farm.mu) : null;
   return el("dl", { class: "facts-grid" },
-    fact(ui("land"), farm.mu === null ? "–" : number(farm.mu, 1) + " " + ui("mu"), farm.mu === null ? null : number(farm.ha, 2) + " " + ui("ha") + " · " + number(farm.acres, 1) + " " + ui("acres")),
-    fact(ui("planted"), mid === null ? "–" : number(mid, 1) + " " + ui("mu"), mid === null ? null : number(low, 1) + " – " + number(high, 1) + " " + ui("mu") + " · " + number(farm.planted_ha, 2) + " " + ui("ha") + " · " + number(farm.planted_acres, 1) + " " + ui("acres") + (share ? " · " + share + " " + ui("of_land") : "")),
+    fact(ui("land"), farm.mu === null ? "–" : land(farm.mu, farm.ha), farm.mu === null ? null : otherLand(farm.mu, farm.ha) + " · " + number(farm.acres, 1) + " " + ui("acres")),
+    fact(ui("planted"), mid === null ? "–" : land(mid, farm.planted_ha), mid === null ? null : landRange(low, high) + " · " + otherLand(mid, farm.planted_ha) + " · " + number(farm.planted_acres, 1) + " " + ui("acres") + (share ? " · " + share + " " + ui("of_land") : "")),
     fact(ui("main_crop"), [swatch(classColour("crop", farm.crop)), className("crop", farm.crop)], farm.confidence ? ui("confidence") + " " + percent(farm.confidence) : null),
     fact(ui("health"), [swatch(classColour("health", farm.health)), className("health", farm.health)], farm.grade === null ? null : ui("vigour_short") + " " + word("grade", farm.grade) + " (" + signed(farm.vigour) + " " + ui("sd") + ")"),
     fact(ui("value"), farm.value ? [rounded(farm.value[1], farm.currency), interval(farm.value)] : "–", farm.value ? rounded(farm.value[0]) + " – " + rounded(farm.value[2]) + " (" + ui("range90") + ")" : null),
-    fact(ui("sown"), farm.sown === null ? "–" : number(farm.sown, 1) + " " + ui("mu")),
+    fact(ui("sown"), farm.sown === null ? "–" : land(farm.sown, farm.sown / MU_PER_HA)),
     fact(ui("looks"), number(farm.looks, 0), ui("fewest")),
     fact(ui("last_clear"), farm.last || "–", farm.last ? day(data.as_of) - day(farm.last) + " " + ui("days_before") : null),
     farm.areas ? el("div", { class: "fact wide" }, el("dt", {}, ui("areas")), el("dd", {}, el("small", {}, pick(farm.areas)))) : null,
@@ -43,14 +47,14 @@ function farmFacts(farm) {
 }
 
 function parcelTable(farm) {
-  const heads = [["parcel"], ["crop"], ["health"], ["vigour_short"], ["mu", true], ["planted", true], ["looks_short", true], ["last_clear"], ["status"]];
+  const heads = [["parcel"], ["crop"], ["health"], ["vigour_short"], [state.unit, true], ["planted", true], ["looks_short", true], ["last_clear"], ["status"]];
   const rows = farm.parcels.map((index) => {
     const parcel = data.parcels[index];
     const grown = parcel.stands.length > 1 ? parcel.stands : [parcel]; // two crops a year: the one below the other
     const differs = parcel.declared_crop && parcel.crop && ![parcel, ...grown].some((stand) => stand.crop === parcel.declared_crop);
     const crops = grown.map((stand) => el("div", {}, swatch(classColour("crop", stand.crop)), cropNames(stand.crop_set, stand.crop), stand.confidence ? el("small", {}, percent(stand.confidence)) : null));
     const cells = [parcel.id, [crops, differs ? el("small", {}, ui("declared") + " " + className("crop", parcel.declared_crop)) : null],
-      [className("health", parcel.health), parcel.sure === null ? null : el("small", {}, parcel.sure ? word("struck", "confirmed") : word("flag", "health_disagrees"))], parcel.grades[0] ? el("span", { title: signed(parcel.vigour) + " " + ui("sd") }, word("grade", parcel.grades[0])) : "–", number(parcel.mu, 1), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
+      [className("health", parcel.health), parcel.sure === null ? null : el("small", {}, parcel.sure ? word("struck", "confirmed") : word("flag", "health_disagrees"))], parcel.grades[0] ? el("span", { title: signed(parcel.vigour) + " " + ui("sd") }, word("grade", parcel.grades[0])) : "–", landNumber(parcel.mu, parcel.ha), percent(parcel.planted), number(parcel.looks, 0), parcel.last || "–",
       el("span", { title: [parcel.reason && word("flag", parcel.reason), parcel.figures && pick(parcel.figures)].filter(Boolean).join(": ") }, badge("status", parcel.status))];
     return el("tr", { "data-parcel": index, tabindex: 0, class: index === state.parcel ? "chosen" : null },
       cells.map((cell, i) => el("td", { class: heads[i][1] ? "number" : null }, cell)));
@@ -60,7 +64,7 @@ function parcelTable(farm) {
 }
 
 function standLine(stand) {
-  const parts = [word("slot", stand.slot) + ": " + cropNames(stand.crop_set, stand.crop), number(stand.mu[1], 1) + " " + ui("mu") + " (" + number(stand.mu[0], 1) + " – " + number(stand.mu[2], 1) + ")"];
+  const parts = [word("slot", stand.slot) + ": " + cropNames(stand.crop_set, stand.crop), land(stand.mu[1], stand.mu[1] / MU_PER_HA) + " (" + landRange(stand.mu[0], stand.mu[2]) + ")"];
   if (stand.yield) parts.push(ui("yield") + " " + stand.yield.map((end) => number(end, 0)).join(" / ") + " " + ui("kg_per_ha"));
   if (stand.value) parts.push(ui("value") + " " + rounded(stand.value[0], stand.currency) + " – " + rounded(stand.value[2]));
   if (stand.cash_cost) parts.push(ui("cash_cost") + " " + rounded(stand.cash_cost[1], stand.currency));
@@ -88,7 +92,7 @@ function parcelBox() {
   return el("section", { class: "parcel-box" },
     el("h3", {}, ui("curve") + " · " + ui("parcel") + " ", el("b", {}, parcel.id), readout),
     parcel.reason ? el("p", { class: "why" }, badge("status", parcel.status), " " + word("flag", parcel.reason) + (parcel.figures ? ": " + pick(parcel.figures) : "")) : null,
-    parcel.areas ? el("p", { class: "quiet" }, ui("areas") + ": " + pick(parcel.areas)) : null,
+    parcel.areas && !(state.farm >= 0 && data.farms[state.farm].parcels.length === 1) ? el("p", { class: "quiet" }, ui("areas") + ": " + pick(parcel.areas)) : null,
     parcel.settle.length ? [el("h3", {}, ui("open_points")), settleList(parcel.settle, false)] : null,
     parcel.notes.length ? el("p", { class: "quiet" }, ui("noted") + ": " + parcel.notes.map((code) => word("flag", code)).join("; ")) : null,
     drawCurve(parcel, readout), parcel.curve.length ? el("p", { class: "quiet" }, ui("curve_help")) : null,
@@ -116,7 +120,7 @@ function drawFarm() {
   const farm = data.farms[state.farm];
   return [
     el("div", { class: "panel-head" }, el("h2", {}, farm.id), badge("status", farm.status), farm.reason ? el("span", { class: "quiet" }, word("flag", farm.reason)) : null,
-      farm.page ? el("a", { class: "page-link", href: farm.page + "?lang=" + state.lang }, ui("farm_page")) : null, el("button", { type: "button", class: "back", on: { click: () => choose(-1, -1) } }, ui("back"))),
+      farm.page ? el("a", { class: "page-link", href: data.base + farm.page + "?lang=" + state.lang }, ui("farm_page")) : null, el("button", { type: "button", class: "back", title: say("escape"), on: { click: leaveFarm } }, ui("back"))),
     decisionBox(farm), farmFacts(farm), parcelTable(farm), parcelBox(), trailBox(farm),
   ];
 }
@@ -126,8 +130,20 @@ function drawStray() {
   return [el("div", { class: "panel-head" }, el("h2", {}, parcel.id), badge("status", parcel.status), el("button", { type: "button", class: "back", on: { click: () => choose(-1, -1) } }, ui("back"))), parcelBox()];
 }
 
+function drawOpening(text) {
+  const name = state.farm >= 0 ? data.farms[state.farm].id : data.parcels[state.parcel].id;
+  return [el("div", { class: "panel-head" }, el("h2", {}, name)), el("p", { class: "quiet" }, text)];
+}
+
 function drawPanel() {
-  const inside = state.farm >= 0 ? drawFarm() : state.parcel >= 0 ? drawStray() : drawOverview();
   const panel = document.getElementById("panel");
+  const { farm, parcel } = state;
+  const busy = (farm >= 0 || parcel >= 0) && !isOpen(farm);
+  panel.setAttribute("aria-busy", String(busy));
+  if (busy) {
+    const same = () => state.farm === farm && state.parcel === parcel;
+    openFarm(farm).then(() => { if (same()) drawPanel(); }, () => { if (same()) panel.replaceChildren(...drawOpening(say("cannot_open"))); });
+  }
+  const inside = busy ? drawOpening(say("opening")) : farm >= 0 ? drawFarm() : parcel >= 0 ? drawStray() : drawOverview();
   panel.replaceChildren(...inside.filter(Boolean));
 }

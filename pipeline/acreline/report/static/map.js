@@ -1,7 +1,8 @@
 // The map: parcels over the pixel map, no ground map beneath because the page never asks the net for anything.
 const DASHES = { ok: null, degraded: "10 4", insufficient: "3 5", failed: "9 4 2 4", rejected: "2 4" };
 const farmPlace = new Map(data.farms.map((farm, index) => [farm.id, index]));
-const drawn = { map: null, shapes: [], pictures: [] };
+const MANY_SHAPES = 3000;
+const drawn = { waiting: 0, map: null, shapes: [], looks: [], pictures: [], line: 1.2 };
 
 function parcelColour(parcel) {
   if (state.mode === "crop") return classColour("crop", parcel.crop);
@@ -15,26 +16,38 @@ function farmOf(parcel) {
   return at === undefined ? -1 : at;
 }
 
+// Outlines are as fine as the parcels are small on the screen; where a parcel is a few pixels, colour alone is shown.
+function lineWidth() {
+  const areas = data.parcels.map((parcel) => parcel.mu).filter((mu) => mu !== null).sort((a, b) => a - b);
+  const side = Math.sqrt(((areas[areas.length >> 1] || 10) * 10000) / MU_PER_HA);
+  const middle = drawn.map.getCenter();
+  const metres = drawn.map.distance(middle, drawn.map.containerPointToLatLng(drawn.map.latLngToContainerPoint(middle).add([1, 0])));
+  const pixels = side / Math.max(metres, 1e-6);
+  return pixels < 5 ? 0 : pixels < 14 ? 0.5 : 1.2;
+}
+
 function parcelStyle(index) {
   const parcel = data.parcels[index];
   const chosen = index === state.parcel;
   const mine = state.farm >= 0 && data.farms[state.farm].parcels.includes(index);
-  const solid = state.mode === "outcome" ? 0.78 : 0.82 * (1 - state.fade);
+  const fits = isChosen(parcel);
+  const solid = !fits ? 0.04 : state.mode === "outcome" ? 0.78 : 0.82 * (1 - state.fade);
   return {
     color: mine ? "#0b1f2a" : "#33444f",
-    weight: chosen ? 3.5 : mine ? 2.5 : 1.2,
+    weight: chosen ? 3.5 : mine ? 2.5 : drawn.line,
+    stroke: mine || chosen || drawn.line > 0,
     dashArray: DASHES[parcel.status],
     fillColor: parcelColour(parcel),
     fillOpacity: parcel.status === "rejected" ? 0 : solid,
-    opacity: 1,
+    opacity: fits || mine ? 1 : 0.25,
   };
 }
 
 function parcelTip(parcel) {
   return el("div", { class: "tip" }, el("b", {}, parcel.id), parcel.farm ? el("span", {}, ui("farm") + " " + parcel.farm) : null,
-    (parcel.stands.length > 1 ? parcel.stands : [parcel]).map((stand) =>
-      el("span", {}, (stand.slot ? word("slot", stand.slot) + ": " : "") + cropNames(stand.crop_set, stand.crop) + (stand.confidence ? " · " + percent(stand.confidence) : ""))),
-    el("span", {}, number(parcel.mu, 1) + " " + ui("mu") + " · " + word("status", parcel.status)));
+    (parcel.grown.length ? parcel.grown : [["", parcel.crop_set, parcel.crop, parcel.confidence]]).map(([slot, set, crop, confidence]) =>
+      el("span", {}, (slot ? word("slot", slot) + ": " : "") + cropNames(set, crop) + (confidence ? " · " + percent(confidence) : ""))),
+    el("span", {}, land(parcel.mu, parcel.mu === null ? null : parcel.mu / MU_PER_HA) + " · " + word("status", parcel.status)));
 }
 
 function fitAll() {
@@ -46,12 +59,17 @@ function fitAll() {
 function drawMap(onParcel) {
   const map = L.map("map", {
     attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5, wheelPxPerZoomLevel: 90, maxZoom: 21, minZoom: 3,
-    preferCanvas: data.parcels.length > 3000, zoomControl: false, fadeAnimation: false, boxZoom: false,
+    preferCanvas: data.parcels.length > MANY_SHAPES, zoomControl: false, fadeAnimation: false, boxZoom: false,
   });
   drawn.map = map;
   L.control.zoom({ position: "topright" }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   fitAll();
+  drawn.line = lineWidth();
+  map.on("zoomend", () => {
+    const line = lineWidth();
+    if (line !== drawn.line) { drawn.line = line; paintMap(); }
+  });
   matchMedia("print").addEventListener("change", () => { map.invalidateSize({ animate: false }); fitAll(); });
   map.createPane("pictures").style.zIndex = 250;
   drawn.pictures = data.rasters.map((raster) => {
@@ -73,8 +91,29 @@ function drawMap(onParcel) {
   north.addTo(map);
 }
 
+// Whether a parcel's farm is among those chosen; one of no farm fits where nothing is chosen.
+function isChosen(parcel) {
+  const farm = farmOf(parcel);
+  return farm < 0 ? found.rows.length === data.farms.length : found.masks[farm] === 0;
+}
+
+// On a large map the table answers first and the map follows, once for all that was asked meanwhile.
+function paintSoon() {
+  if (drawn.shapes.length <= MANY_SHAPES) return paintMap();
+  clearTimeout(drawn.waiting);
+  drawn.waiting = setTimeout(() => { paintMap(); document.body.dataset.painted = String(found.rows.length); }, 30);
+}
+
+// Shapes whose look stays as it is are left alone: with ten thousand of them each one counts.
 function paintMap() {
-  drawn.shapes.forEach((shape, index) => shape && shape.setStyle(parcelStyle(index)));
+  drawn.shapes.forEach((shape, index) => {
+    if (!shape) return;
+    const style = parcelStyle(index);
+    const look = Object.values(style).join();
+    if (drawn.looks[index] === look) return;
+    drawn.looks[index] = look;
+    shape.setStyle(style);
+  });
   for (const index of [...(state.farm >= 0 ? data.farms[state.farm].parcels : []), state.parcel]) {
     if (index >= 0 && drawn.shapes[index]) drawn.shapes[index].bringToFront();
   }

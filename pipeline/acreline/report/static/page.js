@@ -5,28 +5,64 @@ function choose(farm, parcel) {
   state.parcel = parcel;
   drawPanel();
   paintMap();
-  for (const row of document.querySelectorAll("#farms tr[data-farm]")) {
-    const mine = Number(row.dataset.farm) === farm;
-    row.classList.toggle("chosen", mine);
-    row.setAttribute("aria-selected", String(mine));
-    if (mine && farm !== before) row.scrollIntoView({ block: "nearest" });
-  }
+  markChosen(farm);
   if (farm !== before) {
     showFarm();
     document.getElementById("panel").scrollTop = 0;
-    const name = farm >= 0 ? "#farm=" + encodeURIComponent(data.farms[farm].id) : "#";
-    history.replaceState(null, "", location.pathname + location.search + name);
+    document.body.classList.toggle("farm-open", farm >= 0);
+    drawRows(false);
+    keepAddress();
   }
 }
 
+// A farm is shown with the first of its parcels that was looked at, which is known once its details are there.
 function chooseFarm(farm) {
   const parcels = data.farms[farm].parcels;
-  const seen = parcels.find((index) => data.parcels[index].curve.length);
-  choose(farm, seen === undefined ? (parcels.length ? parcels[0] : -1) : seen);
+  choose(farm, parcels.length ? parcels[0] : -1);
+  const show = () => {
+    const seen = parcels.find((index) => data.parcels[index].curve.length);
+    if (state.farm === farm && seen !== undefined && seen !== state.parcel) choose(farm, seen);
+  };
+  if (isOpen(farm)) show();
+  else openFarm(farm).then(show, () => {});
+  if (matchMedia("(max-width: 1080px)").matches) document.getElementById("panel").scrollIntoView({ block: "start" });
 }
 
 function chooseParcel(index) {
   choose(farmOf(data.parcels[index]), index);
+}
+
+// The farm that is open and the filters stand in the address, so that a view can be handed on.
+function keepAddress() {
+  const asked = new URLSearchParams();
+  if (state.farm >= 0) asked.set("farm", data.farms[state.farm].id);
+  for (const [key, value] of Object.entries(state.filters)) if (value) asked.set(key, value);
+  if (state.queue !== "all") asked.set("queue", state.queue);
+  history.replaceState(null, "", location.pathname + location.search + "#" + asked);
+}
+
+function readAddress() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  for (const key of Object.keys(state.filters)) state.filters[key] = asked.get(key) || "";
+  if (QUEUES.includes(asked.get("queue"))) state.queue = asked.get("queue");
+  return asked.get("farm");
+}
+
+// All that hangs on which farms are chosen.
+function drawChoice() {
+  findFarms();
+  drawQueues();
+  drawFilters();
+  drawCounts();
+  drawTable();
+  drawPanel();
+  paintSoon();
+  keepAddress();
+}
+
+function setUnit(unit) {
+  state.unit = unit;
+  for (const button of document.querySelectorAll("[data-set-unit]")) button.setAttribute("aria-pressed", String(button.dataset.setUnit === unit));
 }
 
 function setMode(mode) {
@@ -42,7 +78,8 @@ function setLanguage(lang) {
   root.lang = lang === "zh" ? "zh-CN" : "en";
   root.dataset.lang = lang;
   for (const button of document.querySelectorAll("[data-set-lang]")) button.setAttribute("aria-pressed", String(button.dataset.setLang === lang));
-  document.getElementById("search").placeholder = lang === "zh" ? "搜索农户、作物、理由" : "Search farm, crop or reason";
+  document.getElementById("search").placeholder = say("search");
+  for (const node of document.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
 }
 
 function firstLanguage() {
@@ -66,20 +103,38 @@ function listen() {
   onRow("tr[data-parcel]", "#panel", (row) => choose(state.farm, Number(row.dataset.parcel)));
   for (const button of document.querySelectorAll("[data-mode]")) button.addEventListener("click", () => setMode(button.dataset.mode));
   for (const button of document.querySelectorAll("[data-set-lang]")) {
-    button.addEventListener("click", () => { setLanguage(button.dataset.setLang); drawTable(); drawPanel(); drawLegend(); });
+    button.addEventListener("click", () => { setLanguage(button.dataset.setLang); drawChoice(); drawLegend(); });
   }
-  document.getElementById("search").addEventListener("input", (event) => { state.query = event.target.value; drawTable(); });
+  for (const button of document.querySelectorAll("[data-set-unit]")) button.addEventListener("click", () => { setUnit(button.dataset.setUnit); drawChoice(); });
+  document.getElementById("search").addEventListener("input", (event) => { state.query = event.target.value; drawChoice(); });
+  document.getElementById("clear").addEventListener("click", clearFilters);
+  tableBox().addEventListener("scroll", () => drawRows(false), { passive: true });
+  tableBox().addEventListener("keydown", onTableKey);
+  addEventListener("resize", () => drawRows(true));
+  document.getElementById("panel").addEventListener("keydown", (event) => { if (event.key === "Escape" && state.farm >= 0) leaveFarm(); });
   document.getElementById("fader").addEventListener("input", (event) => { state.fade = Number(event.target.value) / 100; paintMap(); });
 }
 
-function start() {
+// Back to the overview; the keyboard goes back to the farm's row.
+function leaveFarm() {
+  const farm = state.farm;
+  choose(-1, -1);
+  const place = view.place.get(farm);
+  if (place !== undefined) moveTo(place);
+}
+
+async function start() {
+  buildFilters();
   setLanguage(firstLanguage());
+  setUnit(new URLSearchParams(location.search).get("unit") === "ha" ? "ha" : "mu");
+  document.getElementById("filter-box").open = !matchMedia("(max-width: 1080px)").matches;
+  const asked = readAddress();
+  if (packed.length === 1) await openFarm(0).catch(() => {});
+  findFarms();
   drawMap(chooseParcel);
   setMode("crop");
   listen();
-  drawTable();
-  drawPanel();
-  const asked = new URLSearchParams(location.hash.slice(1)).get("farm");
+  drawChoice();
   const farm = asked === null ? -1 : data.farms.findIndex((each) => each.id === asked);
   if (farm >= 0) chooseFarm(farm);
   document.title = "acreline " + data.region + " ok " + data.parcels.length;

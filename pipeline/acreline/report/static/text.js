@@ -1,6 +1,7 @@
 // Words, numbers and elements. Text enters the page as text nodes only, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
-const state = { lang: "en", mode: "crop", farm: -1, parcel: -1, sort: "id", down: false, query: "", outcome: "", fade: 0.3 };
+const state = { lang: "en", mode: "crop", farm: -1, parcel: -1, sort: "id", down: false, query: "", queue: "all", unit: "mu", fade: 0.3,
+  filters: { outcome: "", reason: "", crop: "", status: "", size: "", health: "", event: "" } };
 const OUTCOMES = ["approve", "refer", "decline", "none"];
 const STATUSES = ["ok", "degraded", "insufficient", "failed", "rejected"];
 const GREY = "#9aa5ad";
@@ -12,6 +13,11 @@ function pick(pair) {
 
 function ui(key) {
   return pick(data.words.ui[key]);
+}
+
+// A word of the portfolio.
+function say(key) {
+  return pick(data.words.portfolio[key]);
 }
 
 function word(group, code) {
@@ -38,6 +44,19 @@ function classColour(layer, slug) {
 function number(value, digits) {
   if (value === null || value === undefined) return "–";
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+// Land in the unit that was chosen, with the other one on request.
+function landNumber(mu, ha) {
+  return state.unit === "ha" ? number(ha, 2) : number(mu, 1);
+}
+
+function land(mu, ha) {
+  return landNumber(mu, ha) + " " + ui(state.unit);
+}
+
+function otherLand(mu, ha) {
+  return state.unit === "ha" ? number(mu, 1) + " " + ui("mu") : number(ha, 2) + " " + ui("ha");
 }
 
 function percent(share) {

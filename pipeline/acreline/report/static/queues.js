@@ -1,0 +1,83 @@
+// The queues: what waits for a person and how it is settled cheapest, what has become worse, and open appeals.
+const QUEUES = ["all", "refer", "watch", "appeal"];
+
+function queueCount(queue) {
+  if (queue === "all") return number(data.farms.length, 0);
+  if (queue === "refer") return number(data.totals.outcomes.refer, 0);
+  const rows = queue === "watch" ? data.queues.watch : data.queues.cases;
+  return rows === null ? "–" : number(rows.length, 0);
+}
+
+function drawQueues() {
+  document.getElementById("queues").replaceChildren(...QUEUES.map((queue) =>
+    el("button", { type: "button", "data-queue": queue, "aria-pressed": String(state.queue === queue), on: { click: () => setQueue(queue) } }, say(queue), " ", el("b", {}, queueCount(queue)))));
+}
+
+function setQueue(queue) {
+  state.queue = queue;
+  state.farm = -1;
+  state.parcel = -1;
+  drawChoice();
+}
+
+// Referred farms of the choice by their first reason, the most frequent first; under each its cheapest actions.
+function referGroups() {
+  const groups = new Map();
+  for (const at of found.rows) {
+    const farm = data.farms[at];
+    if (farm.outcome !== "refer") continue;
+    const code = farm.reasons.length ? farm.reasons[0][0] : farm.reason || "";
+    const group = groups.get(code) || groups.set(code, { code, count: 0, mu: 0, ha: 0, asked: new Map(), ways: new Map() }).get(code);
+    group.count += 1;
+    group.mu += farm.mu || 0;
+    group.ha += farm.ha || 0;
+    addMoney(group.asked, farm.requested, farm.limit_currency || farm.currency);
+    const way = farm.settle.find((line) => line.codes.some(([one]) => one === code)) || farm.settle[0];
+    if (way) {
+      const known = group.ways.get(way.action) || { count: 0, until: "" };
+      group.ways.set(way.action, { count: known.count + 1, until: way.until && (!known.until || way.until < known.until) ? way.until : known.until });
+    }
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
+}
+
+function wayText([action, way], groupCount) {
+  const when = way.until ? ui("until_about") + way.until : "";
+  return word("action", action) + when + (way.count < groupCount ? " (" + number(way.count, 0) + ")" : "");
+}
+
+function drawRefer() {
+  const groups = referGroups();
+  if (!groups.length) return [el("h2", {}, say("refer_title")), el("p", { class: "quiet" }, say("refer_none"))];
+  const rows = groups.map((group) => el("li", { class: "group" },
+    el("button", { type: "button", class: "group-head", on: { click: () => setFilter("reason", state.filters.reason === group.code ? "" : group.code) }, "aria-pressed": String(state.filters.reason === group.code) },
+      el("b", { class: "number" }, number(group.count, 0)), el("span", {}, reasonName(group.code)), el("small", { class: "number" }, [land(group.mu, group.ha), sumText(group.asked)].filter(Boolean).join(" · "))),
+    el("p", { class: "way" }, group.ways.size ? [...group.ways].sort((a, b) => b[1].count - a[1].count).map((way) => el("span", {}, "→ " + wayText(way, group.count))) : "→ " + say("no_action"))));
+  return [el("h2", {}, say("refer_title")), el("p", { class: "quiet" }, say("refer_help")), el("ul", { class: "groups" }, rows)];
+}
+
+function queueRow(place, name, aside, words) {
+  const inside = [el("b", {}, name), el("small", { class: "number" }, aside), el("span", { class: "said" }, words)];
+  if (place < 0) return el("li", { class: "queued" }, inside, el("small", {}, say("farm_gone")));
+  return el("li", { class: "queued" }, el("button", { type: "button", "data-place": place, on: { click: () => chooseFarm(place) } }, inside));
+}
+
+function drawWatch() {
+  const rows = data.queues.watch;
+  const head = el("h2", {}, say("watch_title"));
+  if (rows === null) return [head, el("p", { class: "quiet" }, say("watch_absent")), el("pre", {}, "acreline watch RUN --since EARLIER --out watch.csv\nacreline report RUN --watch watch.csv --out portfolio.html")];
+  if (!rows.length) return [head, el("p", { class: "quiet" }, say("watch_none"))];
+  return [head, el("ul", { class: "groups" }, rows.map((row) => queueRow(row.place, row.farm_id, say("exposed") + " " + money(row.exposed, row.currency), state.lang === "zh" ? row.words_zh : row.words_en)))];
+}
+
+function caseDays(row) {
+  const late = row.due && data.as_of && row.due < data.as_of;
+  return [say("opened") + " " + row.opened, row.due ? say("due") + " " + row.due + (late ? " (" + say("overdue") + ")" : "") : ""].filter(Boolean).join(" · ");
+}
+
+function drawAppeals() {
+  const rows = data.queues.cases;
+  const head = el("h2", {}, say("appeal_title"));
+  if (!rows.length) return [head, el("p", { class: "quiet" }, say("appeal_none"))];
+  return [head, el("ul", { class: "groups" }, rows.map((row) => queueRow(row.place, row.farm, caseDays(row), row.case + (row.about_en ? ": " + (state.lang === "zh" ? row.about_zh || row.about_en : row.about_en) : ""))))];
+}
