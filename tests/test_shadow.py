@@ -88,6 +88,17 @@ def test_a_challenger_reads_a_publication_and_never_writes_it(publication: Path,
     assert {p.name for p in (tmp_path / "run").iterdir()} == {"publications", "shadow"}
 
 
+@pytest.mark.xdist_group("river")
+def test_trouble_of_a_challenger_is_told_and_stops_nothing(repo: Path, tmp_path: Path, demo_run: Path) -> None:
+    own = own_region(repo, tmp_path / "region", shadow=own_policy(tmp_path / "half.yaml", halved))
+    out = tmp_path / "out"
+    shutil.copytree(demo_run, out, symlinks=True)
+    (out / "shadow").write_text("in the way", encoding="utf-8")
+    done = CliRunner().invoke(cli.app, ["run", str(own), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "shadow: not decided, what was published stands:" in done.output
+
+
 # --- the plan -------------------------------------------------------------------------------------------------------
 def test_a_challenger_is_checked_before_the_first_pixel(repo: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="policies: 'nothing' is not known"):

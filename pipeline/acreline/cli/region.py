@@ -163,14 +163,24 @@ def _run(
 
 
 def _challenge(region: Region, root: Path, publication: Path) -> list[str]:
-    """What a region's challenger would have decided, in one line and a folder of its own."""
+    """What a region's challenger would have decided, in one line and a folder of its own.
+
+    Its trouble is told and stops nothing: what was published stands.
+    """
     if region.shadow is None:
         return []
+    import structlog
+
+    from acreline.errors import AcrelineError
     from acreline.review.shadow import challenge_policy, summary_line, write_challenge
 
     base = region.file.parent if region.file else None
-    found = challenge_policy(publication, region.shadow, base)
-    return [summary_line(found), f"shadow: {write_challenge(found, root)[0]}"]
+    try:
+        found = challenge_policy(publication, region.shadow, base)
+        return [summary_line(found), f"shadow: {write_challenge(found, root)[0]}"]
+    except AcrelineError as error:
+        structlog.get_logger(__name__).warning("challenger not decided", policy=region.shadow, why=error.message)
+        return [f"shadow: not decided, what was published stands: {error.message}"]
 
 
 @app.command()
