@@ -81,7 +81,7 @@ def read_farms(publication: Path) -> tuple[list[Farm], date]:
     Raises:
         StoreError: the trail is missing or damaged.
     """
-    lines = _trail(publication)
+    lines = read_trail(publication)
     if not lines:
         raise StoreError(f"{publication}: an empty trail", hint="run the region again")
     try:
@@ -112,7 +112,7 @@ def decide_again(
     from acreline.store import read_manifest
 
     farms, day = read_farms(publication)
-    before = [decision_from_json(line) for line in _trail(publication)]
+    before = [decision_from_json(line) for line in read_trail(publication)]
     manifest = read_manifest(publication)
     names = {slug: (name_en, name_zh) for slug, _, name_zh, name_en in manifest["classes"]["crop"].values()}
     compiled = compile_policy(read_policy(policy, as_of=day), names)
@@ -139,7 +139,7 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
 
     if lang not in ("en", "zh"):
         raise ConfigError(f"--lang: {lang!r} is not spoken", hint="en or zh")
-    lines = {line["farm_id"]: line for line in _trail(publication)}
+    lines = {line["farm_id"]: line for line in read_trail(publication)}
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision, farm = decision_from_json(lines[farm_id]), farm_from_json(lines[farm_id]["farm"])
@@ -205,7 +205,12 @@ def list_kind(kind: str) -> list[str]:
     return [*names, "next: acreline check configs/regions/<name>.yaml"]
 
 
-def _trail(publication: Path) -> list[dict[str, Any]]:
+def read_trail(publication: Path) -> list[dict[str, Any]]:
+    """The lines of a publication's trail, in order.
+
+    Raises:
+        StoreError: it is missing or damaged.
+    """
     try:
         text = (publication / "trail.jsonl").read_text(encoding="utf-8")
     except OSError as error:

@@ -109,6 +109,33 @@ def measure_exposure(publication: Path, outlines: Outlines) -> pd.DataFrame:
     return told
 
 
+def touched_parcels(publication: Path, outlines: Outlines) -> pd.DataFrame:
+    """The parcels of a run that lie inside the outlines of events.
+
+    Returns:
+        one row per event and parcel that it touches: event, farm_id, parcel_id, share of the parcel inside (0 to 1),
+        touched_m2.
+
+    Raises:
+        StoreError: the publication cannot be read.
+    """
+    import geopandas as gpd
+    import numpy as np
+    import pandas as pd
+
+    try:
+        parcels = gpd.read_parquet(publication / "parcels.parquet")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{publication}: cannot be read: {error}", hint="see `acreline verify`") from error
+    area = parcels["metrics:area"].to_numpy(dtype="float64", na_value=np.nan)
+    event, parcel, touched_m2 = _touched(parcels.geometry.to_numpy(), area, outlines.shapes)
+    hit = pd.DataFrame(parcels[["id", "farm_id"]]).iloc[parcel].reset_index(drop=True)
+    names = np.asarray(outlines.names, dtype=object)[event]
+    told = hit.assign(event=names, parcel_id=hit["id"], touched_m2=touched_m2, share=touched_m2 / area[parcel])
+    rows: pd.DataFrame = told[["event", "farm_id", "parcel_id", "share", "touched_m2"]].reset_index(drop=True)
+    return rows
+
+
 def read_outlines(path: Path, name: str | None = None) -> Outlines:
     """The ground of the events in a file; all its polygons are one event, unless a column `event` names several.
 

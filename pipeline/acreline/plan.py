@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from acreline.model import Model
 
 NAMED_FILES = ("applicants", "weather", "statistics", "prices", "costs", "normals", "known_events", "retired")
+SHADOW_LINE = re.compile(rb"^shadow[ \t]*:[^\n]*(?:\n|\Z)", re.MULTILINE)
 MOST_DAYS_BEFORE = 92
 MOST_DAYS_LATE = 31
 """How far a season may start or end before, and after, the year a model was trained on."""
@@ -85,6 +88,8 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
     retired = troubles.of(read_retired, files["retired"])
     if retired is not None and policy is not None and compiled is not None:
         troubles.of(refuse_retired_policy, retired, policy.id, compiled.version, now=now)
+    if region.shadow is not None:
+        troubles.of(_check_shadow, region.shadow, base, day, policy)
     provider = troubles.of(_provider, region)
     model = None if crops is None else troubles.of(_model, region, base, crops)
     troubles.of(check_detectors, region.events)
@@ -121,6 +126,19 @@ def _compile(policy: Policy, crops: Mapping[str, Crop]) -> CompiledPolicy:
     named = packaged_crops() | dict(crops)  # a set may hold a crop that the region does not grow
     names |= {slug: (crop.name_en, crop.name_zh) for slug, crop in named.items()}
     return compile_policy(policy, names)
+
+
+def _check_shadow(name: str, base: Path | None, day: date, policy: Policy | None) -> None:
+    """A challenger compiles, and in the same money; it need not hold on the day, since it grants nothing."""
+    from acreline.credit import compile_policy
+
+    challenger = read_policy(name, base, day)
+    compile_policy(challenger)
+    if policy is not None and challenger.currency != policy.currency:
+        raise ConfigError(
+            f"shadow: policy {challenger.id} is in {challenger.currency}, {policy.id} in {policy.currency}",
+            hint="name a challenger in the same currency: their limits are held against each other",
+        )
 
 
 def _provider(region: Region) -> Provider:
@@ -181,9 +199,8 @@ def class_table(plan: Plan) -> ClassTable:
 
 
 def input_hashes(region: Region) -> dict[str, str]:
-    """SHA-256 of every file the region names, by role."""
+    """SHA-256 of every file the region names, by role; of its own file without `shadow:`, which grants nothing."""
     roles = {
-        "region": region.file,
         "parcels": region.parcels.path,
         "applicants": region.applicants,
         "weather": region.weather,
@@ -195,4 +212,10 @@ def input_hashes(region: Region) -> dict[str, str]:
         "retired": region.retired,
         "previous_run": None if region.previous_run is None else earlier_parcels(region.previous_run),
     }
-    return {role: file_sha256(path) for role, path in roles.items() if path is not None and path.is_file()}
+    own = {} if region.file is None or not region.file.is_file() else {"region": _region_sha256(region.file)}
+    return own | {role: file_sha256(path) for role, path in roles.items() if path is not None and path.is_file()}
+
+
+def _region_sha256(path: Path) -> str:
+    """Hash of a region file as if it named no challenger: a publication is the same bytes with and without one."""
+    return hashlib.sha256(SHADOW_LINE.sub(b"", path.read_bytes())).hexdigest()

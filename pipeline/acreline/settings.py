@@ -99,6 +99,9 @@ class Region(Settings):
     events: list[str] = Field(default_factory=list)
     model: str = "acrenet-s"
     policy: str = Field(description="a file, a name of configs/policies/, or a folder of dated files there")
+    shadow: str | None = Field(
+        None, description="a second policy that decides beside it and grants nothing: RUN/shadow; as `policy`"
+    )
     county: str | None = Field(
         None,
         min_length=1,

@@ -110,9 +110,14 @@ def run(
     workers: Workers = 1,
     scheduler: Scheduler = None,
     scheduled: Scheduled = False,
+    shadow: Annotated[
+        str | None, typer.Option("--shadow", metavar="POLICY", help="decide by a second policy too, into RUN/shadow")
+    ] = None,
 ) -> None:
     """Take a region from scenes to limits; resumes by itself, publishes only what is new."""
-    _run(context, region, as_of=as_of, out=out, workers=workers, scheduler=scheduler, scheduled=scheduled)
+    _run(
+        context, region, as_of=as_of, out=out, workers=workers, scheduler=scheduler, scheduled=scheduled, shadow=shadow
+    )
 
 
 def _run(
@@ -124,6 +129,7 @@ def _run(
     workers: int = 1,
     scheduler: str | None = None,
     scheduled: bool = False,
+    shadow: str | None = None,
 ) -> None:
     import structlog
 
@@ -133,7 +139,9 @@ def _run(
 
     plain, verbose = scheduled or not sys.stderr.isatty(), context.obj["verbose"]
     configure_logs(plain=plain, verbose=verbose)
-    region = read_region(path)
+    if shadow is not None and ("/" in shadow or Path(shadow).suffix):  # typed: a path counts from here
+        shadow = str(Path(shadow).resolve())
+    region = read_region(path, None if shadow is None else {"shadow": shadow})
     day = day_of(as_of)
     store = Store(out or Path("runs") / region.name)
     started = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -146,9 +154,33 @@ def _run(
 
         with executor(workers, scheduler) as pool, progress_bar(shown=not plain) as told, stop_on_term(told) as step:
             result = run_region(region, store, as_of=day, executor=pool, progress=step)
+        challenger = _challenge(region, store.root, result.publication)
     _tell(result, region, table=not scheduled)
+    for line in challenger:
+        typer.echo(line)
     if result.failed_blocks:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _challenge(region: Region, root: Path, publication: Path) -> list[str]:
+    """What a region's challenger would have decided, in one line and a folder of its own.
+
+    Its trouble is told and stops nothing: what was published stands.
+    """
+    if region.shadow is None:
+        return []
+    import structlog
+
+    from acreline.errors import AcrelineError
+    from acreline.review.shadow import challenge_policy, summary_line, write_challenge
+
+    base = region.file.parent if region.file else None
+    try:
+        found = challenge_policy(publication, region.shadow, base)
+        return [summary_line(found), f"shadow: {write_challenge(found, root)[0]}"]
+    except AcrelineError as error:
+        structlog.get_logger(__name__).warning("challenger not decided", policy=region.shadow, why=error.message)
+        return [f"shadow: not decided, what was published stands: {error.message}"]
 
 
 @app.command()
