@@ -174,7 +174,7 @@ def test_money_in_is_the_money_of_all_decisions(driver: WebDriver, small: Path) 
     assert f"{limits:,.0f} CNY" in cards[None]
     assert f"{limits:,.0f} CNY" in cards["approve"]
     for code, total in asked.items():
-        assert (f"{total:,.0f} CNY" in cards[code]) == bool(total)
+        assert (f" {total:,.0f} CNY" in cards[code]) == bool(total)
     if sum(asked.values()):
         assert f"{sum(asked.values()):,.0f} CNY" in cards[None]
 
