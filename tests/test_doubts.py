@@ -201,7 +201,8 @@ def test_explain_of_a_farm_with_nothing_open_ends_with_what_grew(publication: Pa
     assert told[-3:] == ["Stage:", f"- P04 {grown}", f"- P05 {grown}"]
     assert told[told.index(closing) + 1] == "Areas:"
     assert explain_farm(publication, farm_name(3), "zh")[-1] == (
-        "- P05 玉米：已收获，出苗2018-05-19 ± 4天，最茂盛2018-07-28 ± 4天，开始成熟2018-09-16 ± 4天，收割2018-10-06 ± 4天；"
+        "- P05 玉米：已收获，出苗2018-05-19 ± 4天，最茂盛2018-07-28 ± 4天，"
+        "开始成熟2018-09-16 ± 4天，收割2018-10-06 ± 4天；"
         "全年种植季数：1"
     )
     assert explain_farm(publication, farm_name(11), "en")[-2:] == [
