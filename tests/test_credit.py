@@ -442,7 +442,9 @@ def test_explanation_in_both_languages() -> None:
     assert english[1].startswith(
         "Reason: The limit is the planted area times the amount per mu for your crops. What you"
     )
-    assert english[3].startswith("2. crop_cap_per_mu: Crops on at least 100 mu of your land carry 60,000 CNY")
+    assert english[3].startswith(
+        "2. crop_cap_per_mu: At least 100 mu of crops, each crop of the year counted, carry 60,000 CNY"
+    )
     assert english[3].endswith("-> 60,000 CNY")
     assert english[-1] == "You may ask at any time that a person looks at this again."
     assert chinese[0] == "F，2018-12-15。批准：额度60,000元。"

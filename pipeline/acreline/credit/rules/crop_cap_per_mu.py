@@ -15,8 +15,9 @@ from acreline.records import Farm, Step
 
 NAME = "crop_cap_per_mu"
 CAP: Words = (
-    "Crops on at least {planted} of your land carry {cap} at the amount per mu set for each crop ({crops}).",
-    "您的地块上至少种植了{planted}作物，按各作物每亩额度计算为{cap}（{crops}）。",
+    "At least {planted} of crops, each crop of the year counted, carry {cap}"
+    " at the amount per mu set for each crop ({crops}).",
+    "各季作物合计至少{planted}，按各作物每亩额度计算为{cap}（{crops}）。",
 )
 REASONS: dict[str, Words] = {
     "crop_cap_per_mu": (

@@ -31,8 +31,8 @@ ACTIONS: dict[str, Words] = {
     ),
 }
 SCALE: Words = (
-    "Crops on at least {planted} of your land carry {cap} at the scale of finance ({crops}).",
-    "您的地块上至少种植了{planted}作物，按贷款标准计算为{cap}（{crops}）。",
+    "At least {planted} of crops, each crop of the year counted, carry {cap} at the scale of finance ({crops}).",
+    "各季作物合计至少{planted}，按贷款标准计算为{cap}（{crops}）。",
 )
 MISSING: Words = (
     "This policy has no scale of finance for: {crops_without_cap}. A person sets it.",
