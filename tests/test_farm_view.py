@@ -319,8 +319,8 @@ def test_scenes_that_are_gone_are_told(demo_run: Path, moved: Path, pass_id: str
 # --- card ---------------------------------------------------------------------------------------------------------
 def test_the_card_speaks_both_languages(big: FarmView, mixed: FarmView) -> None:
     html = big._repr_html_()
-    english = ("94.3 mu (6.29 ha)", "maize 83%", "Approve: limit CNY 8,000", "The limit is the amount you asked for.")
-    for told in (*english, "94.3 亩（6.29 公顷）", "玉米 83%", "批准：额度 CNY 8,000", "health: not validated"):
+    english = ("94.3 mu (6.29 ha)", "maize 83%", "Approve: limit 8,000 CNY", "The limit is the amount you asked for.")
+    for told in (*english, "94.3 亩（6.29 公顷）", "玉米 83%", "批准：额度 8,000元", "health: not validated"):
         assert told in html
     assert "需人工核实" not in html
     told = mixed._repr_html_()
@@ -329,7 +329,7 @@ def test_the_card_speaks_both_languages(big: FarmView, mixed: FarmView) -> None:
     assert "may bear two crops" in told
     assert "To a person · 转人工审核" in told
     assert repr(big) == (
-        "FarmView(F-004: 94.3 mu (6.29 ha), maize 83%, Approve: limit CNY 8,000; 1 parcel, 48 clear looks)"
+        "FarmView(F-004: 94.3 mu (6.29 ha), maize 83%, Approve: limit 8,000 CNY; 1 parcel, 48 clear looks)"
     )
 
 
@@ -397,7 +397,7 @@ def test_the_picture_shows_chips_curve_dates_and_facts(big: FarmView) -> None:
     assert figure.get_size_inches()[0] * figure.dpi == 1000
     assert len(figure.axes) == 7  # six chips and a curve
     words = _words(figure)
-    for told in (BIG, "94.3 mu (6.29 ha)", "Approve: limit CNY 8,000", "emergence 1 Jun ±4 d", "peak 12 Jul\n",
+    for told in (BIG, "94.3 mu (6.29 ha)", "Approve: limit 8,000 CNY", "emergence 1 Jun ±4 d", "peak 12 Jul\n",
                  "harvest 1 Oct ±5 d", "clear look", "cloudy look", "NDVI", f"{FIELD}  ·  maize 83%  ·  94.3 mu",
                  "demonstration policy"):  # fmt: skip
         assert told in words

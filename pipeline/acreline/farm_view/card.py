@@ -68,7 +68,7 @@ def outcome(decision: Decision) -> Pair:
     if decision.limit is None:
         return en, zh
     amount = money(str(decision.limit), decision.currency)
-    return f"{en}: limit {amount}", f"{zh}：额度 {amount}"
+    return f"{en}: limit {amount[0]}", f"{zh}：额度 {amount[1]}"
 
 
 def reasons(decision: Decision) -> list[Pair]:
