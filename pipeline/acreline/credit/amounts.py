@@ -88,7 +88,7 @@ def cap_by_area(
     }
     if here is not None:
         facts["county"] = show(context.county)
-    return make_step(how.rule, how.rule, limit, lowest(limit, cap), how.said, facts)
+    return make_step(how.rule, how.rule, limit, lowest(limit, cap), how.said, facts, cap=cap)
 
 
 def _show_area(area: Decimal, unit: Unit) -> Shown:

@@ -90,7 +90,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context
         "cap": show_money(cap, context.currency),
     }
     code, words = ("capacity_after_debt", LESS_DEBT) if debt > 0 else ("capacity", BARE)
-    return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
+    return make_step(NAME, code, limit, lowest(limit, cap), words, facts, cap=cap)
 
 
 def _refer(code: str, limit: Decimal | None) -> Step:

@@ -108,7 +108,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacityLessCostsSettings
         "cap": show_money(cap, context.currency),
     }
     code, words = ("capacity_less_costs_and_debt", LESS_DEBT) if debt > 0 else (NAME, BARE)
-    return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
+    return make_step(NAME, code, limit, lowest(limit, cap), words, facts, cap=cap)
 
 
 def _cost_of(stand: Stand, settings: CapacityLessCostsSettings) -> Fraction | None:

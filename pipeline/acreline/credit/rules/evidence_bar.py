@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from decimal import Decimal
 
 from pydantic import Field
@@ -98,12 +97,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
 
 
 def _refer(code: str, limit: Decimal | None, facts: dict[str, Shown]) -> Step:
-    step = make_step(NAME, code, limit, limit, measured_words(code), outcome="refer")
-    return replace(
-        step,
-        evidence={name: shown.en for name, shown in facts.items()},
-        evidence_zh={name: shown.zh for name, shown in facts.items()},
-    )
+    return make_step(NAME, code, limit, limit, measured_words(code), facts, outcome="refer", fill=False)
 
 
 def _raised(farm: Farm) -> set[str]:
@@ -186,4 +180,5 @@ RULE = Rule(
             "您的地块观测清晰，没有需要人工核实的情况。",
         )
     },
+    judges=True,
 )
