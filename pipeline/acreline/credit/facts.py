@@ -17,7 +17,7 @@ from decimal import (
     localcontext,
 )
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from acreline.records import Farm, Interval
@@ -30,8 +30,9 @@ _LOG = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Divis
 """Logarithms are rounded, to the same 28 digits everywhere; what comes of them is rounded down to money afterwards."""
 _PARTS = 10**20
 """Weights of quantiles are whole numbers of these: sums with them are exact."""
-_KEPT = 1024
-"""Values kept at hand: a rule that is taken away and asked again, for a reason, asks about the same stands."""
+_FLOAT_ERROR, _SMALLEST_SHARE = 1e-12, 1e-6
+"""How far a float's quantile can be from the exact one, as a share of the middle: a hundred times what four roundings
+and any machine's exp and log come to, while `low` is at least this share of `mid`."""
 _PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 LOWEST_QUANTILE, MIDDLE = Decimal("0.05"), Decimal("0.5")
 MOST_M2 = 1e12
@@ -39,6 +40,8 @@ MOST_M2 = 1e12
 MOST_MONEY = Decimal(10) ** 15
 _MOST_VALUE = float(MOST_MONEY)
 CENT = Decimal("0.01")
+Ratio = tuple[int, int]
+"""A fraction of whole numbers: numerator, denominator above 0."""
 FINEST_EXPONENT = -4
 """No bank keeps an amount finer than a hundredth of a cent."""
 
@@ -82,7 +85,6 @@ def floor_money(value: float | Decimal | Fraction) -> Decimal:
     return Decimal(math.floor(value))
 
 
-@lru_cache(_KEPT)
 def value_at(value: Interval, quantile: Decimal) -> Decimal:
     """Quantile of an estimated value, not rounded: the same digits on every machine.
 
@@ -101,6 +103,30 @@ def value_at(value: Interval, quantile: Decimal) -> Decimal:
         return low
     part = _LOG.exp(_LOG.multiply(_weight_of_low(quantile), _LOG.ln(_LOG.divide(low, mid))))
     return max(low, min(mid, _LOG.multiply(mid, part)))
+
+
+def floor_value(value: Interval, quantile: Decimal, less: Ratio = (0, 1)) -> int:
+    """Quantile of an estimated value less an exact cost, rounded down to a whole unit; it may be below zero.
+
+    It is `value_at` to the last digit: a float tells which whole number it is wherever its error cannot reach the next
+    one; where it can, all digits are reckoned.
+
+    Args:
+        value: low and mid 0 or more, at most `MOST_MONEY`.
+        quantile: 0.05 to 0.5.
+        less: the cost as a fraction of whole numbers, not necessarily in lowest terms.
+    """
+    low, mid = value.low, value.mid
+    cost, of_cost = less
+    if low >= _SMALLEST_SHARE * mid > 0 and low < mid and LOWEST_QUANTILE < quantile < MIDDLE:
+        rest = cost / of_cost
+        about = mid * math.exp(float(_weight_of_low(quantile)) * math.log(low / mid)) - rest
+        doubt = _FLOAT_ERROR * (mid + rest)
+        whole = math.floor(about - doubt)
+        if whole == math.floor(about + doubt):
+            return whole
+    exact, of_exact = value_at(value, quantile).as_integer_ratio()
+    return (exact * of_cost - cost * of_exact) // (of_exact * of_cost)
 
 
 @cache
