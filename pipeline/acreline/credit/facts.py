@@ -17,7 +17,7 @@ from decimal import (
     localcontext,
 )
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from acreline.records import Farm, Interval
@@ -31,8 +31,8 @@ _LOG = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Divis
 _PARTS = 10**20
 """Weights of quantiles are whole numbers of these: sums with them are exact."""
 _FLOAT_ERROR, _SMALLEST_SHARE = 1e-12, 1e-6
-"""How far a float's quantile can be from the exact one, as a share of the middle: a hundred times what four roundings
-and any machine's exp and log come to, while `low` is at least this share of `mid`."""
+"""How far a quantile reckoned in floats can be from the exact one, as a share of the middle: a hundred times what its
+few roundings and any machine's exp and log come to, while `low` is at least this share of `mid`."""
 _PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 LOWEST_QUANTILE, MIDDLE = Decimal("0.05"), Decimal("0.5")
 MOST_M2 = 1e12
@@ -80,6 +80,37 @@ def floor_area(area_m2: float | Fraction, unit: str, digits: int) -> Decimal:
     return Decimal(parts).scaleb(-digits)
 
 
+def floor_area_at(area: Interval, quantile: Decimal, unit: str, digits: int) -> int:
+    """`floor_area` of `area_at`, as a whole number of parts (15 for 0.15 mu): the same, without their fractions.
+
+    Args:
+        area: low and mid 0 or more, m2.
+        quantile: 0.05 to 0.5.
+        unit: mu, ha or acre.
+        digits: decimals of the unit that are kept.
+    """
+    scale = _parts_per_m2(unit, digits)
+    about = (area.mid + _float_weight(quantile) * (area.low - area.mid)) * scale
+    whole = _settle_floor(about, _FLOAT_ERROR * area.mid * scale)
+    return int(floor_area(area_at(area, quantile), unit, digits).scaleb(digits)) if whole is None else whole
+
+
+def _settle_floor(about: float, doubt: float) -> int | None:
+    """The whole number below a number that is known to within a doubt; None where it could be one of two."""
+    whole = math.floor(about - doubt)
+    return whole if whole == math.floor(about + doubt) else None
+
+
+@cache
+def _parts_per_m2(unit: str, digits: int) -> float:
+    return float(10**digits / M2_PER_UNIT[unit])
+
+
+@cache
+def _float_weight(quantile: Decimal) -> float:
+    return float(_weight_of_low(quantile))
+
+
 def floor_money(value: float | Decimal | Fraction) -> Decimal:
     """An estimated value as money, rounded down to a whole unit."""
     return Decimal(math.floor(value))
@@ -118,12 +149,11 @@ def floor_value(value: Interval, quantile: Decimal, less: Ratio = (0, 1)) -> int
     """
     low, mid = value.low, value.mid
     cost, of_cost = less
-    if low >= _SMALLEST_SHARE * mid > 0 and low < mid and LOWEST_QUANTILE < quantile < MIDDLE:
+    if low >= _SMALLEST_SHARE * mid > 0:
         rest = cost / of_cost
-        about = mid * math.exp(float(_weight_of_low(quantile)) * math.log(low / mid)) - rest
-        doubt = _FLOAT_ERROR * (mid + rest)
-        whole = math.floor(about - doubt)
-        if whole == math.floor(about + doubt):
+        about = mid * math.exp(_float_weight(quantile) * math.log(low / mid)) - rest
+        whole = _settle_floor(about, _FLOAT_ERROR * (mid + rest))
+        if whole is not None:
             return whole
     exact, of_exact = value_at(value, quantile).as_integer_ratio()
     return (exact * of_cost - cost * of_exact) // (of_exact * of_cost)
@@ -168,8 +198,8 @@ def lowest(limit: Decimal | None, cap: Decimal) -> Decimal:
 
 
 def plain(number: Decimal) -> str:
-    """A decimal with thousands marked and no zeros to no purpose: 12,300 or 12.5."""
-    text = format(number, ",f")
+    """A decimal with thousands marked and no zeros to no purpose: 12,300 or 12.5; equal numbers have one text."""
+    text = format(number or Decimal(0), ",f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -195,6 +225,7 @@ def show(value: object, unit_en: str = "", unit_zh: str = "") -> Shown:
     return Shown(f"{value} {unit_en}".strip(), f"{value}{unit_zh}")
 
 
+@lru_cache(256)
 def show_share(share: Decimal) -> Shown:
     """0.4 as 40 %."""
     percent = plain(share.scaleb(2))
