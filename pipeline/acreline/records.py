@@ -178,6 +178,9 @@ class Step:
     text_zh: str = ""
     evidence_zh: dict[str, str] = field(default_factory=dict)
     """`evidence` in Chinese."""
+    cap: Decimal | None = field(default=None, compare=False, repr=False)
+    """What the rule allows whatever limit stood before it; None where it is no such rule. Not in the decision's line:
+    it spares the rule being asked again when the reasons are measured."""
 
 
 @dataclass(frozen=True, slots=True)

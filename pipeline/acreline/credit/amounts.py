@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from acreline.credit.contract import RuleContext, Words, make_step
-from acreline.credit.facts import Shown, area_at, floor_area, lowest, plain, show, show_money, why_unmeasured
+from acreline.credit.facts import Shown, floor_area_at, lowest, plain, show, show_money, why_unmeasured
 from acreline.credit.words import measured_words
 from acreline.records import NO_CROP, Farm, Step
 
@@ -65,11 +66,11 @@ def cap_by_area(
     code = unmeasured or (None if farm.stands else "no_stand")
     if code is not None:
         return make_step(how.rule, code, limit, None, measured_words(code), outcome="refer")
-    area: dict[Crops, Decimal] = {}
+    parts: dict[Crops, int] = {}
     for stand in farm.stands:
-        crops = (stand.crop, *sorted(set(stand.crop_set) - {stand.crop, NO_CROP}))
-        land = area_at(stand.area_m2, context.quantile)
-        area[crops] = area.get(crops, Decimal(0)) + floor_area(land, unit, how.digits)
+        crops = _alike(stand.crop, stand.crop_set)
+        parts[crops] = parts.get(crops, 0) + floor_area_at(stand.area_m2, context.quantile, unit, how.digits)
+    area = {crops: Decimal(whole).scaleb(-how.digits) for crops, whole in parts.items()}
     here = counties.get(context.county or "")
     per_unit = {**amounts, **here} if here else amounts
     missing = sorted({crop for crops in area for crop in crops} - per_unit.keys())
@@ -88,7 +89,12 @@ def cap_by_area(
     }
     if here is not None:
         facts["county"] = show(context.county)
-    return make_step(how.rule, how.rule, limit, lowest(limit, cap), how.said, facts)
+    return make_step(how.rule, how.rule, limit, lowest(limit, cap), how.said, facts, cap=cap)
+
+
+@lru_cache(1024)
+def _alike(crop: str, crop_set: Crops) -> Crops:
+    return (crop, *sorted(set(crop_set) - {crop, NO_CROP}))
 
 
 def _show_area(area: Decimal, unit: Unit) -> Shown:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, Totals, make_step
-from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, show, show_money
+from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, lowest, show, show_money
 from acreline.credit.totals import PERSON_RULE, sum_up
 from acreline.credit.words import measured_words
 from acreline.errors import CreditError
@@ -195,7 +195,9 @@ def _walk(farm: Farm, rules: Sequence[CompiledRule], context: RuleContext) -> li
         new = (made,) if isinstance(made, Step) else made
         blind = blind or (entry.rule.sets_limit and new[-1].after is None)
         if blind:
-            new = tuple(replace(step, before=None, after=None, changed=step.outcome is not None) for step in new)
+            new = tuple(
+                replace(step, before=None, after=None, changed=step.outcome is not None, cap=None) for step in new
+            )
         steps += new
         limit = new[-1].after
         if entry.rule.sets_base:
@@ -296,8 +298,9 @@ def _limit_without(
 ) -> Decimal | None:
     """The limit that a farm would have without some rules; None where none would stand.
 
-    Rules are pure, so only those behind the first missing one are asked again, and only until the limit is what it was
-    with all of them: from there on all is as it was.
+    Rules are pure, so only those behind the first missing one count anew, and only until the limit is what it was with
+    all of them: from there on all is as it was. Of those that count, one that judges leaves the limit, one whose cap
+    stands in its step caps it, and every other is asked again.
 
     Args:
         names: of the rules to leave out.
@@ -306,26 +309,30 @@ def _limit_without(
         context: of the farm.
         steps: of the whole walk, which ended with a limit.
     """
-    stood = {step.rule: step.after for step in steps}
+    told = {step.rule: step for step in steps}
     limit: Decimal | None = None
     with_it: Decimal | None = None
     base: Decimal | None = None
     base_with: Decimal | None = None
     left_out, missing = False, names
     for entry in rules:
-        if entry.rule.name in names:
-            left_out, missing = True, missing - {entry.rule.name}
+        rule, name = entry.rule, entry.rule.name
+        step = told[name]
+        if name in names:
+            left_out, missing = True, missing - {name}
         elif not left_out:
-            limit = stood[entry.rule.name]
+            limit = step.after
         elif limit == with_it and base == base_with and not missing:
             return steps[-1].after
-        else:
-            made = entry.rule.apply(farm, limit, entry.settings, replace(context, base=base))
+        elif step.cap is not None:
+            limit = lowest(limit, step.cap)
+        elif not rule.judges:
+            made = rule.apply(farm, limit, entry.settings, context if base is None else replace(context, base=base))
             limit = made.after if isinstance(made, Step) else made[-1].after
-            if limit is None and entry.rule.sets_limit:
+            if limit is None and rule.sets_limit:
                 return None
-        with_it = stood[entry.rule.name]
-        if entry.rule.sets_base:
+        with_it = step.after
+        if rule.sets_base:
             base_with = with_it
-            base = base if entry.rule.name in names else limit
+            base = base if name in names else limit
     return None if limit is None else floor_to(limit, context.round_to)

@@ -96,6 +96,8 @@ class Rule:
     """It compares the limit so far, so a rule that sets one must come before."""
     sets_base: bool = False
     """The limit it leaves is the amount that additions are a share of."""
+    judges: bool = False
+    """It may refer and never touches the limit."""
     adds: bool = False
     """It raises the limit, so it stands straight after the rule that sets the base, before every cap."""
 
@@ -135,6 +137,8 @@ def make_step(
     facts: Mapping[str, Shown] | None = None,
     *,
     outcome: str | None = None,
+    cap: Decimal | None = None,
+    fill: bool = True,
 ) -> Step:
     """A step with its sentence in both languages, the facts filled into it and kept as evidence.
 
@@ -146,19 +150,17 @@ def make_step(
         words: sentence in English and Chinese with {names} of facts.
         facts: printed facts by name; without any, the words are taken as they are.
         outcome: refer or decline where the rule itself decides.
+        cap: of a rule that leaves the lower of the limit before and an amount of its own: that amount.
+        fill: False: the words are taken as they are, whatever the facts.
     """
-    facts = facts or {}
-    evidence = {name: shown.en for name, shown in facts.items()}
-    evidence_zh = {name: shown.zh for name, shown in facts.items()}
-    return Step(
-        rule=rule,
-        before=before,
-        after=after,
-        code=code,
-        changed=outcome is not None or before != after,
-        outcome=outcome,
-        evidence=evidence,
-        evidence_zh=evidence_zh,
-        text_en=words[0].format_map(evidence) if facts else words[0],
-        text_zh=words[1].format_map(evidence_zh) if facts else words[1],
-    )
+    text_en, text_zh = words
+    if not facts:
+        evidence: dict[str, str] = {}
+        evidence_zh: dict[str, str] = {}
+    else:
+        evidence = {name: shown[0] for name, shown in facts.items()}
+        evidence_zh = {name: shown[1] for name, shown in facts.items()}
+        if fill:
+            text_en, text_zh = text_en.format_map(evidence), text_zh.format_map(evidence_zh)
+    changed = outcome is not None or before != after
+    return Step(rule, before, after, code, changed, outcome, evidence, text_en, text_zh, evidence_zh, cap)

@@ -30,8 +30,9 @@ _LOG = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Divis
 """Logarithms are rounded, to the same 28 digits everywhere; what comes of them is rounded down to money afterwards."""
 _PARTS = 10**20
 """Weights of quantiles are whole numbers of these: sums with them are exact."""
-_KEPT = 1024
-"""Values kept at hand: a rule that is taken away and asked again, for a reason, asks about the same stands."""
+_FLOAT_ERROR, _SMALLEST_SHARE = 1e-12, 1e-6
+"""How far a quantile reckoned in floats can be from the exact one, as a share of the middle: a hundred times what its
+few roundings and any machine's exp and log come to, while `low` is at least this share of `mid`."""
 _PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 LOWEST_QUANTILE, MIDDLE = Decimal("0.05"), Decimal("0.5")
 MOST_M2 = 1e12
@@ -39,6 +40,8 @@ MOST_M2 = 1e12
 MOST_MONEY = Decimal(10) ** 15
 _MOST_VALUE = float(MOST_MONEY)
 CENT = Decimal("0.01")
+Ratio = tuple[int, int]
+"""A fraction of whole numbers: numerator, denominator above 0."""
 FINEST_EXPONENT = -4
 """No bank keeps an amount finer than a hundredth of a cent."""
 
@@ -77,12 +80,42 @@ def floor_area(area_m2: float | Fraction, unit: str, digits: int) -> Decimal:
     return Decimal(parts).scaleb(-digits)
 
 
+def floor_area_at(area: Interval, quantile: Decimal, unit: str, digits: int) -> int:
+    """`floor_area` of `area_at`, as a whole number of parts (15 for 0.15 mu): the same, without their fractions.
+
+    Args:
+        area: low and mid 0 or more, m2.
+        quantile: 0.05 to 0.5.
+        unit: mu, ha or acre.
+        digits: decimals of the unit that are kept.
+    """
+    scale = _parts_per_m2(unit, digits)
+    about = (area.mid + _float_weight(quantile) * (area.low - area.mid)) * scale
+    whole = _settle_floor(about, _FLOAT_ERROR * area.mid * scale)
+    return int(floor_area(area_at(area, quantile), unit, digits).scaleb(digits)) if whole is None else whole
+
+
+def _settle_floor(about: float, doubt: float) -> int | None:
+    """The whole number below a number that is known to within a doubt; None where it could be one of two."""
+    whole = math.floor(about - doubt)
+    return whole if whole == math.floor(about + doubt) else None
+
+
+@cache
+def _parts_per_m2(unit: str, digits: int) -> float:
+    return float(10**digits / M2_PER_UNIT[unit])
+
+
+@cache
+def _float_weight(quantile: Decimal) -> float:
+    return float(_weight_of_low(quantile))
+
+
 def floor_money(value: float | Decimal | Fraction) -> Decimal:
     """An estimated value as money, rounded down to a whole unit."""
     return Decimal(math.floor(value))
 
 
-@lru_cache(_KEPT)
 def value_at(value: Interval, quantile: Decimal) -> Decimal:
     """Quantile of an estimated value, not rounded: the same digits on every machine.
 
@@ -101,6 +134,29 @@ def value_at(value: Interval, quantile: Decimal) -> Decimal:
         return low
     part = _LOG.exp(_LOG.multiply(_weight_of_low(quantile), _LOG.ln(_LOG.divide(low, mid))))
     return max(low, min(mid, _LOG.multiply(mid, part)))
+
+
+def floor_value(value: Interval, quantile: Decimal, less: Ratio = (0, 1)) -> int:
+    """Quantile of an estimated value less an exact cost, rounded down to a whole unit; it may be below zero.
+
+    It is `value_at` to the last digit: a float tells which whole number it is wherever its error cannot reach the next
+    one; where it can, all digits are reckoned.
+
+    Args:
+        value: low and mid 0 or more, at most `MOST_MONEY`.
+        quantile: 0.05 to 0.5.
+        less: the cost as a fraction of whole numbers, not necessarily in lowest terms.
+    """
+    low, mid = value.low, value.mid
+    cost, of_cost = less
+    if low >= _SMALLEST_SHARE * mid > 0:
+        rest = cost / of_cost
+        about = mid * math.exp(_float_weight(quantile) * math.log(low / mid)) - rest
+        whole = _settle_floor(about, _FLOAT_ERROR * (mid + rest))
+        if whole is not None:
+            return whole
+    exact, of_exact = value_at(value, quantile).as_integer_ratio()
+    return (exact * of_cost - cost * of_exact) // (of_exact * of_cost)
 
 
 @cache
@@ -142,8 +198,8 @@ def lowest(limit: Decimal | None, cap: Decimal) -> Decimal:
 
 
 def plain(number: Decimal) -> str:
-    """A decimal with thousands marked and no zeros to no purpose: 12,300 or 12.5."""
-    text = format(number, ",f")
+    """A decimal with thousands marked and no zeros to no purpose: 12,300 or 12.5; equal numbers have one text."""
+    text = format(number or Decimal(0), ",f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -169,6 +225,7 @@ def show(value: object, unit_en: str = "", unit_zh: str = "") -> Shown:
     return Shown(f"{value} {unit_en}".strip(), f"{value}{unit_zh}")
 
 
+@lru_cache(256)
 def show_share(share: Decimal) -> Shown:
     """0.4 as 40 %."""
     percent = plain(share.scaleb(2))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from acreline.credit.contract import RuleContext
-from acreline.credit.facts import floor_area, floor_money, value_at
+from acreline.credit.facts import floor_area, floor_value
 from acreline.records import Farm
 
 Find = Callable[[Farm, Decimal | None, RuleContext], Any]
@@ -36,7 +36,7 @@ FEATURES: dict[str, tuple[Find, str]] = {
         lambda farm, _, context: (
             None
             if farm.value is None or farm.currency != context.currency
-            else int(floor_money(value_at(farm.value, context.quantile)))
+            else floor_value(farm.value, context.quantile)
         ),
         "harvest at the policy's quantile, in its currency; null where it is not known",
     ),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from acreline.credit.contract import PersonTotals, Totals
-from acreline.credit.facts import can_be_value, floor_money
+from acreline.credit.facts import can_be_value
 from acreline.errors import ContractError
 from acreline.records import Farm, Interval
 
@@ -43,9 +43,8 @@ def sum_up(farms: Iterable[Farm], currency: str, find_limit: Callable[[Farm], De
         seen.add(farm.farm_id)
         if farm.applicant is not None and farm.applicant.person_id:
             persons[farm.applicant.person_id] += 1
-        for stand in farm.stands:
-            if stand.value is not None and stand.currency == currency and can_be_value(stand.value):
-                by_crop[stand.crop] += math.floor(stand.value.low)
+        for crop, value in _valued(farm, currency):
+            by_crop[crop] += math.floor(value.low)
     several = {person for person, count in persons.items() if count > 1}
     own: dict[str, list[PersonTotals]] = {}
     for farm in farms if several else ():
@@ -59,12 +58,15 @@ def sum_up(farms: Iterable[Farm], currency: str, find_limit: Callable[[Farm], De
 
 def worth_of(farm: Farm, currency: str) -> Decimal:
     """Cautious worth of a farm's harvest, summed as in the totals."""
-    stands = (stand for stand in farm.stands if stand.value is not None and stand.currency == currency)
-    return sum((_worth(stand.value) for stand in stands if stand.value is not None), Decimal(0))
+    return Decimal(sum(math.floor(value.low) for _, value in _valued(farm, currency)))
 
 
-def _worth(value: Interval) -> Decimal:
-    return floor_money(value.low) if can_be_value(value) else Decimal(0)
+def _valued(farm: Farm, currency: str) -> Iterator[tuple[str, Interval]]:
+    """Crop and value of each stand whose harvest has one in a currency."""
+    for stand in farm.stands:
+        value = stand.value
+        if value is not None and stand.currency == currency and can_be_value(value):
+            yield stand.crop, value
 
 
 def _debt(farm: Farm) -> Decimal | None:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from json.encoder import encode_basestring as _quote
 from typing import Any
 
 from acreline.errors import StoreError
-from acreline.hashing import canonical_json
 from acreline.records import Decision, Step
 
 
@@ -43,8 +43,39 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
 
 
 def decision_line(decision: Decision) -> str:
-    """A decision as one line of JSON with sorted keys; no line end."""
-    return canonical_json(decision_to_json(decision))
+    """A decision as one line of JSON with sorted keys; no line end.
+
+    It is `canonical_json(decision_to_json(decision))` letter for letter, written out: a county is a million of them.
+    """
+    reasons = ",".join([_quote(code) for code in decision.reasons])
+    steps = ",".join([_step_line(step) for step in decision.trail])
+    return (
+        f'{{"as_of":"{decision.as_of}","binding_rule":{_word(decision.binding_rule)}'
+        f',"currency":{_quote(decision.currency)},"farm_id":{_quote(decision.farm_id)},"limit":{_number(decision.limit)}'
+        f',"outcome":{_quote(decision.outcome)},"policy_id":{_quote(decision.policy_id)},"reasons":[{reasons}]'
+        f',"trail":[{steps}]}}'
+    )
+
+
+def _step_line(step: Step) -> str:
+    return (
+        f'{{"after":{_number(step.after)},"before":{_number(step.before)},"changed":{"true" if step.changed else "false"}'
+        f',"code":{_quote(step.code)},"evidence":{_facts(step.evidence)},"evidence_zh":{_facts(step.evidence_zh)}'
+        f',"outcome":{_word(step.outcome)},"rule":{_quote(step.rule)},"text_en":{_quote(step.text_en)}'
+        f',"text_zh":{_quote(step.text_zh)}}}'
+    )
+
+
+def _facts(evidence: Mapping[str, str]) -> str:
+    return "{" + ",".join([f"{_quote(name)}:{_quote(evidence[name])}" for name in sorted(evidence)]) + "}"
+
+
+def _word(text: str | None) -> str:
+    return "null" if text is None else _quote(text)
+
+
+def _number(amount: Decimal | None) -> str:
+    return "null" if amount is None else f'"{amount:f}"'
 
 
 def decision_from_json(raw: Mapping[str, Any]) -> Decision:

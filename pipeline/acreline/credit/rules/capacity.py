@@ -13,10 +13,10 @@ from acreline.credit.facts import (
     at_least_zero,
     find_debt,
     floor_money,
+    floor_value,
     lowest,
     show_money,
     show_share,
-    value_at,
     why_unmeasured,
 )
 from acreline.credit.words import measured_words, why_no_value
@@ -77,7 +77,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context
     debt = find_debt(farm, settings.debt_without_record)
     if isinstance(debt, str):
         return _refer(debt, limit)
-    value_used = floor_money(value_at(farm.value, context.quantile))
+    value_used = Decimal(floor_value(farm.value, context.quantile))
     cap = at_least_zero(value_used * settings.share - debt)
     facts = {
         "quantile": show_share(context.quantile),
@@ -90,7 +90,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacitySettings, context
         "cap": show_money(cap, context.currency),
     }
     code, words = ("capacity_after_debt", LESS_DEBT) if debt > 0 else ("capacity", BARE)
-    return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
+    return make_step(NAME, code, limit, lowest(limit, cap), words, facts, cap=cap)
 
 
 def _refer(code: str, limit: Decimal | None) -> Step:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
 
 from pydantic import Field
@@ -13,13 +12,14 @@ from acreline.config import Settings
 from acreline.credit.amounts import Amount
 from acreline.credit.contract import DebtWithoutRecord, Rule, RuleContext, Words, make_step
 from acreline.credit.facts import (
+    Ratio,
     at_least_zero,
     find_debt,
     floor_money,
+    floor_value,
     lowest,
     show_money,
     show_share,
-    value_at,
     why_unmeasured,
 )
 from acreline.credit.words import measured_words, why_no_value
@@ -88,39 +88,39 @@ def apply(farm: Farm, limit: Decimal | None, settings: CapacityLessCostsSettings
     debt = find_debt(farm, settings.debt_without_record)
     if isinstance(debt, str):
         return _refer(debt, limit)
-    net = costs = Decimal(0)
+    net = costs = 0
     for stand in farm.stands:
         cost = _cost_of(stand, settings)
         if cost is None or stand.value is None:
             return _refer("no_cost" if cost is None else "no_value", limit)
-        costs -= floor_money(-cost)
-        net += at_least_zero(floor_money(Fraction(value_at(stand.value, context.quantile)) - cost))
+        costs -= -cost[0] // cost[1]
+        net += max(0, floor_value(stand.value, context.quantile, cost))
     cap = at_least_zero(net * settings.share - debt)
     facts = {
         "quantile": show_share(context.quantile),
         "value_low": show_money(floor_money(farm.value.low), context.currency),
         "value_mid": show_money(floor_money(farm.value.mid), context.currency),
         "value_high": show_money(floor_money(farm.value.high), context.currency),
-        "cash_cost": show_money(costs, context.currency),
-        "net": show_money(net, context.currency),
+        "cash_cost": show_money(Decimal(costs), context.currency),
+        "net": show_money(Decimal(net), context.currency),
         "share": show_share(settings.share),
         "existing_debt": show_money(debt, context.currency),
         "cap": show_money(cap, context.currency),
     }
     code, words = ("capacity_less_costs_and_debt", LESS_DEBT) if debt > 0 else (NAME, BARE)
-    return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
+    return make_step(NAME, code, limit, lowest(limit, cap), words, facts, cap=cap)
 
 
-def _cost_of(stand: Stand, settings: CapacityLessCostsSettings) -> Fraction | None:
+def _cost_of(stand: Stand, settings: CapacityLessCostsSettings) -> Ratio | None:
     """Cash cost of one stand at its high end, exact; of crops that look alike the dearest. None: not known."""
     if stand.cash_cost is not None:
-        return Fraction(stand.cash_cost.high)
+        return stand.cash_cost.high.as_integer_ratio()
     crops = {stand.crop, *stand.crop_set} & settings.costs_per_mu.keys()
     if settings.unknown_cost == "refer" or stand.crop not in crops:
         return None
     land, of_land = stand.area_m2.high.as_integer_ratio()
     cost, of_cost = max(settings.costs_per_mu[crop] for crop in crops).as_integer_ratio()
-    return Fraction(land * cost * M2_PER_MU.denominator, of_land * of_cost * M2_PER_MU.numerator)
+    return land * cost * M2_PER_MU.denominator, of_land * of_cost * M2_PER_MU.numerator
 
 
 def _refer(code: str, limit: Decimal | None) -> Step:

@@ -74,4 +74,5 @@ RULE = Rule(
     settings=ConcentrationSettings,
     apply=apply,
     reasons=REASONS,
+    judges=True,
 )

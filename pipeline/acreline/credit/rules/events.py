@@ -59,9 +59,8 @@ def apply(farm: Farm, limit: Decimal | None, settings: EventsSettings, context: 
     facts = {"struck": Shown("; ".join(one.en for one in shown), "；".join(one.zh for one in shown))}
     if not over:
         return (make_step(NAME, "small_event", limit, limit, REASONS["small_event"], facts),)
-    said = {code: tuple(text.replace("{", "{{").replace("}", "}}") for text in measured_words(code)) for code in over}
     return tuple(
-        make_step(NAME, code, limit, limit, (said[code][0], said[code][1]), facts, outcome="refer")
+        make_step(NAME, code, limit, limit, measured_words(code), facts, outcome="refer", fill=False)
         for code in rank_codes(over)
     )
 
@@ -72,4 +71,5 @@ RULE = Rule(
     settings=EventsSettings,
     apply=apply,
     reasons=REASONS,
+    judges=True,
 )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from decimal import Decimal
 
 from pydantic import Field
@@ -81,8 +80,9 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
     if settings.max_value_doubt is not None and farm.value is not None:
         facts["value_doubt"] = show_doubt(doubt_of(farm.value))
         facts["max_value_doubt"] = show_doubt(settings.max_value_doubt)
-    codes = _find_codes(farm, settings, context)
-    notes = sorted(_raised(farm) & set(settings.note_only))
+    raised = _raised(farm)
+    codes = _find_codes(farm, raised, settings, context)
+    notes = sorted(raised.intersection(settings.note_only))
     agreed = _find_agreed(farm, settings)
     words = MET
     if agreed:
@@ -98,12 +98,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
 
 
 def _refer(code: str, limit: Decimal | None, facts: dict[str, Shown]) -> Step:
-    step = make_step(NAME, code, limit, limit, measured_words(code), outcome="refer")
-    return replace(
-        step,
-        evidence={name: shown.en for name, shown in facts.items()},
-        evidence_zh={name: shown.zh for name, shown in facts.items()},
-    )
+    return make_step(NAME, code, limit, limit, measured_words(code), facts, outcome="refer", fill=False)
 
 
 def _raised(farm: Farm) -> set[str]:
@@ -145,8 +140,8 @@ def _exceeds(interval: Interval | None, most: float | None) -> bool:
     return interval is not None and most is not None and doubt_of(interval) > most
 
 
-def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext) -> list[str]:
-    codes: set[str] = _raised(farm)
+def _find_codes(farm: Farm, raised: set[str], settings: EvidenceBarSettings, context: RuleContext) -> list[str]:
+    codes = set(raised)
     if any(stand.crop == "unknown" for stand in farm.stands):
         codes.add("crop_unknown")
     if any(stand.crop_doubtful and not _agrees(stand, settings) for stand in farm.stands):
@@ -154,7 +149,7 @@ def _find_codes(farm: Farm, settings: EvidenceBarSettings, context: RuleContext)
     status_code = None if farm.status == "ok" else (farm.reason or f"status_{farm.status}")
     if farm.status == "degraded" and status_code in settings.note_only:
         status_code = None  # the doubt is a mere note under this policy; whatever else was in doubt is in the flags
-    codes -= set(settings.note_only)
+    codes.difference_update(settings.note_only)
     # What follows is never a mere note: a farm that was not measured whole has no place under a limit.
     if status_code is not None:
         codes.add(status_code)
@@ -186,4 +181,5 @@ RULE = Rule(
             "您的地块观测清晰，没有需要人工核实的情况。",
         )
     },
+    judges=True,
 )

@@ -81,11 +81,11 @@ def apply(farm: Farm, limit: Decimal | None, settings: PersonCapSettings, contex
         debts = Decimal(0) if person.debt is None and settings.debt_without_record else person.debt
         if limit is None or person.limit is None or debts is None or person.limit > settings.amount - debts:
             after = lowest(limit, cap)
-            return make_step(NAME, "several_farms_one_person", limit, after, SEVERAL, facts, outcome="refer")
+            return make_step(NAME, "several_farms_one_person", limit, after, SEVERAL, facts, outcome="refer", cap=cap)
         facts["together"] = show_money(person.limit, context.currency)
-        return make_step(NAME, "person_cap", limit, lowest(limit, cap), WITHIN, facts)
+        return make_step(NAME, "person_cap", limit, lowest(limit, cap), WITHIN, facts, cap=cap)
     code, words = ("person_cap_after_debt", LESS_DEBT) if debt > 0 else ("person_cap", BARE)
-    return make_step(NAME, code, limit, lowest(limit, cap), words, facts)
+    return make_step(NAME, code, limit, lowest(limit, cap), words, facts, cap=cap)
 
 
 RULE = Rule(

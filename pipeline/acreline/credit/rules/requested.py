@@ -34,7 +34,7 @@ def apply(farm: Farm, limit: Decimal | None, settings: RequestedSettings, contex
         return make_step(NAME, "nothing_requested", limit, limit, REASONS["nothing_requested"])
     asked = farm.applicant.requested
     facts = {"requested": show_money(asked, context.currency)}
-    return make_step(NAME, "requested", limit, lowest(limit, asked), ASKED, facts)
+    return make_step(NAME, "requested", limit, lowest(limit, asked), ASKED, facts, cap=asked)
 
 
 RULE = Rule(
