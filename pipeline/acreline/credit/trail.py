@@ -58,8 +58,9 @@ def decision_line(decision: Decision) -> str:
 
 
 def _step_line(step: Step) -> str:
+    changed = "true" if step.changed else "false"
     return (
-        f'{{"after":{_number(step.after)},"before":{_number(step.before)},"changed":{"true" if step.changed else "false"}'
+        f'{{"after":{_number(step.after)},"before":{_number(step.before)},"changed":{changed}'
         f',"code":{_quote(step.code)},"evidence":{_facts(step.evidence)},"evidence_zh":{_facts(step.evidence_zh)}'
         f',"outcome":{_word(step.outcome)},"rule":{_quote(step.rule)},"text_en":{_quote(step.text_en)}'
         f',"text_zh":{_quote(step.text_zh)}}}'
