@@ -73,15 +73,15 @@ def cap_by_area(
     area = {crops: Decimal(whole).scaleb(-how.digits) for crops, whole in parts.items()}
     here = counties.get(context.county or "")
     per_unit = {**amounts, **here} if here else amounts
-    missing = sorted({crop for crops in area for crop in crops} - per_unit.keys())
+    missing = sorted({crop for crops in area for crop in crops if crop not in per_unit})
     if "unknown" in missing:
         return make_step(how.rule, "crop_unknown", limit, None, measured_words("crop_unknown"), outcome="refer")
     if missing:
         names = [context.name_crop(crop) for crop in missing]
         lacking = {"crops_without_cap": Shown(", ".join(n.en for n in names), "、".join(n.zh for n in names))}
         return make_step(how.rule, "no_cap_for_crop", limit, None, how.missing, lacking, outcome="refer")
-    least = {crops: min(per_unit[crop] for crop in crops) for crops in area}
-    cap = sum((area[crops] * least[crops] for crops in area), Decimal(0))
+    least = {crops: min([per_unit[crop] for crop in crops]) for crops in area}
+    cap = sum([area[crops] * least[crops] for crops in area], Decimal(0))
     facts = {
         "planted": _show_area(sum(area.values(), Decimal(0)), unit),
         "cap": show_money(cap, context.currency),
@@ -110,6 +110,6 @@ def _show_crops(
     for crops in sorted(area):
         names = [context.name_crop(crop) for crop in crops]
         land, money = _show_area(area[crops], unit), show_money(amounts[crops], context.currency)
-        en.append(f"{' or '.join(name.en for name in names)} {land.en} x {money.en}/{unit}")
-        zh.append(f"{'或'.join(name.zh for name in names)} {land.zh} × {money.zh}/{UNIT_ZH[unit]}")
+        en.append(f"{' or '.join([name.en for name in names])} {land.en} x {money.en}/{unit}")
+        zh.append(f"{'或'.join([name.zh for name in names])} {land.zh} × {money.zh}/{UNIT_ZH[unit]}")
     return Shown("; ".join(en), "；".join(zh))

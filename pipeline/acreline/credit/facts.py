@@ -203,6 +203,7 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(512)
 def show_money(amount: Decimal, currency: str) -> Shown:
     """12,300 CNY, 12,300元."""
     text = plain(amount)

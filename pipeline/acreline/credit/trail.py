@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from json.encoder import encode_basestring as _quote
 from typing import Any
 
@@ -58,9 +59,9 @@ def decision_line(decision: Decision) -> str:
 
 
 def _step_line(step: Step) -> str:
+    changed = "true" if step.changed else "false"
     return (
-        f'{{"after":{_number(step.after)},"before":{_number(step.before)}'
-        f',"changed":{"true" if step.changed else "false"}'
+        f'{{"after":{_number(step.after)},"before":{_number(step.before)},"changed":{changed}'
         f',"code":{_quote(step.code)},"evidence":{_facts(step.evidence)},"evidence_zh":{_facts(step.evidence_zh)}'
         f',"outcome":{_word(step.outcome)},"rule":{_quote(step.rule)},"text_en":{_quote(step.text_en)}'
         f',"text_zh":{_quote(step.text_zh)}}}'
@@ -68,7 +69,14 @@ def _step_line(step: Step) -> str:
 
 
 def _facts(evidence: Mapping[str, str]) -> str:
-    return "{" + ",".join([f"{_quote(name)}:{_quote(evidence[name])}" for name in sorted(evidence)]) + "}"
+    heads = _sort_names(tuple(evidence))
+    return "{" + ",".join([f"{head}:{_quote(evidence[name])}" for name, head in heads]) + "}"
+
+
+@lru_cache(256)
+def _sort_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Names of facts in order, each bare and in quotes; rules use few sets of them, again and again."""
+    return tuple([(name, _quote(name)) for name in sorted(names)])
 
 
 def _word(text: str | None) -> str:

@@ -119,7 +119,7 @@ def _cost_of(stand: Stand, settings: CapacityLessCostsSettings) -> Ratio | None:
     if settings.unknown_cost == "refer" or stand.crop not in crops:
         return None
     land, of_land = stand.area_m2.high.as_integer_ratio()
-    cost, of_cost = max(settings.costs_per_mu[crop] for crop in crops).as_integer_ratio()
+    cost, of_cost = max([settings.costs_per_mu[crop] for crop in crops]).as_integer_ratio()
     return land * cost * M2_PER_MU.denominator, of_land * of_cost * M2_PER_MU.numerator
 
 
