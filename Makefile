@@ -20,8 +20,8 @@ endif
 demo: $(VENV)/.installed ## run the packaged real region from scenes to limits
 	$(BIN)/acreline demo
 
-test: $(VENV)/.installed-dev ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+test: $(VENV)/.installed-dev ## all tests; threads that wait for one another sleep, or two processes on two busy cores stand still
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 train-demo: $(VENV)/.installed-dev ## train the smallest network and report it on the demo square: under 15 minutes on two cores
 	$(BIN)/acreline train acrenet-xs --out runs/train-demo
