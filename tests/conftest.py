@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 REPO = Path(__file__).parents[1]
 
@@ -49,6 +51,21 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ACRELINE_") and name != "ACRELINE_REQUIRE_SERVICES":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """Put the process's logging back as it was: a command that a test runs sends it to a stream that is gone then."""
+    root, ours = logging.getLogger(), logging.getLogger("acreline")
+    handlers, levels, config = root.handlers[:], (root.level, ours.level), structlog.get_config()
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    structlog.configure(**config)
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import shutil
@@ -12,14 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import structlog
 import yaml
 
 from acreline import cli
@@ -31,21 +29,6 @@ from tests.test_river import own_region
 pytestmark = pytest.mark.xdist_group("river")
 COMMANDS = [info.name or str(info.callback and info.callback.__name__) for info in cli.app.registered_commands]
 DEMO = "configs/regions/flanders-2018.yaml"
-
-
-@pytest.fixture(autouse=True)
-def own_logs() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("acreline")
-    handlers, levels, config = root.handlers[:], (root.level, ours.level), structlog.get_config()
-    yield
-    for handler in set(root.handlers) - set(handlers):
-        handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
-    structlog.configure(**config)
-    structlog.contextvars.clear_contextvars()
 
 
 Acreline = Callable[..., SimpleNamespace]

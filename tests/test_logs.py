@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,22 +19,6 @@ SIGNED = "https://store.example/B08.tif?se=2018&sig=SECRET"
 LINE = re.compile(
     r"timestamp=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z level=\w+ event=(\"(?:[^\"\\]|\\.)*\"|\S+)( \w+=.*)*"
 )
-
-
-@pytest.fixture(autouse=True)
-def own_logs() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("acreline")
-    before = root.handlers[:], root.level, ours.level, structlog.get_config()
-    yield
-    for handler in root.handlers:
-        if handler not in before[0]:
-            handler.close()
-    root.handlers[:], level, ours_level = before[0], before[1], before[2]
-    root.setLevel(level)
-    ours.setLevel(ours_level)
-    structlog.configure(**before[3])
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.mark.parametrize(
