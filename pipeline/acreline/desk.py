@@ -27,7 +27,7 @@ from acreline.units import m2_to_ha, m2_to_mu
 
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
-KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties", "exports")
+KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties", "exports", "reasons")
 
 
 def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = "en") -> Iterator[tuple[str, ...]]:
@@ -127,7 +127,7 @@ def decide_again(
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """One farm's decision: what was seen, why, each step, what struck its parcels, what was noted and what is open.
+    """One farm's decision: what people did to it, what was seen, why, each step, what struck it and what is open.
 
     Raises:
         ConfigError: no such farm, or a language that is not spoken.
@@ -135,6 +135,8 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     """
     from acreline.credit import decision_from_json, explain_decision
     from acreline.credit.actions import advise
+    from acreline.people.acts import read_acts, run_root, stand
+    from acreline.people.tell import stand_lines
     from acreline.report.explain import advice_lines, amount_lines, read_case, seen_lines, told_lines
 
     if lang not in ("en", "zh"):
@@ -143,11 +145,15 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision, farm = decision_from_json(lines[farm_id]), farm_from_json(lines[farm_id]["farm"])
+    acts = read_acts(run_root(publication)).get(farm_id, ())
     case = read_case(publication, farm, decision)
     told = explain_decision(
         decision,
         lang,
-        seen=seen_lines(farm, case.manifest, lang),
+        seen=[
+            *stand_lines(stand(decision, acts), decision.currency, lang),
+            *seen_lines(farm, case.manifest, lang),
+        ],
         advice=advice_lines(case, lang, advise),
         drawn=amount_lines(decision, lang),
     )
@@ -175,6 +181,11 @@ def list_kind(kind: str) -> list[str]:
 
         kinds = [f"{name:<14} {find_export(name).TITLE}" for name in list_exports()]
         return [*kinds, "next: acreline export RUN --to <kind> --out PLACE"]
+    if kind == "reasons":
+        from acreline.people.authority import read_reasons
+
+        told = [f"{one.slug:<20} {', '.join(one.ways)}: {one.said[0]}" for _, one in sorted(read_reasons().items())]
+        return [*told, "next: acreline override RUN FARM --to AMOUNT --reason <code> --why TEXT"]
     if kind == "counties":
         from acreline.simulate.settings import read_county
 

@@ -287,7 +287,7 @@ def list_kinds(
         str,
         typer.Argument(
             metavar="KIND",
-            help="crops, providers, rules, events, policies, models, regions, counties (to simulate) or exports",
+            help="crops, providers, rules, events, policies, models, regions, counties (simulated), exports, reasons",
         ),
     ],
 ) -> None:
