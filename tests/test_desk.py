@@ -208,7 +208,7 @@ def test_each_kind_is_listed_with_what_comes_next(kind: str) -> None:
     assert sorted(lines, key=lambda line: line.split()[0]) == lines
     known = {"crops": "maize", "providers": "earth-search", "rules": "evidence_bar", "policies": "demo"}
     known |= {"events": "flood", "models": "acrenet-s", "regions": "flanders-2018", "counties": "sim-county"}
-    known |= {"exports": "gpkg"}
+    known |= {"exports": "gpkg", "reasons": "seen_on_visit"}
     assert known[kind] in {line.split()[0] for line in lines}
 
 

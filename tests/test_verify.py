@@ -165,8 +165,8 @@ def test_a_publication_that_was_taken_away_whole_is_told(out: Path) -> None:
 
 
 def test_a_line_more_stands_at_the_end_of_the_chain(tmp_path: Path) -> None:
-    first = append_log(tmp_path, "published", {"publication_id": "a"})
-    second = append_log(tmp_path, "published", {"publication_id": "b"})
+    first = append_log(tmp_path, lambda: ("published", {"publication_id": "a"}))
+    second = append_log(tmp_path, lambda: ("published", {"publication_id": "b"}))
     log = read_log(tmp_path)
     assert [entry["chain"] for entry in log] == [first, second]
     assert Chain(first).seal(log[1]) == (tmp_path / LOG_FILE).read_text(encoding="utf-8").splitlines()[1]

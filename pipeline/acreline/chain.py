@@ -78,7 +78,7 @@ def check_chain(path: Path, *, head: str | None = None, lines: int | None = None
                 if not raw.endswith(b"\n"):
                     found.fault(f"{path.name}: line {number} was cut short")
                 line = raw.rstrip(b"\n")
-                if len(line) < _TAIL or line[-_TAIL : -_TAIL + len(_KEY)] != _KEY:
+                if len(line) < _TAIL or line[-_TAIL : -_TAIL + len(_KEY)] != _KEY or not line.endswith(b'"}'):
                     found.fault(f"{path.name}: line {number} has no chain: it was edited or put in{_named(line)}")
                     continue
                 told = line[-66:-2]

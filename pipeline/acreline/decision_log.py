@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log of decisions beside the publications: who decided what under which policy, and when. Only ever added to.
 
-`OUT/log/decisions.jsonl`, one chained line per event: `published` (each time `latest` is pointed at a publication) and
-`person_deleted` (a publication was written anew without one person's id). A publication knows no clock, so that the
-same inputs give the same bytes; when and by whom stands here.
+`OUT/log/decisions.jsonl`, one chained line per event: `published` (each time `latest` is pointed at a publication),
+`person_deleted` (a publication was written anew without one person's id), and the acts of people (`people/acts.py`). A
+publication knows no clock, so that the same inputs give the same bytes; when and by whom stands here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,13 @@ class LogChecked:
     faults: list[str] = field(default_factory=list)
 
 
-def append_log(root: Path, event: str, values: Mapping[str, Any]) -> str:
+def append_log(root: Path, make: Callable[[], tuple[str, Mapping[str, Any]]]) -> str:
     """Add one line to the log of a run folder; the file is written anew and renamed, so no line is ever half there.
 
     Args:
         root: the run folder.
-        event: published or person_deleted.
-        values: what is to be kept; `at`, `by` and `event` are put to it.
+        make: gives the event's name and what is to be kept, to which `at`, `by` and `event` are put; it is called when
+            nobody else may add a line, and what it raises leaves the log as it was.
 
     Returns:
         the new head of the chain, to be kept elsewhere by whoever wants proof against a whole new log.
@@ -52,18 +52,23 @@ def append_log(root: Path, event: str, values: Mapping[str, Any]) -> str:
         StoreError: the log cannot be read.
         OSError: it cannot be written.
     """
+    from filelock import FileLock
+
     path = root / LOG_FILE
-    at = utc_now().isoformat(timespec="seconds")
-    text = extend_chain(path, {"event": event, "at": at, "by": user_name(), **values})
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    with FileLock(path.with_suffix(".lock")):
+        event, values = make()
+        at = utc_now().isoformat(timespec="seconds")
+        text = extend_chain(path, {**values, "event": event, "at": at, "by": user_name()})
+        write_text(path, text)
     return text[-67:-3]
 
 
 def log_published(root: Path, manifest: Mapping[str, Any], publication_id: str) -> None:
     """Say that a publication became the current one: its chain, its policy with the two who signed, its model."""
     told = ("region", "as_of", "policy", "model", "model_retired", "trail")
-    append_log(root, "published", {"publication_id": publication_id, **{n: manifest[n] for n in told if n in manifest}})
+    values = {"publication_id": publication_id, **{n: manifest[n] for n in told if n in manifest}}
+    append_log(root, lambda: ("published", values))
 
 
 def check_log(publication: Path, manifest: Mapping[str, Any]) -> LogChecked:
@@ -94,7 +99,7 @@ def check_log(publication: Path, manifest: Mapping[str, Any]) -> LogChecked:
     rewritten = {one.get("instead_of") for one in entries}
     found.gone = [
         one
-        for one in {str(entry.get("publication_id")): entry for entry in entries}
+        for one in {str(entry["publication_id"]): entry for entry in entries if "publication_id" in entry}
         if one not in rewritten and not (publication.parent / one).is_dir()
     ]
     if found.entry is None:
@@ -127,8 +132,12 @@ def log_head(root: Path) -> str:
 
 
 def user_name() -> str:
-    """Who runs this: the login name, or the number of a user that has none."""
+    """Who runs this: the user that the operating system knows, whatever LOGNAME says; else the number of it."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid {os.getuid()}"
+    except ImportError:  # no such table on this system
+        return getpass.getuser()

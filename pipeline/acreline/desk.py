@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acreline.config import (
     Crop,
@@ -25,16 +25,32 @@ from acreline.records import Decision, Farm
 from acreline.tables import farm_from_json
 from acreline.units import m2_to_ha, m2_to_mu
 
+if TYPE_CHECKING:
+    from acreline.people.acts import Act
+
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
-KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties", "exports")
+KINDS = ("crops", "providers", "rules", "events", "policies", "models", "regions", "counties", "exports", "reasons")
 
 
-def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = "en") -> Iterator[tuple[str, ...]]:
-    """One row per farm for the table of a run: farm, parcels, mu, ha, crop, health, limit, outcome, first reason."""
+def farm_rows(
+    farms: Sequence[Farm],
+    decisions: Sequence[Decision],
+    lang: str = "en",
+    acts: Mapping[str, Sequence[Act]] | None = None,
+) -> Iterator[tuple[str, ...]]:
+    """One row per farm for the table of a run: farm, parcels, mu, ha, crop, health, limit, outcome, first reason.
+
+    Where people acted (`acts`, from `read_acts`) it is what stands after them, and the last act in the reason's place.
+    """
     from acreline.credit import reason_words
+    from acreline.people.acts import stand
+    from acreline.people.tell import stand_lines
 
     for farm, decision in zip(farms, decisions, strict=True):
+        now = stand(decision, (acts or {}).get(farm.farm_id, ()))
+        told = stand_lines(now, decision.currency, lang)
+        said = reason_words(decision.reasons[0], lang) if decision.reasons else ""
         main = [(stand.crop_confidence, stand.area_m2.mid) for stand in farm.stands if stand.crop == farm.main_crop]
         land = sum(area for _, area in main)
         confidence = sum(share * area for share, area in main) / land if land else None
@@ -46,9 +62,9 @@ def farm_rows(farms: Sequence[Farm], decisions: Sequence[Decision], lang: str = 
             "-" if farm.area_m2 is None else f"{m2_to_ha(farm.area_m2):.2f}",
             crop if confidence is None else f"{crop} {confidence:.0%}",
             farm.health,
-            "-" if decision.limit is None else f"{decision.limit:,} {decision.currency}",
-            decision.outcome,
-            reason_words(decision.reasons[0], lang) if decision.reasons else "",
+            "-" if now.amount.limit is None else f"{now.amount.limit:,} {decision.currency}",
+            now.amount.outcome,
+            told[0] if told else said,
         )
 
 
@@ -102,12 +118,15 @@ def decide_again(
         now: the instant by which one counts as retired; None: the machine's clock.
 
     Returns:
-        before and after; where the model that measured the farms was retired since, every case is referred.
+        before and after; where the model that measured the farms was retired since, every case is referred, and so is
+        a farm whose appeal is open.
 
     Raises:
         ConfigError: the policy is not known, does not compile or was retired.
     """
-    from acreline.credit import assess_credit, compile_policy, decision_from_json, refer_retired
+    from acreline.credit import assess_credit, compile_policy, decision_from_json, refer_retired, refer_reviewed
+    from acreline.people.acts import run_root
+    from acreline.people.appeals import open_reviews
     from acreline.retired import find_retired, model_names, read_retired, refuse_retired_policy
     from acreline.store import read_manifest
 
@@ -122,12 +141,14 @@ def decide_again(
     stopped = find_retired(stops, "model", known_as, now=now)
     told = stopped.facts() if stopped is not None else manifest.get("model_retired")
     if told:
-        return before, refer_retired(farms, compiled, told, as_of=day)
-    return before, assess_credit(farms, compiled, as_of=day, county=manifest.get("county"))
+        after = refer_retired(farms, compiled, told, as_of=day)
+    else:
+        after = assess_credit(farms, compiled, as_of=day, county=manifest.get("county"))
+    return before, refer_reviewed(after, open_reviews(run_root(publication)))
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
-    """One farm's decision: what was seen, why, each step, what struck its parcels, what was noted and what is open.
+    """One farm's decision: what people did to it, what was seen, why, each step, what struck it and what is open.
 
     Raises:
         ConfigError: no such farm, or a language that is not spoken.
@@ -135,6 +156,8 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     """
     from acreline.credit import decision_from_json, explain_decision
     from acreline.credit.actions import advise
+    from acreline.people.acts import read_acts, run_root, stand
+    from acreline.people.tell import stand_lines
     from acreline.report.explain import advice_lines, amount_lines, read_case, seen_lines, told_lines
 
     if lang not in ("en", "zh"):
@@ -143,11 +166,15 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision, farm = decision_from_json(lines[farm_id]), farm_from_json(lines[farm_id]["farm"])
+    acts = read_acts(run_root(publication)).get(farm_id, ())
     case = read_case(publication, farm, decision)
     told = explain_decision(
         decision,
         lang,
-        seen=seen_lines(farm, case.manifest, lang),
+        seen=[
+            *stand_lines(stand(decision, acts), decision.currency, lang),
+            *seen_lines(farm, case.manifest, lang),
+        ],
         advice=advice_lines(case, lang, advise),
         drawn=amount_lines(decision, lang),
     )
@@ -175,6 +202,11 @@ def list_kind(kind: str) -> list[str]:
 
         kinds = [f"{name:<14} {find_export(name).TITLE}" for name in list_exports()]
         return [*kinds, "next: acreline export RUN --to <kind> --out PLACE"]
+    if kind == "reasons":
+        from acreline.people.authority import read_reasons
+
+        told = [f"{one.slug:<20} {', '.join(one.ways)}: {one.said[0]}" for _, one in sorted(read_reasons().items())]
+        return [*told, "next: acreline override RUN FARM --to AMOUNT --reason <code> --why TEXT"]
     if kind == "counties":
         from acreline.simulate.settings import read_county
 

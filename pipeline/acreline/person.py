@@ -283,7 +283,7 @@ def _rewrite(one: Held, root: Path, person_id: str, pseudonym: str) -> dict[str,
             "files_changed": sorted(n for n in files if files[n] != manifest["files"][n]),
         }
         signed = {key: told[key] for key in ("region", "as_of", "policy", "model") if key in told}
-        append_log(root, "person_deleted", signed | record)
+        append_log(root, lambda: ("person_deleted", signed | record))
         latest = root / "latest"
         if latest.is_symlink() and latest.resolve() == one.publication:
             link = root / f".latest-{uuid.uuid4().hex[:8]}"

@@ -15,7 +15,7 @@ import pandas as pd
 from acreline import __version__, tables
 from acreline.chain import Chain, seal_all
 from acreline.claims import earlier_parcels
-from acreline.credit import batch_to_json, decision_to_json
+from acreline.credit import batch_to_json, decision_to_json, review_of
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
 from acreline.hashing import canonical_json, digest, file_sha256
@@ -148,6 +148,9 @@ def _trail(facts: Facts, shared: str, persons: list[dict[str, Any] | None]) -> I
     outlines = outline_hashes(facts.parcels)
     for farm, decision, person in zip(facts.farms, facts.decisions, persons, strict=True):
         lineage = {"shared": shared, "parcels": outlines[farm.farm_id], "person": person}
+        review = review_of(decision)
+        if review is not None:
+            lineage["review"] = review
         yield {**decision_to_json(decision), "farm": tables.farm_to_json(farm), "lineage": lineage}
 
 

@@ -17,7 +17,14 @@ from typing import Any
 
 from acreline import __version__
 from acreline.chain import START, Chain
-from acreline.credit import CompiledPolicy, decide_alone, decision_from_json, decision_to_json, refer_retired
+from acreline.credit import (
+    CompiledPolicy,
+    decide_alone,
+    decision_from_json,
+    decision_to_json,
+    refer_retired,
+    refer_reviewed,
+)
 from acreline.errors import ConfigError, StoreError
 from acreline.lineage import LINEAGE_FILE, deciding_code, read_compiled, read_lineage
 from acreline.records import Decision, Farm, Step
@@ -121,9 +128,12 @@ def replay_lines(replay: Replay) -> list[str]:
 def _decide(line: _Line, policy: CompiledPolicy, lineage: Mapping[str, Any]) -> Decision:
     day, retired = date.fromisoformat(line.raw["as_of"]), lineage["model_retired"]
     if retired:
-        return refer_retired([line.farm], policy, retired, as_of=day)[0]
-    person, county = line.raw["lineage"]["person"], lineage["county"]
-    return decide_alone(line.farm, policy, lineage["totals"], person, as_of=day, county=county)
+        decision = refer_retired([line.farm], policy, retired, as_of=day)[0]
+    else:
+        person, county = line.raw["lineage"]["person"], lineage["county"]
+        decision = decide_alone(line.farm, policy, lineage["totals"], person, as_of=day, county=county)
+    review = line.raw["lineage"].get("review")
+    return decision if review is None else refer_reviewed([decision], {decision.farm_id: review})[0]
 
 
 def _choose(trail: Path, wanted: Sequence[str], *, whole: bool) -> Callable[[int, str], bool]:

@@ -14,7 +14,7 @@ import structlog
 from acreline.blocks import Progress, measure_blocks, note_lost_scenes
 from acreline.claims import check_claims, note_claims
 from acreline.config import Region
-from acreline.credit import assess_credit, find_totals, refer_retired
+from acreline.credit import assess_credit, find_totals, refer_retired, refer_reviewed
 from acreline.errors import NotPublishedError, SourceError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels
@@ -24,6 +24,7 @@ from acreline.health import score_health
 from acreline.inputs import read_inputs
 from acreline.layers import Parcels, Scenes
 from acreline.looks import merge_looks
+from acreline.people.appeals import open_reviews
 from acreline.plan import plan_run
 from acreline.publish import Facts, publish_run
 from acreline.records import Decision, Farm
@@ -76,6 +77,7 @@ def run_region(
     """
     plan = plan_run(region, as_of=as_of)
     day = plan.as_of
+    open_reviews(store.root)  # a log that does not hold stops the run before its work
     inputs = read_inputs(region, plan.crops, as_of=day)
     parcels, crops, weather = inputs.parcels, dict(inputs.crops), inputs.weather
     scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
@@ -106,6 +108,7 @@ def run_region(
     else:
         log.warning("model retired: every farm is referred", **plan.model_retired.facts())
         decisions = refer_retired(farms, plan.compiled, plan.model_retired.facts(), as_of=day)
+    decisions = refer_reviewed(decisions, open_reviews(store.root))
 
     _guard(region, parcels, store)
     facts = Facts(

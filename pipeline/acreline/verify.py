@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acreline.chain import check_chain
-from acreline.decision_log import LOG_FILE, check_log
+from acreline.decision_log import LOG_FILE, check_log, read_log
+from acreline.people.evidence import FOLDER, check_evidence
 from acreline.store import read_manifest, verify_publication
 
 
@@ -54,6 +55,10 @@ def verify_run(publication: Path) -> Verdict:
     elif not log.faults and log.entry is not None:
         lines.append(f"{LOG_FILE.name}: {log.chain.lines} lines in an unbroken chain, head {log.chain.head}")
         lines.append(f"{log.entry['event']} {log.entry['at']} by {log.entry['by']}{_signed(log.entry.get('policy'))}")
+    if log.path is not None:
+        gone, kept = check_evidence(publication.parent.parent, read_log(publication.parent.parent))
+        faults += gone
+        lines += [f"{FOLDER}: {kept} files that people showed are as they were handed in"] if kept and not gone else []
     lines += [f"{LOG_FILE.name}: publication {one} was logged and is not there any more" for one in log.gone]
     return Verdict(tuple(faults), tuple(lines))
 

@@ -287,7 +287,7 @@ def list_kinds(
         str,
         typer.Argument(
             metavar="KIND",
-            help="crops, providers, rules, events, policies, models, regions, counties (to simulate) or exports",
+            help="crops, providers, rules, events, policies, models, regions, counties (simulated), exports, reasons",
         ),
     ],
 ) -> None:
@@ -300,6 +300,7 @@ def list_kinds(
 
 def _tell(result: RunResult, region: Region, *, table: bool) -> None:
     from acreline.desk import farm_rows
+    from acreline.people.acts import read_acts, run_root
     from acreline.store import read_manifest
 
     if table:
@@ -312,7 +313,7 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
         grid = Table(title=f"{region.name}", title_justify="left")
         for name in columns:
             grid.add_column(name, justify="right" if name in ("parcels", "mu", "ha", "limit") else "left")
-        for row in farm_rows(result.farms, result.decisions):
+        for row in farm_rows(result.farms, result.decisions, acts=read_acts(run_root(result.publication))):
             grid.add_row(*(escape(word) for word in row))
         console.print(grid)
     counts = read_manifest(result.publication)["counts"]

@@ -6,6 +6,7 @@ from acreline.credit.assess import assess_credit, assess_stream, find_totals
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, Totals, make_step
 from acreline.credit.policy import compile_policy, list_rules
 from acreline.credit.retire import refer_retired
+from acreline.credit.reviewed import machine_word, named_amount, refer_reviewed, review_of
 from acreline.credit.schedule import FarmSeason, ScheduleRow, StandSeason, make_schedule
 from acreline.credit.trail import decision_from_json, decision_line, decision_to_json
 from acreline.credit.words import explain_decision, known_codes, reason_words
@@ -31,8 +32,12 @@ __all__ = [
     "find_totals",
     "known_codes",
     "list_rules",
+    "machine_word",
     "make_schedule",
     "make_step",
+    "named_amount",
     "reason_words",
     "refer_retired",
+    "refer_reviewed",
+    "review_of",
 ]

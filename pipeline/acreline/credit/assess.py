@@ -159,7 +159,7 @@ def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decisio
             reasons=_refer_reasons(farm, policy, context, steps),
             policy_id=policy.name,
             as_of=context.as_of,
-            trail=tuple(_make_indicative(step, context) for step in steps),
+            trail=tuple(make_indicative(step, context.currency) for step in steps),
         )
     held = [step for step in steps if step.rule != ENGINE and _holds_down(step)]
     binding = next((step for step in steps if step.outcome == "decline"), held[-1])
@@ -222,11 +222,11 @@ def _outcome(steps: Sequence[Step]) -> str:
     return "refer" if "refer" in spoken else "decline" if "decline" in spoken else "approve"
 
 
-def _make_indicative(step: Step, context: RuleContext) -> Step:
+def make_indicative(step: Step, currency: str) -> Step:
     """A step of a referred farm: no limit stands in it, only what it would have been."""
     if step.after is None:
         return step
-    would_be = {"indicative_limit": show_money(step.after, context.currency)}
+    would_be = {"indicative_limit": show_money(step.after, currency)}
     if step.outcome == "decline":
         would_be["indicative_outcome"] = Shown("decline", "未批准")
     evidence = step.evidence | {name: shown.en for name, shown in would_be.items()}

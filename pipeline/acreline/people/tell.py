@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acts of people in words, for explanations, tables and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from acreline.people.acts import CLOSED, OPENED, OVERRIDE, RECOMPUTED, Act, Amount, Standing, amount_from
+from acreline.people.appeals import Case, opened_from
+from acreline.people.authority import read_reasons
+
+OUTCOMES = {"approve": "批准", "refer": "转人工", "decline": "未批准"}
+
+
+def amount_words(amount: Amount, currency: str, lang: str) -> str:
+    """An amount in a few words."""
+    if lang != "zh":
+        return amount.words(currency)
+    told = OUTCOMES[amount.outcome]
+    return told if amount.limit is None else f"{told}{amount.limit:,} {currency}"
+
+
+def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str]:
+    """What people did to a decision, the last act first; nothing where nobody did anything.
+
+    Args:
+        standing: from `stand`.
+        currency: of the decision.
+        lang: `en` or `zh`.
+    """
+    zh, lines = lang == "zh", []
+    if standing.review is not None:
+        case, day, due = standing.review.values["case"], standing.review.day, standing.review.values["due"]
+        lines.append(
+            (
+                f"Under review since {day}: appeal {case}, a person answers by {due}.",
+                f"{day}起复核中：申诉{case}，工作人员于{due}前答复。",
+            )[zh]
+        )
+    elif standing.last is not None and standing.last.event == CLOSED and standing.last.to is None:
+        case, day = standing.last.values["case"], standing.last.day
+        lines.append((f"Appeal {case} was looked at on {day}: upheld.", f"申诉{case}已于{day}复核：维持原结果。")[zh])
+    if standing.act is not None:
+        lines.append(_changed(standing.act, currency, lang))
+    if standing.overtaken and standing.act is not None:
+        before, now = (amount_words(one, currency, lang) for one in (standing.act.machine, standing.machine))
+        lines.append(
+            (
+                f"The machine's decision was {before} then and is {now} now: a person looks again.",
+                f"当时系统结果为{before}，现为{now}，需人工重新确认。",
+            )[zh]
+        )
+    return lines
+
+
+def _changed(act: Act, currency: str, lang: str) -> str:
+    zh = lang == "zh"
+    before, to = (amount_words(amount_from(act.values[key]), currency, lang) for key in ("from", "to"))
+    if act.event == CLOSED:
+        head = (f"Changed after appeal {act.values['case']} on {act.day}", f"申诉{act.values['case']}后于{act.day}变更")
+        return (f"{head[0]}: {before} -> {to}.", f"{head[1]}：{before} → {to}。")[zh]
+    reason = read_reasons().get(act.values["reason"])
+    said = act.values["reason"] if reason is None else reason.said[zh]
+    return (
+        f"Changed by an officer on {act.day}: {said} ({before} -> {to}).",
+        f"工作人员于{act.day}变更：{said}（{before} → {to}）。",
+    )[zh]
+
+
+def act_lines(act: Act) -> list[str]:
+    """An act as it stands in the log, for whoever did it."""
+    values, currency = act.values, act.values.get("currency", "")
+    about = {OVERRIDE: "changed", OPENED: "appeal opened", RECOMPUTED: "judged again", CLOSED: "appeal closed"}[
+        act.event
+    ]
+    case = f" {values['case']}" if "case" in values else ""
+    lines = [f"{act.farm_id}: {about}{case} by {act.by} at {act.at}"]
+    if act.to is not None:
+        lines.append(f"{amount_from(values['from']).words(currency)} -> {act.to.words(currency)}")
+    if "due" in values:
+        lines.append(f"a person answers by {values['due']}; until then the farm is shown as referred")
+    lines += [f"kept: {one['kind']} evidence/{one['file']}" for one in values.get("evidence", ())]
+    lines.append(f"chain {values['chain']}")
+    return lines
+
+
+def case_rows(cases: Mapping[str, Case], today: date) -> list[dict[str, str]]:
+    """A row for each case, open ones first and those due first in front, as `acreline report --cases` reads them."""
+    rows = []
+    for one in cases.values():
+        state = "open" if one.closed is None else one.closed.values["decision"]
+        left = (one.due - today).days
+        late = "" if one.closed is not None else f"{-left} days late" if left < 0 else f"{left} days left"
+        about_en = f"appeal against {opened_from(one).words(one.opened.values['currency'])}"
+        rows.append(
+            {
+                "case": one.name,
+                "farm": one.farm_id,
+                "opened": one.opened.day,
+                "due": one.due.isoformat(),
+                "state": state,
+                "left": late,
+                "about_en": about_en,
+                "about_zh": f"对原结果（{opened_from(one).outcome}）提出申诉",
+            }
+        )
+    return sorted(rows, key=lambda row: (row["state"] != "open", row["due"], row["case"]))
+
+
+def case_lines(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The cases for a terminal."""
+    lines = []
+    for row in rows:
+        state = ", ".join(word for word in (row["state"], row["left"]) if word)
+        dates = f"opened {row['opened']}  due {row['due']}"
+        lines.append(f"{row['case']}  {row['farm']:<12} {dates}  {state}  {row['about_en']}")
+    return lines or ["no appeal was opened"]
+
+
+def report_lines(cases: Mapping[str, Case], today: date, *, simulated: bool = False) -> list[str]:
+    """How many appeals, how long they took, and how often they changed something."""
+    from statistics import median
+
+    from acreline.review.outcomes import interval
+
+    closed = [one.closed for one in cases.values() if one.closed is not None]
+    late = sum(1 for one in cases.values() if one.closed is None and today > one.due)
+    lines = ["on simulated data"] if simulated else []
+    lines.append(f"appeals: {len(cases)} opened, {len(cases) - len(closed)} open, {late} of them late")
+    if closed:
+        days = [act.values["days"] for act in closed]
+        in_time = sum(1 for act in closed if act.values["in_time"])
+        lines.append(
+            f"review: {median(days):g} days at the middle, {max(days)} at most; {in_time} of {len(closed)} in time"
+        )
+        changed = [act for act in closed if act.values["decision"] == "change"]
+        low, high = interval(len(changed), len(closed))
+        rate = f"{len(changed) / len(closed):.0%} (95 %: {low:.0%} to {high:.0%})"
+        lines.append(f"changed: {len(changed)} of {len(closed)}, {rate}")
+    return lines
