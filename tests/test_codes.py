@@ -31,6 +31,7 @@ from acreline.codes import (
     harvest_window,
     split_codes,
     wait_until,
+    without_following,
 )
 from acreline.config import packaged_configs, packaged_crops
 from acreline.curves import MIN_CURVE_LOOKS
@@ -403,3 +404,12 @@ def test_words_stand_in_one_place() -> None:
     assert len(set(sentences)) == len(sentences)
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py")))
     assert [sentence for sentence in sentences if f'"{sentence}"' in text] == []
+
+
+def test_codes_that_follow_promise_no_new_measuring_where_none_would_help() -> None:
+    told = without_following(["small_parcel", "not_measured", "area_doubtful"], "small_parcel")
+    assert told == ["small_parcel", "area_doubtful"]
+    assert without_following(["status_rejected", "incomplete"], None) == ["status_rejected"]
+    assert without_following(["block_failed", "not_measured"], "block_failed") == ["block_failed", "not_measured"]
+    assert without_following(["not_measured"], "not_measured") == ["not_measured"]
+    assert without_following(["event_flood", "incomplete"], None) == ["event_flood", "incomplete"]

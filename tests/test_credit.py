@@ -159,10 +159,11 @@ def test_case(rule: str, case: dict[str, Any]) -> None:
     check_case(case, house(case.get("policy")), AS_OF)
 
 
-def check_case(case: dict[str, Any], policy: CompiledPolicy, as_of: date) -> None:
+def check_case(case: dict[str, Any], policy: CompiledPolicy, as_of: date) -> Decision:
     """Decide a case's farm among those beside it, in either order, and hold the decision beside what is written."""
     beside = case.get("beside", [])
     beside = [beside] if isinstance(beside, dict) else beside
+    beside = [raw for raw in beside for _ in range(raw.get("times", 1))]
     farms = [make_farm(case.get("farm")), *(make_farm(raw, f"F{n}") for n, raw in enumerate(beside, 2))]
     decision = assess_credit(farms, policy, as_of=as_of, county=case.get("county"))[0]
     assert decision == assess_credit(farms[::-1], policy, as_of=as_of, county=case.get("county"))[-1]
@@ -177,6 +178,7 @@ def check_case(case: dict[str, Any], policy: CompiledPolicy, as_of: date) -> Non
         for key, text in facts.items():
             assert steps[0].evidence.get(key) == text, key
     assert decision_from_json(json.loads(decision_line(decision))) == decision
+    return decision
 
 
 def test_every_rule_has_cases() -> None:
@@ -443,7 +445,7 @@ def test_explanation_in_both_languages() -> None:
         "Reason: The limit is the planted area times the amount per mu for your crops. What you"
     )
     assert english[3].startswith(
-        "2. crop_cap_per_mu: At least 100 mu of crops, each crop of the year counted, carry 60,000 CNY"
+        "2. Amount per mu: At least 100 mu of crops, each crop of the year counted, carry 60,000 CNY"
     )
     assert english[3].endswith("-> 60,000 CNY")
     assert english[-1] == "You may ask at any time that a person looks at this again."

@@ -40,6 +40,19 @@ def test_every_pack_has_cases_of_each_of_its_years_and_says_where_its_numbers_co
     assert {"china", "kcc", "demo"} <= set(list_policies())
 
 
+@pytest.mark.parametrize("name", ["china", "kcc"])
+def test_every_rule_of_the_newest_policy_of_a_pack_decides_some_case(name: str) -> None:
+    """It binds, is a reason's rule, or leaves a changed step: a rule that no case feels could be deleted unseen."""
+    policy = read_family(name)[-1]
+    compiled = compile_policy(policy)
+    felt: set[str] = set()
+    for file, case in PACKS:
+        if file == policy.id.replace("-", "/", 1):
+            decision = check_case(case, compiled, case["as_of"])
+            felt |= {step.rule for step in decision.trail if step.changed}
+    assert {rule.rule for rule in policy.rules} - felt == set()
+
+
 # --- families -----------------------------------------------------------------------------------------------------
 def write_family(folder: Path, *periods: tuple[str, str | None]) -> Path:
     family = folder / "mine"
@@ -100,3 +113,10 @@ def test_the_list_shows_every_period() -> None:
     lines = list_kind("policies")
     for policy in read_family("china"):
         assert any(f"{policy.id}, {policy_period(policy)}:" in line for line in lines)
+
+
+def test_whom_to_ask_is_no_part_of_a_policy_s_version() -> None:
+    policy = read_policy("demo")
+    assert policy.contact is not None
+    silent = policy.model_copy(update={"contact": None})
+    assert compile_policy(silent).version == compile_policy(policy).version

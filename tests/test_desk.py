@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,9 @@ def test_smaller_caps_never_give_more(publication: Path, repo: Path, tmp_path: P
     assert decide_again(publication, "demo")[0] == before  # asking changes nothing
 
 
-@pytest.mark.parametrize(("pack", "currency"), [("china", "CNY"), ("kcc", "INR")])
-def test_the_packs_decide_the_demo_region(publication: Path, pack: str, currency: str) -> None:
-    before, after = decide_again(publication, pack)
+@pytest.mark.parametrize(("pack", "currency", "rate"), [("china", "CNY", None), ("kcc", "INR", Decimal("11.7"))])
+def test_the_packs_decide_the_demo_region(publication: Path, pack: str, currency: str, rate: Decimal | None) -> None:
+    before, after = decide_again(publication, pack, rate=rate)
     told = {d.farm_id: d for d in after}
     approved = [d.farm_id for d in after if d.outcome == "approve"]
     assert approved == [d.farm_id for d in before if d.outcome == "approve"]  # where enough was seen, as under demo
@@ -91,7 +92,8 @@ def test_the_county_of_a_publication_chooses_its_amounts(publication: Path, tmp_
     raw["rules"][1]["settings"]["counties"] = {"karnal": {"grassland": 50_000}}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(raw), encoding="utf-8")
-    limits = [{d.farm_id: d.limit for d in decide_again(one, str(path))[1]}["F-005"] for one in (publication, there)]
+    found = [decide_again(one, str(path), rate=Decimal(100))[1] for one in (publication, there)]
+    limits = [{d.farm_id: d.limit for d in decisions}["F-005"] for decisions in found]
     assert limits[0] is not None
     assert limits[1] is not None
     assert limits[1] * 10 > limits[0] * 19  # twice the amount, before rounding
@@ -123,7 +125,7 @@ def test_one_row_for_each_farm(publication: Path, lang: str) -> None:
         list(farm_rows(farms, before[:-1]))
 
 
-@pytest.mark.parametrize(("lang", "words"), [("en", ["Reason: ", "Policy demo-1"]), ("zh", ["原因: ", "人工复核"])])
+@pytest.mark.parametrize(("lang", "words"), [("en", ["Reason: ", "Policy demo-1"]), ("zh", ["原因：", "人工复核"])])
 def test_a_trail_is_told_in_both_languages(publication: Path, lang: str, words: list[str]) -> None:
     farms, _ = read_farms(publication)
     for farm in farms:

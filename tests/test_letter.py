@@ -17,7 +17,7 @@ from acreline.codes import ACTIONS, all_codes
 from acreline.credit.actions import ASKED, advise, reason_action
 from acreline.credit.rules import load_rules
 from acreline.credit.words import reason_words
-from acreline.desk import explain_farm
+from acreline.desk import explain_farm, read_farms
 from acreline.errors import ConfigError, StoreError
 from acreline.report.advice import advice_line, advise_reasons
 from acreline.report.letter import render_letter, write_letter
@@ -154,6 +154,18 @@ def test_a_letter_says_all_that_a_farmer_needs(demo_run: Path, lang: str) -> Non
         lang
     ] in referred  # why it was not judged
     assert "strong" not in re.sub(r"<style>.*?</style>", "", referred, flags=re.S)
+
+
+def test_a_letter_says_which_plot_a_reason_speaks_of_and_whom_to_ask(demo_run: Path) -> None:
+    publication = (demo_run / "latest").resolve()
+    english, chinese = (html.unescape(render_letter(publication, "F-001", lang, advise)) for lang in ("en", "zh"))
+    assert re.search(r"<b>Plot \d: </b>A plot is too small", english)
+    assert re.search(r"<b>第\d块：</b>地块太小", chinese)
+    assert "Ask: demo bank, any branch (invented)" in english
+    assert "请咨询：演示银行各网点（虚构）" in chinese
+    single = next(farm.farm_id for farm in read_farms(publication)[0] if len(farm.parcel_ids) == 1)
+    alone = html.unescape(render_letter(publication, single, "en", advise))
+    assert "<b>Plot" not in alone  # where all plots are meant none is named
 
 
 def test_every_code_says_what_to_do_in_both_languages() -> None:

@@ -20,7 +20,7 @@ from acreline.doors import check_parcels
 from acreline.errors import InputError
 from acreline.geo import geodesic_area_m2
 from acreline.layers import PIXEL_M, UNKNOWN, Looks, Parcels, Seasons
-from acreline.records import NO_CROP
+from acreline.records import NO_CROP, NOT_FARMLAND
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -36,7 +36,6 @@ FEWEST_LOOKS = 4
 MOST = 0.5
 GREENEST = 0.75
 """The greenest quarter of a parcel's looks: a flooded paddy hides its water there, a pond does not."""
-NOT_FARMLAND = "non_agri"
 FEWEST_PX = 2
 """One pixel of wood in a field is a tree, or the network's mistake."""
 CHUNK = 100_000

@@ -31,6 +31,8 @@ LATE_OPENS = (6, 20)
 """Month and day from which on the second crop of a year is told (`curves.GROWING_DAYS`)."""
 LOOK_ON_DAYS = 30
 """How long to wait for a crop that should be up by now."""
+FOLLOWING = frozenset({"not_measured", "incomplete"})
+"""Codes that only follow from the one that says why land was not measured; by themselves they promise another try."""
 LEAST_LOOKS = 2
 """Fewer clear looks than this tell no rate at which more will come."""
 
@@ -209,6 +211,20 @@ def cheapest_action(codes: Iterable[str], seen: Mapping[str, Seen] | None = None
             days = [wait_until(slug, seen[slug]) for slug in slugs if slug in seen] if action.slug == "wait" else []
             told.append(Settled(action, slugs, max((day for day in days if day is not None), default=None)))
     return told
+
+
+def without_following(codes: Iterable[str], reason: str | None) -> list[str]:
+    """Codes without those that follow from a reason which no new measuring mends: land too small stays too small.
+
+    Args:
+        codes: in any order.
+        reason: code of the farm's status, if it has one.
+    """
+    told = list(codes)
+    why = [code for code in told if code not in FOLLOWING and (code == reason or code.startswith("status_"))]
+    if not why or any(code not in all_codes() or all_codes()[code].action == "rerun" for code in why):
+        return told
+    return [code for code in told if code not in FOLLOWING]
 
 
 def can_wait(slug: str, seen: Seen) -> bool:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acreline.config import (
     Crop,
+    Policy,
     Provider,
     find_config,
     list_configs,
@@ -21,6 +23,7 @@ from acreline.config import (
     read_settings,
 )
 from acreline.errors import ConfigError, StoreError
+from acreline.money import check_rate, farms_at
 from acreline.records import Decision, Farm
 from acreline.tables import farm_from_json
 from acreline.units import m2_to_ha, m2_to_mu
@@ -107,13 +110,20 @@ def read_farms(publication: Path) -> tuple[list[Farm], date]:
 
 
 def decide_again(
-    publication: Path, policy: str, *, retired: Path | None = None, now: datetime | None = None
+    publication: Path,
+    policy: str,
+    *,
+    rate: Decimal | None = None,
+    retired: Path | None = None,
+    now: datetime | None = None,
 ) -> tuple[list[Decision], list[Decision]]:
     """Decisions of a publication under the policy it was made with, and under another one.
 
     Args:
         publication: its folder.
         policy: name or path of the other policy.
+        rate: units of its currency for one of the publication's, at which requests and debts are told in it; None
+            where both are one.
         retired: the bank's own list of retired policies and models, beside the packaged one.
         now: the instant by which one counts as retired; None: the machine's clock.
 
@@ -122,7 +132,7 @@ def decide_again(
         a farm whose appeal is open.
 
     Raises:
-        ConfigError: the policy is not known, does not compile or was retired.
+        ConfigError: the policy is not known, does not compile or was retired, or a rate is missing or too much.
     """
     from acreline.credit import assess_credit, compile_policy, decision_from_json, refer_retired, refer_reviewed
     from acreline.people.acts import run_root
@@ -137,6 +147,7 @@ def decide_again(
     compiled = compile_policy(read_policy(policy, as_of=day), names)
     stops, model = read_retired(retired), manifest["model"]
     refuse_retired_policy(stops, compiled.policy.id, compiled.version, now=now)
+    farms = in_money_of(compiled.policy, farms, before, rate)
     known_as = model_names(model["name"], model["version"], model.get("weights_sha256"))
     stopped = find_retired(stops, "model", known_as, now=now)
     told = stopped.facts() if stopped is not None else manifest.get("model_retired")
@@ -145,6 +156,26 @@ def decide_again(
     else:
         after = assess_credit(farms, compiled, as_of=day, county=manifest.get("county"))
     return before, refer_reviewed(after, open_reviews(run_root(publication)))
+
+
+def in_money_of(
+    policy: Policy, farms: list[Farm], before: Sequence[Decision], rate: Decimal | None = None
+) -> list[Farm]:
+    """Measured farms as another policy may judge them: what their applicants said of money in its currency.
+
+    Args:
+        policy: that is to decide.
+        farms: of a publication.
+        before: its decisions, whose currency is that of the applicants' money in it.
+        rate: units of the policy's currency for one of theirs; None where both are one.
+
+    Raises:
+        ConfigError: a rate is missing, or given to no purpose.
+    """
+    of = before[0].currency if before else policy.currency
+    if of == policy.currency or any(farm.applicant is not None for farm in farms):
+        check_rate(of, policy.id, policy.currency, rate, "as --rate")
+    return farms if rate is None else farms_at(farms, rate)
 
 
 def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:

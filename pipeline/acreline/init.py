@@ -53,6 +53,7 @@ events: [flood]
 # previous_limit; who leaves existing_debt empty is referred to a person), and daily weather (CSV: date, tmin_c,
 # tmean_c, tmax_c, rain_mm, radiation_mj_per_m2).
 # applicants: applicants.csv
+# applicants_currency: CNY      # of its amounts; where the policy counts in another one, also applicants_rate: 11.7
 # weather: weather.csv
 # Events that were reported (CSV: event, start, end, parcel_id, valid_from: since when the report is known).
 # known_events: reports.csv

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from acreline.claims import Earlier, read_earlier
@@ -14,6 +15,7 @@ from acreline.errors import AcrelineError, Troubles
 from acreline.events import list_detectors
 from acreline.farms import read_applicants
 from acreline.layers import Parcels, Weather
+from acreline.money import applicant_at
 from acreline.parcels import read_parcels
 from acreline.plan import Plan, decision_day, named_file, plan_run
 from acreline.prices import with_prices
@@ -59,7 +61,7 @@ def read_inputs(region: Region, crops: Mapping[str, Crop], *, as_of: date) -> In
         return troubles.of(lambda: reader(named_file(region, key), *more, **named))
 
     parcels = troubles.of(read_parcels, region.parcels)
-    applicants = read("applicants", read_applicants)
+    applicants = read("applicants", lambda path: _in_policy_money(read_applicants(path), region.applicants_rate))
     weather = read("weather", read_weather, as_of=as_of)
     priced, unpriced = read("prices", lambda path: with_prices(crops, path, None, as_of=as_of)) or (crops, ())
     priced, uncosted = read("costs", lambda path: with_prices(priced, None, path, as_of=as_of)) or (crops, ())
@@ -90,6 +92,12 @@ def check_region(region: Region) -> tuple[Plan, Inputs]:
     if plan is None or inputs is None:
         raise troubles.as_one()
     return plan, inputs
+
+
+def _in_policy_money(applicants: Mapping[str, Applicant], rate: Decimal | None) -> Mapping[str, Applicant]:
+    if rate is None:
+        return applicants
+    return {farm_id: applicant_at(applicant, rate) for farm_id, applicant in applicants.items()}
 
 
 def _crops(region: Region) -> Mapping[str, Crop]:

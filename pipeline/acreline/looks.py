@@ -26,6 +26,7 @@ from acreline.layers import (
     Looks,
     Maps,
 )
+from acreline.records import NOT_FARMLAND
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,6 @@ PLANTED_PASSES = 2
 """A pixel bears a crop when its NDVI reached 0.4 on this many clear passes: one green look may be a cloud's rim."""
 HEADS = ("crop_a", "crop_b", "health")
 """Heads of the network that name classes."""
-NOT_FARMLAND = "non_agri"
 """The class of roads, roofs, woods and open water: it fills the whole year, so both slots must name it."""
 NUMBERS = ("vigour", "energy")
 """What it says as a number, kept x 100."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
+from acreline.config import Region
+from acreline.credit.facts import plain
 from acreline.plan import Plan
 
 HEALTH_NOTICE = {"en": "health: not validated", "zh": "长势与灾害等级：未经实地验证"}
@@ -40,8 +43,18 @@ def notices_of(
     notices = [SIMULATED_NOTICE] if simulated else []
     notices += [HEALTH_NOTICE] if plan.model.card.health == "not validated" else []
     notices += [DEMONSTRATION_NOTICE] if "demonstration" in plan.policy.title.lower() else []
+    notices += [converted(plan.region, plan.policy.currency)] if plan.region.applicants_rate is not None else []
     notices += [dict(zip(("en", "zh"), not_looked_for(left_out), strict=True))] if left_out else []
     return notices + ([not_yet_published(unpublished, plan.as_of)] if unpublished else [])
+
+
+def converted(region: Region, currency: str) -> dict[str, str]:
+    """A notice that requests and debts were told in another currency."""
+    of, rate = region.applicants_currency, plain(region.applicants_rate or Decimal(1))
+    return {
+        "en": f"requests and debts in {of} were reckoned at {rate} {currency} for one {of}",
+        "zh": f"申请金额与债务按1 {of} = {rate} {currency}折算",
+    }
 
 
 def not_yet_published(tables: Sequence[str], day: date) -> dict[str, str]:

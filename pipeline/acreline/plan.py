@@ -16,6 +16,7 @@ from acreline.config import Crop, Policy, Provider, Region, packaged_crops, read
 from acreline.errors import ConfigError, InputError, Troubles
 from acreline.hashing import file_sha256
 from acreline.layers import BANDS, HEALTH_CLASSES
+from acreline.money import check_rate
 from acreline.records import NO_CROP
 from acreline.retired import Retirement, find_retired, model_names, read_retired, refuse_retired_policy
 
@@ -88,6 +89,8 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
     retired = troubles.of(read_retired, files["retired"])
     if retired is not None and policy is not None and compiled is not None:
         troubles.of(refuse_retired_policy, retired, policy.id, compiled.version, now=now)
+    if policy is not None:
+        troubles.of(_check_money, region, policy)
     if region.shadow is not None:
         troubles.of(_check_shadow, region.shadow, base, day, policy)
     provider = troubles.of(_provider, region)
@@ -103,6 +106,12 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
 def decision_day(region: Region, as_of: date | None = None) -> date:
     """The day of the decision: the one asked for, else the region's own, else the earlier of season end and today."""
     return as_of or region.as_of or min(region.season.end, datetime.now(UTC).date())
+
+
+def _check_money(region: Region, policy: Policy) -> None:
+    """The applicants' money is in the policy's currency, or a rate is given."""
+    of = region.applicants_currency or policy.currency
+    check_rate(of, policy.id, policy.currency, region.applicants_rate, "applicants_rate: in the region file")
 
 
 def named_file(region: Region, key: str) -> Path | None:

@@ -234,6 +234,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
             "title": plan.policy.title,
             "author": plan.policy.author,
             "approver": plan.policy.approver,
+            "contact": plan.policy.contact,
         },
         "provider": facts.scenes.provider,
         "simulated": facts.scenes.simulated,

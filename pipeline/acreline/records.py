@@ -20,6 +20,8 @@ UNSEEN_SPREAD = 0.13
 """The part of it that no picture shows: use of light 0.10, harvest index 0.08, moisture and loss 0.03 (science 4.1)."""
 NO_CROP = "none"
 """In the place of a crop: nothing was grown for harvest. In a set of crops it is doubt that anything grows."""
+NOT_FARMLAND = "non_agri"
+"""In the place of a crop: road, roof, wood or water. In a set of crops it is doubt that the land is farmed."""
 
 
 def worst_status(statuses: list[str]) -> str:

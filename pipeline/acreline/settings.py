@@ -86,6 +86,12 @@ class Region(Settings):
     catalog: str | None = Field(None, description="address or folder that replaces the provider's own")
     parcels: ParcelSource
     applicants: Path | None = None
+    applicants_currency: str | None = Field(
+        None, pattern=r"^[A-Z]{3}$", description="of the money in the applicants table; left out: the policy's"
+    )
+    applicants_rate: Decimal | None = Field(
+        None, gt=0, le=10**6, decimal_places=8, description="units of the policy's currency for one of the applicants'"
+    )
     weather: Path | None = None
     normals: Path | None = None
     statistics: Path | None = Field(
@@ -270,6 +276,10 @@ class Policy(Settings):
     approver: str = Field(description="who approved it: another person")
     rules: list[RuleSettings] = Field(min_length=1)
     schedule: ScheduleSettings | None = Field(None, description="tranches and due day; null: the bank sets them itself")
+    contact: tuple[str, str] | None = Field(
+        None,
+        description="whom a farmer asks, English and Chinese; for the letter, no part of the version",
+    )
 
     @model_validator(mode="after")
     def _four_eyes(self) -> Policy:

@@ -187,6 +187,10 @@ def _challenge(region: Region, root: Path, publication: Path) -> list[str]:
 def credit(
     run: RunFolder,
     policy: Annotated[str, typer.Option("--policy", help="policy name, or path of a policy file")],
+    rate: Annotated[
+        str | None,
+        typer.Option("--rate", metavar="RATE", help="units of its currency for one of the run's: 11.7"),
+    ] = None,
     retired: Annotated[
         Path | None,
         typer.Option("--retired", metavar="FILE", help="a list of retired policies and models more"),
@@ -194,9 +198,11 @@ def credit(
 ) -> None:
     """Decide again from the measured farms of a run, under another policy; the run itself is not changed."""
     from acreline.desk import decide_again, decision_rows
+    from acreline.money import read_rate
     from acreline.store import open_publication
 
-    before, after = decide_again(open_publication(run), policy, retired=retired)
+    factor = None if rate is None else read_rate(rate)
+    before, after = decide_again(open_publication(run), policy, rate=factor, retired=retired)
     for old, new in zip(decision_rows(before), decision_rows(after), strict=True):
         typer.echo(f"{old['farm_id']:<12} {old['words']:<36} -> {new['words']}")
 

@@ -14,11 +14,13 @@ from pydantic import Field
 from acreline.credit.contract import RuleContext, Words, make_step
 from acreline.credit.facts import Shown, floor_area_at, lowest, plain, show, show_money, why_unmeasured
 from acreline.credit.words import measured_words
-from acreline.records import NO_CROP, Farm, Step
+from acreline.records import NO_CROP, NOT_FARMLAND, Farm, Step
 
 Amount = Annotated[Decimal, Field(ge=0, le=10**9)]
 Unit = Literal["ha", "acre", "mu"]
 UNIT_ZH: dict[Unit, str] = {"ha": "公顷", "acre": "英亩", "mu": "亩"}
+NO_CROPS = {NOT_FARMLAND: "not_farmland", "unknown": "crop_unknown"}
+"""What may stand in the place of a crop and has no amount -> the code that says so."""
 Crops = tuple[str, ...]
 """The first answer and the crops it cannot be told from."""
 
@@ -51,7 +53,7 @@ def cap_by_area(
     A crop that stands the whole year counts its land once, a double crop once for each of its two seasons. Area is
     taken at the policy's quantile, rounded down per stand, so stands add up to the farm to the last cent. Where
     several crops cannot be told apart, the lowest amount of them counts; doubt whether anything grows at all (`none`
-    among them) is for the evidence bar to refer, not a crop with an amount.
+    among them) or whether the land is farmed (`non_agri`) is for the evidence bar to refer, no crop with an amount.
 
     Args:
         farm: facts.
@@ -74,8 +76,9 @@ def cap_by_area(
     here = counties.get(context.county or "")
     per_unit = {**amounts, **here} if here else amounts
     missing = sorted({crop for crops in area for crop in crops if crop not in per_unit})
-    if "unknown" in missing:
-        return make_step(how.rule, "crop_unknown", limit, None, measured_words("crop_unknown"), outcome="refer")
+    for crop, code in NO_CROPS.items():
+        if crop in missing:
+            return make_step(how.rule, code, limit, None, measured_words(code), outcome="refer")
     if missing:
         names = [context.name_crop(crop) for crop in missing]
         lacking = {"crops_without_cap": Shown(", ".join(n.en for n in names), "、".join(n.zh for n in names))}
@@ -94,7 +97,7 @@ def cap_by_area(
 
 @lru_cache(1024)
 def _alike(crop: str, crop_set: Crops) -> Crops:
-    return (crop, *sorted(set(crop_set) - {crop, NO_CROP}))
+    return (crop, *sorted(set(crop_set) - {crop, NO_CROP, NOT_FARMLAND}))
 
 
 def _show_area(area: Decimal, unit: Unit) -> Shown:

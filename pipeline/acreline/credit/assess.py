@@ -10,7 +10,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
+from typing import Any
 
+from acreline.codes import without_following
 from acreline.credit.contract import CompiledPolicy, CompiledRule, RuleContext, Totals, make_step
 from acreline.credit.facts import MONEY, Shown, find_fault, floor_to, lowest, show, show_money
 from acreline.credit.totals import PERSON_RULE, sum_up
@@ -159,7 +161,7 @@ def _decide(farm: Farm, policy: CompiledPolicy, context: RuleContext) -> Decisio
             reasons=_refer_reasons(farm, policy, context, steps),
             policy_id=policy.name,
             as_of=context.as_of,
-            trail=tuple(make_indicative(step, context.currency) for step in steps),
+            trail=_unlimited(steps, context.currency),
         )
     held = [step for step in steps if step.rule != ENGINE and _holds_down(step)]
     binding = next((step for step in steps if step.outcome == "decline"), held[-1])
@@ -222,6 +224,21 @@ def _outcome(steps: Sequence[Step]) -> str:
     return "refer" if "refer" in spoken else "decline" if "decline" in spoken else "approve"
 
 
+def _unlimited(steps: Sequence[Step], currency: str) -> tuple[Step, ...]:
+    """The trail of a referred farm. Where a cap could not be told, what stood before it is no amount to speak of."""
+    if steps[-1].after is None:
+        return tuple(
+            step if step.after is None else replace(step, before=None, after=None, cap=None, **_referring(step))
+            for step in steps
+        )
+    return tuple(make_indicative(step, currency) for step in steps)
+
+
+def _referring(step: Step) -> dict[str, Any]:
+    refers = step.outcome == "refer"
+    return {"changed": refers, "outcome": "refer" if refers else None}
+
+
 def make_indicative(step: Step, currency: str) -> Step:
     """A step of a referred farm: no limit stands in it, only what it would have been."""
     if step.after is None:
@@ -241,6 +258,7 @@ def make_indicative(step: Step, currency: str) -> Step:
 def _refer_reasons(farm: Farm, policy: CompiledPolicy, context: RuleContext, steps: Sequence[Step]) -> tuple[str, ...]:
     """Codes that refer, in order; where only the smallest loan refers, also what made the limit so small."""
     codes = list(dict.fromkeys(step.code for step in steps if step.outcome == "refer"))
+    codes = without_following(codes, farm.reason)
     if codes in (["below_minimum"], ["nothing_left"]):
         codes += _holding_codes(farm, policy, context, steps)
     return tuple(dict.fromkeys(codes))[:MOST_REASONS]

@@ -117,7 +117,7 @@ def _check_order(policy: Policy, compiled: list[CompiledRule]) -> None:
 
 def _version(policy: Policy, compiled: list[CompiledRule]) -> str:
     """Hash of what the policy says, not of how the file writes it: 0.4 and 0.40 are one number."""
-    content = policy.model_dump(exclude={"rules"}) | {
+    content = policy.model_dump(exclude={"rules", "contact"}) | {
         "rules": [[entry.rule.name, entry.source, entry.settings.model_dump()] for entry in compiled]
     }
     if policy.schedule is None:  # a policy that says nothing of it is what it was before it could

@@ -11,7 +11,10 @@ from acreline.codes import LANGUAGES, all_codes, said_words
 from acreline.credit.contract import Words
 from acreline.credit.facts import show_money, why_unmeasured
 from acreline.errors import ConfigError
-from acreline.records import Decision, Farm, Step
+from acreline.records import NOT_FARMLAND, Decision, Farm, Step
+
+ENGINE_WORDS: dict[str, Words] = {"policy": ("The policy as a whole", "整体政策")}
+"""Steps that no rule makes: the check of the facts before all, the rounding after all."""
 
 
 @cache
@@ -37,6 +40,8 @@ def why_no_value(farm: Farm) -> str:
         return unmeasured
     if not farm.stands:
         return "no_stand"
+    if any(stand.crop == NOT_FARMLAND for stand in farm.stands):
+        return "not_farmland"
     if "mixed_currency" in farm.flags:
         return "mixed_currency"
     codes = rank_codes(stand.code for stand in farm.stands if stand.value is None and stand.code is not None)
@@ -48,6 +53,14 @@ def known_codes() -> list[str]:
     from acreline.credit.rules import load_rules
 
     return sorted({*all_codes(), *(code for rule in load_rules().values() for code in rule.reasons)})
+
+
+def rule_words(name: str) -> Words:
+    """What a reader sees instead of a rule's name; the name for one that is not known any more."""
+    from acreline.credit.rules import load_rules
+
+    known = load_rules().get(name)
+    return ENGINE_WORDS.get(name, (name, name)) if known is None else known.title
 
 
 def reason_words(code: str, lang: str = "en") -> str:
@@ -98,10 +111,11 @@ def explain_decision(
     lines = [
         (f"{decision.farm_id}, {decision.as_of}. {head}", f"{decision.farm_id}，{decision.as_of}。{head}")[zh],
         *seen,
-        *(_reason_line(code, lang, zh, None if advice is None else advice.get(code, "")) for code in decision.reasons),
+        *(_reason_line(decision, code, lang, advice) for code in decision.reasons),
     ]
     for number, step in enumerate(decision.trail, start=1):
-        lines.append(f"{number}. {step.rule}: {(step.text_en, step.text_zh)[zh]}{_movement(step, decision, zh)}")
+        said = f"{rule_words(step.rule)[zh]}{(': ', '：')[zh]}{(step.text_en, step.text_zh)[zh]}"
+        lines.append(f"{number}. {said}{_movement(step, decision, zh)}")
     lines += drawn
     lines.append((f"Policy {decision.policy_id}.", f"政策 {decision.policy_id}。")[zh])
     lines.append(
@@ -110,15 +124,19 @@ def explain_decision(
     return lines
 
 
-def _reason_line(code: str, lang: str, zh: int, advice: str | None) -> str:
-    """A reason, and what can be done about it."""
+def _reason_line(decision: Decision, code: str, lang: str, told: Mapping[str, str] | None) -> str:
+    """A reason, of a referral with the figures of its step, and what can be done about it."""
     from acreline.credit.actions import reason_action
 
-    if advice is None:
+    zh = _language(lang)
+    step = next((step for step in decision.trail if step.code == code and step.outcome == "refer"), None)
+    said = reason_words(code, lang) if step is None else (step.text_en, step.text_zh)[zh]
+    advice = "" if told is None else told.get(code, "")
+    if told is None:
         action = reason_action(code, lang)
         advice = action and ("What you can do: ", "您可以：")[zh] + action
     gap = " " if advice and not zh else ""
-    return f"{('Reason', '原因')[zh]}: {reason_words(code, lang)}{gap}{advice}"
+    return f"{('Reason: ', '原因：')[zh]}{said}{gap}{advice}"
 
 
 def _movement(step: Step, decision: Decision, zh: int) -> str:

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from acreline.codes import Seen, all_codes, cheapest_action, split_codes, wait_until
+from acreline.codes import Seen, all_codes, cheapest_action, split_codes, wait_until, without_following
 from acreline.config import packaged_crops
 from acreline.report.read import Row, read_table
 
@@ -73,6 +73,7 @@ def open_farm(
     """
     steps = list(trail)
     found = [code for code, outcome, _ in steps if outcome == "refer"] + [*split_codes(reason), *flags]
+    found = without_following(found, reason)
     told = (evidence.get("min_clear_looks", "") for _, _, evidence in steps)
     wanted = next((int(text.split()[0]) for text in told if text[:1].isdigit()), None)
     return OpenFarm(tuple(code for code in dict.fromkeys(found) if SAID_BY.get(code) not in found), looks, wanted)

@@ -64,7 +64,8 @@ def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise) ->
         simulated=bool(manifest.get("simulated")),
         notices=[two_languages(notice)[zh] for notice in manifest.get("notices") or []],
         limit=print_amount(Decimal(farm["limit"] or 0), farm["limit_currency"] or "", zh),
-        reasons=tell_reasons(farm, told, lang, advise),
+        reasons=_with_plots(tell_reasons(farm, told, lang, advise), farm, parcels[:MOST_PARCELS], zh),
+        contact=_contact(manifest, zh),
         facts=[{name: value and value[zh] for name, value in fact.items()} for fact in farm_facts(farm, told)],
         parcels=[(parcel["id"], _parcel(parcel, told, zh)) for parcel in parcels[:MOST_PARCELS]],
         more_parcels=max(len(parcels) - MOST_PARCELS, 0),
@@ -74,6 +75,26 @@ def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise) ->
         publication=str(manifest.get("id") or publication.name),
         years="–".join(sorted({min(used), max(used)})) if used else "",
     )
+
+
+def _contact(manifest: Row, zh: bool) -> str:
+    """Whom to ask, as the policy says; empty where it does not."""
+    told = (manifest.get("policy") or {}).get("contact")
+    return str(told[zh]) if told else ""
+
+
+def _with_plots(reasons: list[Row], farm: Row, parcels: Sequence[Row], zh: bool) -> list[Row]:
+    """Reasons with the plots that they speak of, by their numbers in the letter; none where they speak of all."""
+    numbers = {parcel["id"]: number for number, parcel in enumerate(parcels, start=1)}
+    places = {code: ids for one in farm["settle"] for code, ids in one["codes"]}
+    for reason in reasons:
+        mine = sorted(numbers[name] for name in places.get(reason["code"], []) if name in numbers)
+        plots = ""
+        if mine and len(mine) < len(parcels):
+            told = ("、" if zh else ", ").join(map(str, mine))
+            plots = f"第{told}块" if zh else f"Plot {told}" if len(mine) == 1 else f"Plots {told}"
+        reason["plots"] = plots
+    return reasons
 
 
 def tell_reasons(farm: Row, told: Row, lang: str, advise: Advise) -> list[Row]:

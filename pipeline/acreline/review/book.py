@@ -14,6 +14,7 @@ from acreline.credit import CompiledPolicy, assess_credit, compile_policy, decis
 from acreline.desk import read_farms, read_trail
 from acreline.errors import ConfigError
 from acreline.lineage import LINEAGE_FILE, read_compiled, read_lineage
+from acreline.money import check_rate
 from acreline.records import Decision, Farm
 from acreline.retired import find_retired, model_names, policy_names, read_retired
 from acreline.store import read_manifest
@@ -156,8 +157,14 @@ def decide(region: Region, chosen: Chosen, farms: Sequence[Farm] | None = None) 
         region: from `read_book`.
         chosen: from `choose_policy` or `own_policy`.
         farms: with other facts, as after a shock; None: as they were measured.
+
+    Raises:
+        ConfigError: what the applicants said of money is in another currency than the policy's.
     """
     cases = region.farms if farms is None else farms
+    of, policy = region.published[0].currency if region.published else None, chosen.compiled.policy
+    if of is not None and any(farm.applicant is not None for farm in cases):
+        check_rate(of, policy.id, policy.currency, None, "as `applicants_rate` in the region file, and run it again")
     if region.model_retired:
         return refer_retired(cases, chosen.compiled, region.model_retired, as_of=region.day)
     return assess_credit(cases, chosen.compiled, as_of=region.day, county=region.county)

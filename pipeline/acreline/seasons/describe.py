@@ -16,7 +16,7 @@ from acreline.curves import clear_looks, dates_of, end_of_day, join_codes, nulla
 from acreline.doors import check_seasons
 from acreline.layers import UNKNOWN, Looks, Parcels, Seasons, Weather
 from acreline.promises import Calibration
-from acreline.records import NO_CROP
+from acreline.records import NO_CROP, NOT_FARMLAND
 from acreline.seasons.crops import choose_crops
 from acreline.seasons.dates import STAGES, date_seasons
 from acreline.seasons.gaps import long_gaps
@@ -24,7 +24,6 @@ from acreline.seasons.gaps import long_gaps
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_FARMLAND = "non_agri"
 """The class of land that is no farmland at all."""
 
 

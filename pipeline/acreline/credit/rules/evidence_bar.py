@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
+from string import Formatter
 
 from pydantic import Field
 
@@ -18,6 +20,8 @@ NAME = "evidence_bar"
 IMAGERY_CODES = frozenset({"few_clear_looks", "stale_look"})
 """Reasons that all mean: not seen well enough."""
 
+MOST_SETS = 3
+"""Of crops that cannot be told apart, so many are named."""
 STATUS_ZH = {
     "ok": "已测定",
     "degraded": "已测定，存疑",
@@ -35,6 +39,28 @@ AGREED: Words = (
     " {crop} was taken because you declared it and the satellite's first answer agrees ({confidence}).",
     "按{crop}计算，因为您申报的作物与卫星的首要判断一致（{confidence}）。",
 )
+FIGURES: dict[str, Words] = {
+    "few_clear_looks": (
+        " Seen clearly {clear_looks}; needed: {min_clear_looks}.",
+        "清晰观测{clear_looks}，需要{min_clear_looks}。",
+    ),
+    "stale_look": (
+        " Last seen clearly on {last_clear}; it may be at most {max_days_since_clear} ago.",
+        "最近一次清晰观测为{last_clear}，距今不得超过{max_days_since_clear}。",
+    ),
+    "area_doubtful": (
+        " In doubt by {area_doubt}; allowed: {max_area_doubt}.",
+        "面积不确定度{area_doubt}，允许{max_area_doubt}。",
+    ),
+    "value_doubtful": (
+        " In doubt by {value_doubt}; allowed: {max_value_doubt}.",
+        "估值不确定度{value_doubt}，允许{max_value_doubt}。",
+    ),
+    "declared_crop_differs": (" Declared: {declared}; seen: {seen}.", "申报：{declared}；看到：{seen}。"),
+    "crop_doubtful": (" It may be {could_be}.", "可能是{could_be}。"),
+}
+"""Code -> the figures of this farm behind its sentence, where all of them are known."""
+NEEDED = {code: tuple(name for _, name, *_ in Formatter().parse(en) if name) for code, (en, _) in FIGURES.items()}
 
 
 class EvidenceBarSettings(Settings):
@@ -94,11 +120,39 @@ def apply(farm: Farm, limit: Decimal | None, settings: EvidenceBarSettings, cont
         facts["notes"] = Shown(", ".join(notes), "；".join(said))
     if not codes:
         return (make_step(NAME, "evidence_met", limit, limit, words, facts),)
+    facts |= _crops_in_doubt(farm, settings, context)
     return tuple(_refer(code, limit, facts) for code in codes)
 
 
 def _refer(code: str, limit: Decimal | None, facts: dict[str, Shown]) -> Step:
-    return make_step(NAME, code, limit, limit, measured_words(code), facts, outcome="refer", fill=False)
+    said_en, said_zh = measured_words(code)
+    figures = FIGURES.get(code)
+    if figures is not None and all(name in facts for name in NEEDED[code]):
+        said_en += figures[0].format_map({name: facts[name].en for name in NEEDED[code]})
+        said_zh += figures[1].format_map({name: facts[name].zh for name in NEEDED[code]})
+    return make_step(NAME, code, limit, limit, (said_en, said_zh), facts, outcome="refer", fill=False)
+
+
+def _crops_in_doubt(farm: Farm, settings: EvidenceBarSettings, context: RuleContext) -> dict[str, Shown]:
+    """What was declared and seen where the two differ, and what a crop in doubt may be; each stand's once."""
+    differ = [s for s in farm.stands if s.declared_crop is not None and s.declared_crop not in (s.crop, *s.crop_set)]
+    unsure = [s for s in farm.stands if s.crop_doubtful and not _agrees(s, settings)]
+    facts: dict[str, Shown] = {}
+    if differ:
+        facts["declared"] = _name_all(dict.fromkeys(s.declared_crop or "" for s in differ), context)
+        facts["seen"] = _name_all(dict.fromkeys(s.crop for s in differ), context)
+    if unsure:
+        sets = [_name_all((s.crop, *sorted(set(s.crop_set) - {s.crop})), context, ("or", "或")) for s in unsure]
+        told = list(dict.fromkeys(sets))[:MOST_SETS]
+        facts["could_be"] = Shown("; ".join(one.en for one in told), "；".join(one.zh for one in told))
+    return facts
+
+
+def _name_all(crops: Iterable[str], context: RuleContext, last: Words | None = None) -> Shown:
+    """maize, wheat; with a last word, maize or wheat."""
+    names = [context.name_crop(crop) for crop in crops]
+    en, zh = (", ", "、") if last is None else (f" {last[0]} ", last[1])
+    return Shown(en.join(name.en for name in names), zh.join(name.zh for name in names))
 
 
 def _raised(farm: Farm) -> set[str]:
