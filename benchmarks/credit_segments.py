@@ -39,6 +39,8 @@ class RunCounty:
     """One county that was run, with its truth."""
 
     name: str
+    zone: str
+    """What a policy's amounts by county call it."""
     farms: list[Farm]
     as_of: date
     told: dict[str, pd.DataFrame]
@@ -90,7 +92,7 @@ def run_county(zone: str, parcels: int, seed: int, work: Path, workers: int) -> 
         "yields": pd.read_parquet(folder / "truth" / "yields.parquet"),
     }
     told = {name: pd.read_parquet(publication / f"{name}.parquet") for name in ("farms", "stands")}
-    return RunCounty(name, farms, as_of, told, truth, farm_slopes(zone, parcels, seed))
+    return RunCounty(name, zone, farms, as_of, told, truth, farm_slopes(zone, parcels, seed))
 
 
 def farm_slopes(zone: str, parcels: int, seed: int) -> pd.Series:
@@ -128,7 +130,7 @@ def segments_of(policy: str, counties: Sequence[RunCounty]) -> pd.DataFrame:
     for one in counties:
         compiled = load_policy(policy, one.as_of)
         farms = in_currency(asked_alike(one.farms), compiled.policy.currency)
-        decisions = assess_credit(farms, compiled, as_of=one.as_of)
+        decisions = assess_credit(farms, compiled, as_of=one.as_of, county=one.zone)
         parts.append(decided_farms(one.told, decisions, one.truth, one.slope_deg))
     return segment_farms(pd.concat(parts, ignore_index=True))
 
