@@ -7,7 +7,10 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from acreline.errors import ConfigError, InputError, StoreError
 from acreline.report import write_map_page
@@ -21,6 +24,7 @@ from acreline.report.portfolio import (
     rewrite_packed,
     split_details,
     tell_queues,
+    thin_ring,
     unpack,
 )
 from acreline.report.tell import tell_page
@@ -32,6 +36,20 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_publication(tmp_path_factory.mktemp("made") / "publication")
 
 
+def thick_ring(ways: list[int]) -> list[list[float]]:
+    """What the page makes of `thin_ring`'s text."""
+    points = np.cumsum(np.array(ways, int).reshape(-1, 2), axis=0)
+    return [[round(float(lat) / 1e6, 6), round(float(lon) / 1e6, 6)] for lat, lon in points]
+
+
+@given(st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), max_size=20))
+def test_an_outline_is_told_to_a_millionth_of_a_degree(ring: list[tuple[float, float]]) -> None:
+    told = thick_ring(thin_ring(ring))
+    assert len(told) == len(ring)
+    far = np.abs(np.array(told).reshape(-1, 2) - np.array(ring).reshape(-1, 2)).max(initial=0)
+    assert far < 1e-6
+
+
 # --- packed details -----------------------------------------------------------------------------------------------
 def test_lean_page_and_details_together_are_the_whole(publication: Path) -> None:
     told = tell_page(publication)
@@ -41,6 +59,8 @@ def test_lean_page_and_details_together_are_the_whole(publication: Path) -> None
         for place, whole in enumerate(told[kind]):
             joined = {**lean[kind][place], **chunks[0][kind][str(place)]}
             joined.pop("grown", None)
+            if kind == "parcels":
+                joined["rings"] = [[thick_ring(ring) for ring in polygon] for polygon in joined["rings"]]
             assert joined == whole
     first = lean["farms"][0]
     assert "trail" not in first

@@ -30,6 +30,7 @@ from acreline.report.read import read_manifest, read_rows, read_trails
 from acreline.report.tell import tell_page, vigour_grade
 from acreline.report.words import WORDS, word
 from tests.made_publication import ODD_FARM, farm_name, make_publication, ndvi_of
+from tests.test_portfolio import thick_ring
 
 STATIC = Path(page_room.__file__).parent / "static"
 
@@ -270,7 +271,7 @@ def test_a_farm_without_a_decision_says_so(copy: Path) -> None:
 def test_maps_are_pictures_in_lon_lat(told: dict[str, Any]) -> None:
     assert [raster["layer"] for raster in told["rasters"]] == ["crop", "health"]
     west, south, east, north = told["rasters"][0]["bounds"]
-    outlines = [ring for parcel in told["parcels"] for polygon in parcel["rings"] for ring in polygon]
+    outlines = [thick_ring(ring) for parcel in told["parcels"] for polygon in parcel["rings"] for ring in polygon]
     assert all(south < lat < north and west < lon < east for ring in outlines for lat, lon in ring)
     assert base64.b64decode(told["rasters"][0]["png"])[:8] == b"\x89PNG\r\n\x1a\n"
 

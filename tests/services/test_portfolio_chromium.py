@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 from acreline.report.page import render_told, write_portfolio
 from acreline.report.portfolio import tell_queues
-from acreline.report.read import Row, read_manifest, read_rows
-from acreline.report.tell import tell_page, tell_totals
+from acreline.report.read import read_manifest, read_rows
+from acreline.report.tell import tell_page
 from tests.made_publication import make_publication
 
 if TYPE_CHECKING:
@@ -58,35 +58,11 @@ def small(publication: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_portfolio(publication, folder / "page.html", watch=folder / "watch.csv", cases=folder / "cases.json")
 
 
-def repeat_farms(told: Row, count: int) -> Row:
-    """A page's farms over and over under new names, each copy of the square beside the last, until there are enough."""
-    farms: list[Row] = []
-    parcels: list[Row] = []
-    outlines = [ring for parcel in told["parcels"] for rings in parcel["rings"] for ring in rings]
-    corners = np.array([point for ring in outlines for point in ring])
-    high, wide = 1.1 * np.ptp(corners, axis=0)
-    across = round((count / len(told["farms"])) ** 0.5)
-    while len(farms) < count:
-        turn = len(farms) // len(told["farms"])
-        east, north = float(wide * (turn % across)), float(high * (turn // across))
-        offset = len(parcels)
-        names = {farm["id"]: f"F{turn:04d}-{place:02d}" for place, farm in enumerate(told["farms"])}
-        for parcel in told["parcels"]:
-            moved = [[[[y + north, x + east] for y, x in ring] for ring in rings] for rings in parcel["rings"]]
-            parcels.append(
-                {**parcel, "id": f"{parcel['id']}-{turn}", "farm": names.get(parcel["farm"]), "rings": moved}
-            )
-        for farm in told["farms"]:
-            mine = [offset + place for place in farm["parcels"]]
-            mu = None if farm["mu"] is None else farm["mu"] + turn / 100
-            farms.append({**farm, "id": names[farm["id"]], "parcels": mine, "mu": mu})
-    farms = farms[:count]
-    return {**told, "farms": farms, "parcels": parcels, "totals": tell_totals(farms, parcels)}
-
-
 @pytest.fixture(scope="module")
 def many(publication: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    told = repeat_farms(copy.copy(tell_page(publication)), MANY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+        told = importlib.import_module("pages").repeat_farms(copy.copy(tell_page(publication)), MANY)
     told |= {"queues": tell_queues(told["farms"], None, []), "base": ""}
     page = tmp_path_factory.mktemp("many") / "many.html"
     page.write_text(render_told(told, read_manifest(publication), read_rows(publication, "scenes")), encoding="utf-8")

@@ -22,6 +22,8 @@ from acreline.report.read import Row
 
 CHUNK = 64
 """Farms whose details are packed together."""
+MICRO = 1_000_000
+"""Outlines are told to a millionth of a degree, 0.1 m."""
 FARM_DETAILS = ("acres", "planted_acres", "areas", "sown", "vigour", "grade", "looks", "binding", "policy", "trail")
 PARCEL_DETAILS = (
     "areas_m2", "areas", "code", "declared_crop", "detail", "figures", "notes", "grades", "sure", "vigour", "planted",
@@ -35,7 +37,7 @@ def split_details(told: Row) -> tuple[Row, list[Row]]:
     """Part what `tell_page` gave into what the page reads at once and the details of its farms, by chunks.
 
     Returns:
-        the lean page, with `chunk` (farms per chunk); and for each chunk of farms in order, farms and parcels by place
+        the lean page, with `chunk` (farms per chunk) and outlines by `thin_ring`; and for each chunk of farms in order, farms and parcels by place
         (as text, as JSON has it) with the values that were taken out. Parcels of no farm stand in the last chunk.
     """
     chunks: list[Row] = [{"farms": {}, "parcels": {}} for _ in range(max(1, -(-len(told["farms"]) // CHUNK)))]
@@ -54,9 +56,17 @@ def split_details(told: Row) -> tuple[Row, list[Row]]:
         chunk[str(place)] = {name: parcel[name] for name in PARCEL_DETAILS if name in parcel}
         lean = {name: value for name, value in parcel.items() if name not in PARCEL_DETAILS}
         grown = parcel["stands"] if len(parcel["stands"]) > 1 else []  # two crops a year: the map's label names both
+        lean["rings"] = [[thin_ring(ring) for ring in polygon] for polygon in parcel["rings"]]
         lean["grown"] = [[stand["slot"], stand["crop_set"], stand["crop"], stand["confidence"]] for stand in grown]
         parcels.append(lean)
     return {**told, "farms": farms, "parcels": parcels, "chunk": CHUNK}, chunks
+
+
+def thin_ring(ring: Sequence[Sequence[float]]) -> list[int]:
+    """A ring of (lat, lon) in degrees as whole millionths of a degree, each point as its way from the one before."""
+    flat = [(round(lat * MICRO), round(lon * MICRO)) for lat, lon in ring]
+    before = [(0, 0), *flat]
+    return [at - was for point, last in zip(flat, before, strict=False) for at, was in zip(point, last, strict=True)]
 
 
 def pack(value: Any) -> str:
