@@ -14,10 +14,10 @@ import pytest
 
 from acreline.codes import all_codes
 from acreline.config import read_policy
-from acreline.credit import CompiledPolicy, assess_credit, compile_policy, known_codes, reason_words
+from acreline.credit import CompiledPolicy, assess_credit, compile_policy, explain_decision, known_codes, reason_words
 from acreline.credit.rules.evidence_bar import NAME as EVIDENCE
 from acreline.records import ZERO, Applicant, Decision, Farm, Interval, Stand
-from tests.test_credit import house, make_farm
+from tests.test_credit import decide, house, make_farm
 
 AS_OF = date(2018, 12, 15)
 CROPS = ("maize", "potato", "grassland", "winter_cereal", "soybean")
@@ -206,3 +206,23 @@ def test_three_caps_that_stand_level_are_named_together() -> None:
 
 def test_codes_have_no_generic_names() -> None:
     assert not GENERIC & {*known_codes(), *all_codes()}
+
+
+def test_a_referral_tells_its_figures_in_both_languages() -> None:
+    seen = {"clear_looks": 4, "stands": [{"crop": "maize", "crop_set": ["maize", "potato"], "mu": 100}]}
+    decision = decide(make_farm(seen))
+    told = {step.code: (step.text_en, step.text_zh) for step in decision.trail if step.outcome == "refer"}
+    assert told["few_clear_looks"][0].endswith(" Seen clearly 4 times; needed: 6 times.")
+    assert told["few_clear_looks"][1].endswith("清晰观测4次，需要6次。")
+    assert told["crop_doubtful"][0].endswith(" It may be maize or potato.")
+    assert told["crop_doubtful"][1].endswith("可能是maize或potato。")
+    lines = explain_decision(decision)
+    assert any(line.startswith("Reason: ") and "needed: 6 times." in line for line in lines)
+
+
+def test_no_amount_would_be_where_one_cap_cannot_be_told() -> None:
+    unpriced = {"stands": [{"crop": "maize", "mu": 100, "code": "no_price"}]}
+    decision = decide(make_farm(unpriced))
+    assert decision.outcome == "refer"
+    assert all(step.after is None and "indicative_limit" not in step.evidence for step in decision.trail)
+    assert not any("would be" in line for line in explain_decision(decision))

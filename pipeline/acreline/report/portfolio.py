@@ -37,8 +37,9 @@ def split_details(told: Row) -> tuple[Row, list[Row]]:
     """Part what `tell_page` gave into what the page reads at once and the details of its farms, by chunks.
 
     Returns:
-        the lean page, with `chunk` (farms per chunk) and outlines by `thin_ring`; and for each chunk of farms in order, farms and parcels by place
-        (as text, as JSON has it) with the values that were taken out. Parcels of no farm stand in the last chunk.
+        the lean page, with `chunk` (farms per chunk) and outlines by `thin_ring`; and for each chunk of farms in order,
+        farms and parcels by place (as text, as JSON has it) with the values that were taken out. Parcels of no farm
+        stand in the last chunk.
     """
     chunks: list[Row] = [{"farms": {}, "parcels": {}} for _ in range(max(1, -(-len(told["farms"]) // CHUNK)))]
     farms = []

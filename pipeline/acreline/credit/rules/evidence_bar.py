@@ -56,7 +56,7 @@ FIGURES: dict[str, Words] = {
         " In doubt by {value_doubt}; allowed: {max_value_doubt}.",
         "估值不确定度{value_doubt}，允许{max_value_doubt}。",
     ),
-    "declared_crop_differs": (" Declared: {declared}; seen: {seen}.", "申报：{declared}；看到：{seen}。"),
+    "declared_crop_differs": (" {declared_but_seen}.", "{declared_but_seen}。"),
     "crop_doubtful": (" It may be {could_be}.", "可能是{could_be}。"),
 }
 """Code -> the figures of this farm behind its sentence, where all of them are known."""
@@ -135,24 +135,30 @@ def _refer(code: str, limit: Decimal | None, facts: dict[str, Shown]) -> Step:
 
 def _crops_in_doubt(farm: Farm, settings: EvidenceBarSettings, context: RuleContext) -> dict[str, Shown]:
     """What was declared and seen where the two differ, and what a crop in doubt may be; each stand's once."""
-    differ = [s for s in farm.stands if s.declared_crop is not None and s.declared_crop not in (s.crop, *s.crop_set)]
     unsure = [s for s in farm.stands if s.crop_doubtful and not _agrees(s, settings)]
+    seen: dict[tuple[str, str], dict[str, None]] = {}
+    for s in farm.stands:
+        if s.declared_crop is not None and s.declared_crop not in (s.crop, *s.crop_set):
+            seen.setdefault((s.parcel_id, s.declared_crop), {})[s.crop] = None
     facts: dict[str, Shown] = {}
-    if differ:
-        facts["declared"] = _name_all(dict.fromkeys(s.declared_crop or "" for s in differ), context)
-        facts["seen"] = _name_all(dict.fromkeys(s.crop for s in differ), context)
+    if seen:
+        pairs = list(dict.fromkeys((declared, tuple(crops)) for (_, declared), crops in seen.items()))[:MOST_SETS]
+        told = [(context.name_crop(one), _name_all(crops, context, ("and", "和"))) for one, crops in pairs]
+        facts["declared_but_seen"] = Shown(
+            "; ".join(f"{one.en} declared, {crops.en} seen" for one, crops in told),
+            "；".join(f"申报{one.zh}，看到{crops.zh}" for one, crops in told),
+        )
     if unsure:
         sets = [_name_all((s.crop, *sorted(set(s.crop_set) - {s.crop})), context, ("or", "或")) for s in unsure]
-        told = list(dict.fromkeys(sets))[:MOST_SETS]
-        facts["could_be"] = Shown("; ".join(one.en for one in told), "；".join(one.zh for one in told))
+        shown = list(dict.fromkeys(sets))[:MOST_SETS]
+        facts["could_be"] = Shown("; ".join(one.en for one in shown), "；".join(one.zh for one in shown))
     return facts
 
 
-def _name_all(crops: Iterable[str], context: RuleContext, last: Words | None = None) -> Shown:
-    """maize, wheat; with a last word, maize or wheat."""
+def _name_all(crops: Iterable[str], context: RuleContext, between: Words) -> Shown:
+    """Maize or wheat."""
     names = [context.name_crop(crop) for crop in crops]
-    en, zh = (", ", "、") if last is None else (f" {last[0]} ", last[1])
-    return Shown(en.join(name.en for name in names), zh.join(name.zh for name in names))
+    return Shown(f" {between[0]} ".join(name.en for name in names), between[1].join(name.zh for name in names))
 
 
 def _raised(farm: Farm) -> set[str]:
