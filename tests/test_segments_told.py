@@ -69,6 +69,13 @@ def test_without_truth_rates_are_told(run: Path, tmp_path: Path) -> None:
     assert table["segment"].tolist() == [row["segment"] for row in rows["segments"]]
 
 
+def test_without_a_folder_nothing_is_written(run: Path) -> None:
+    done = told(run)
+    assert done.exit_code == 0, done.output
+    assert "clear views 0-5" in done.output
+    assert "written" not in done.output
+
+
 def test_the_gate_names_what_needs_an_exception(run: Path, tmp_path: Path) -> None:
     truth = write_truth(tmp_path / "truth", planted_m2=1_000.0)
     done = told(run, "--truth", truth, "--out", tmp_path / "out")

@@ -84,7 +84,9 @@ def watch(
 @app.command()
 def segments(
     run: RunFolder,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where segments.csv and segments.json go")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="where segments.csv and segments.json go")
+    ] = None,
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="DIR", help="truth/ of a simulated county, or tables like it")
     ] = None,
@@ -110,7 +112,7 @@ def segments(
 
     report = report_segments(open_publication(run), truth=truth, policy=policy, slope=slope, exceptions=exceptions)
     typer.echo("\n".join(segment_lines(report)))
-    for path in write_segments(report, out):
+    for path in [] if out is None else write_segments(report, out):
         typer.echo(f"written: {path}")
     if gate and report.needs:
         raise NotPublishedError(
