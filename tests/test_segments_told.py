@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_an_exception_that_holds_opens_the_gate(run: Path, tmp_path: Path) -> No
 def test_another_policy_and_a_slope_change_what_is_told(run: Path, tmp_path: Path) -> None:
     slope = tmp_path / "slope.csv"
     slope.write_text("farm_id,slope_deg\nF-000,1\nF-001,9\nF-002,\n", encoding="utf-8")
-    report = report_segments(run / "latest", policy="kcc", slope=slope)
+    report = report_segments(run / "latest", policy="kcc", rate=Decimal("11.7"), slope=slope)
     assert (report.policy_id, report.currency) == ("kcc-2017", "INR")
     found = report.table[report.table["kind"] == "slope"].set_index("segment")["n"].to_dict()
     assert found == {"under 2 deg": 1, "6-15 deg": 1, "not known": 98}

@@ -91,6 +91,9 @@ def segments(
         Path | None, typer.Option("--truth", metavar="DIR", help="truth/ of a simulated county, or tables like it")
     ] = None,
     policy: Annotated[str | None, typer.Option("--policy", help="decide by this one instead of the run's own")] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="RATE", help="units of its currency for one of the run's: 11.7")
+    ] = None,
     slope: Annotated[
         Path | None, typer.Option("--slope", metavar="FILE", help="CSV with farm_id and slope_deg")
     ] = None,
@@ -107,10 +110,14 @@ def segments(
     more, acreage within 3 %. Segments of few farms are said to be too small to judge.
     """
     from acreline.errors import NotPublishedError
+    from acreline.money import read_rate
     from acreline.store import open_publication
     from acreline.trial import report_segments, segment_lines, write_segments
 
-    report = report_segments(open_publication(run), truth=truth, policy=policy, slope=slope, exceptions=exceptions)
+    factor = None if rate is None else read_rate(rate)
+    report = report_segments(
+        open_publication(run), truth=truth, policy=policy, rate=factor, slope=slope, exceptions=exceptions
+    )
     typer.echo("\n".join(segment_lines(report)))
     for path in [] if out is None else write_segments(report, out):
         typer.echo(f"written: {path}")

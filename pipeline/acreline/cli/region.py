@@ -250,7 +250,9 @@ def area(
 @app.command()
 def report(
     run: RunFolder,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="write the page again, here")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="the page; a farm's is RUN/pages/FARM.html")
+    ] = None,
     watch: Annotated[Path | None, typer.Option("--watch", metavar="FILE", help="list of `watch --out`")] = None,
     cases: Annotated[Path | None, typer.Option("--cases", metavar="FILE", help="open appeals (JSON list)")] = None,
     farm: Annotated[str | None, typer.Option("--farm", metavar="FARM", help="the page of this farm")] = None,
@@ -265,6 +267,7 @@ def report(
     from acreline.errors import ConfigError
     from acreline.report.page import write_portfolio
     from acreline.report.pdf import write_farm_page, write_farm_pdf
+    from acreline.report.read import farm_files
     from acreline.store import open_publication
 
     publication = open_publication(run)
@@ -272,12 +275,13 @@ def report(
         raise ConfigError("--pdf and --earlier are for the page of one farm", hint="add --farm FARM")
     if farm is not None and (watch is not None or cases is not None):
         raise ConfigError("--watch and --cases are for the portfolio, not for one farm", hint="leave out --farm")
-    if out is None and pdf is None and (farm is not None or watch is not None or cases is not None):
+    if out is None and (watch is not None or cases is not None):
         raise ConfigError("no place is given for the page", hint="add --out FILE")
     if farm is not None:
         before = [open_publication(one) for one in earlier or []]
-        if out is not None:
-            typer.echo(write_farm_page(publication, farm, out, before))
+        if out is not None or pdf is None:
+            place = out or run / "pages" / farm_files([farm])[farm]
+            typer.echo(write_farm_page(publication, farm, place, before))
         if pdf is not None:
             typer.echo(write_farm_pdf(publication, farm, lang, pdf, before))
     elif out is not None:

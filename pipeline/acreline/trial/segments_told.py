@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ def report_segments(
     *,
     truth: Path | None = None,
     policy: str | None = None,
+    rate: Decimal | None = None,
     slope: Path | None = None,
     exceptions: Path | None = None,
     now: datetime | None = None,
@@ -64,6 +66,7 @@ def report_segments(
         truth: folder with `parcels.parquet` (parcel_id, farm_id, slot, crop, class, planted_m2) and `yields.parquet`
             (parcel_id, slot, crop, yield_kg_per_ha, value), as `acreline simulate` leaves it; None: not known.
         policy: name or path of a policy to decide by instead of the run's own.
+        rate: units of its currency for one of the run's, where the two differ.
         slope: CSV with farm_id and slope_deg; None: not known.
         exceptions: the bank's own list, beside the packaged one.
         now: the instant by which exceptions hold; None: the machine's clock.
@@ -78,7 +81,7 @@ def report_segments(
     decisions: list[Decision] | pd.DataFrame = told["decisions"]
     policy_id, currency = str(manifest["policy"]["id"]), _currency(told["decisions"]["currency"])
     if policy is not None:
-        decisions = decide_again(publication, policy)[1]
+        decisions = decide_again(publication, policy, rate=rate)[1]
         policy_id = decisions[0].policy_id.partition("@")[0] if decisions else policy
         currency = decisions[0].currency if decisions else ""
     farms = decided_farms(
