@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts of people in the log of decisions, and what stands after them.
 
-An act is a line of `OUT/log/decisions.jsonl`: `override`, `appeal_opened`, `appeal_recomputed` or `appeal_closed`. None
-is ever changed, and the machine's decision stays where it is. What stands is told by `stand`: the machine's word; then
+An act is a line of `OUT/log/decisions.jsonl`: `override`, `confirmed`, `appeal_opened`, `appeal_recomputed` or
+`appeal_closed`. None is ever changed, and the machine's decision stays where it is. What stands is told by `stand`: the
+machine's word; then
 each act in the order of the log; `refer` while an appeal is open; and `refer` where a person granted more than the
 machine did and the machine has since come to another decision, since nobody has looked at that one.
 """
@@ -23,8 +24,11 @@ from acreline.decision_log import LOG_FILE, append_log, read_log
 from acreline.errors import ConfigError, StoreError
 from acreline.records import Decision
 
-OVERRIDE, OPENED, RECOMPUTED, CLOSED = "override", "appeal_opened", "appeal_recomputed", "appeal_closed"
-EVENTS = (OVERRIDE, OPENED, RECOMPUTED, CLOSED)
+OVERRIDE, CONFIRMED = "override", "confirmed"
+OPENED, RECOMPUTED, CLOSED = "appeal_opened", "appeal_recomputed", "appeal_closed"
+EVENTS = (OVERRIDE, CONFIRMED, OPENED, RECOMPUTED, CLOSED)
+DECIDING = (OVERRIDE, CONFIRMED, CLOSED)
+"""Acts by which a person has reviewed a decision, whether it was changed or left."""
 LONGEST_WHY, SHORTEST_WHY = 500, 10
 MOST_MONEY = Decimal(10) ** 12
 _PERSONAL = (

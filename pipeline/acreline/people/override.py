@@ -13,6 +13,7 @@ from acreline.credit import decision_from_json, named_amount
 from acreline.decision_log import user_name
 from acreline.errors import ConfigError, CreditError
 from acreline.people.acts import (
+    CONFIRMED,
     OPENED,
     OVERRIDE,
     Act,
@@ -79,16 +80,7 @@ def override_farm(publication: Path, farm_id: str, change: Change, *, people: Pa
     def make(acts: Mapping[str, tuple[Act, ...]]) -> tuple[str, Mapping[str, Any]]:
         mine = acts.get(farm_id, ())
         now = stand(case.decision, mine)
-        if not signer.role.override:
-            raise CreditError(
-                f"{signer.user}: role {signer.role_name} may not change a limit", hint="let an officer act who may"
-            )
-        refuse_near(signer, case, mine)
-        if now.review is not None:
-            raise CreditError(
-                f"{farm_id}: appeal {now.review.values['case']} is open, which decides it",
-                hint="close it first: acreline appeal close",
-            )
+        _refuse_unasked(signer, case, mine, now)
         if to == now.amount:
             raise ConfigError(f"{farm_id}: {to.words(case.decision.currency)} stands already", hint="nothing was done")
         find_reason(read_reasons(), change.reason, way_of(now.amount, to), shown=bool(files))
@@ -100,6 +92,55 @@ def override_farm(publication: Path, farm_id: str, change: Change, *, people: Pa
         }
 
     return record_act(root, make)
+
+
+def confirm_farm(publication: Path, farm_id: str, why: str, *, people: Path | None = None) -> Act:
+    """Let the user of this machine say that what stands for a farm was looked at and is left as it is.
+
+    Without these acts nobody could tell how often a look changes something.
+
+    Args:
+        publication: folder of a publication in its run folder.
+        farm_id: whose decision was looked at.
+        why: what was looked at.
+        people: the bank's own file of people.
+
+    Raises:
+        ConfigError: no such farm, or the text or the file of people cannot be taken.
+        CreditError: no role, the user's own case or one that he objected to, an open appeal, or a referral: that is
+            decided by an amount or by a refusal.
+        StoreError: the log does not hold or cannot be written.
+    """
+    root, case = acting_root(publication), read_decided(publication, farm_id)
+    told = read_why(why)
+    signer = find_signer(user_name(), utc_now().date(), people)
+
+    def make(acts: Mapping[str, tuple[Act, ...]]) -> tuple[str, Mapping[str, Any]]:
+        mine = acts.get(farm_id, ())
+        now = stand(case.decision, mine)
+        _refuse_unasked(signer, case, mine, now)
+        if now.amount.outcome == "refer":
+            raise CreditError(
+                f"{farm_id} waits for a person: a referral cannot be left as it is",
+                hint="decide it: acreline override RUN FARM --to AMOUNT, or --to refuse",
+            )
+        return CONFIRMED, {**act_values(case, now, signer, None, told), "evidence": []}
+
+    return record_act(root, make)
+
+
+def _refuse_unasked(signer: Signer, case: Decided, mine: Sequence[Act], now: Standing) -> None:
+    """Who may not change a limit, is too near, or is not asked while an appeal is open."""
+    if not signer.role.override:
+        raise CreditError(
+            f"{signer.user}: role {signer.role_name} may not change a limit", hint="let an officer act who may"
+        )
+    refuse_near(signer, case, mine)
+    if now.review is not None:
+        raise CreditError(
+            f"{case.decision.farm_id}: appeal {now.review.values['case']} is open, which decides it",
+            hint="close it first: acreline appeal close",
+        )
 
 
 def read_decided(publication: Path, farm_id: str) -> Decided:

@@ -6,10 +6,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from acreline.people.acts import CLOSED, OPENED, OVERRIDE, RECOMPUTED, Act, Amount, Standing, amount_from
+from acreline.people.acts import CLOSED, CONFIRMED, OPENED, OVERRIDE, RECOMPUTED, Act, Amount, Standing, amount_from
 from acreline.people.appeals import Case, opened_from
 from acreline.people.authority import read_reasons
 
+ABOUT = {
+    OVERRIDE: "changed",
+    CONFIRMED: "left as it stands",
+    OPENED: "appeal opened",
+    RECOMPUTED: "judged again",
+    CLOSED: "appeal closed",
+}
+"""What each act did, for whoever did it."""
 OUTCOMES = {"approve": "批准", "refer": "转人工", "decline": "未批准"}
 
 
@@ -41,6 +49,9 @@ def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str
     elif standing.last is not None and standing.last.event == CLOSED and standing.last.to is None:
         case, day = standing.last.values["case"], standing.last.day
         lines.append((f"Appeal {case} was looked at on {day}: upheld.", f"申诉{case}已于{day}复核：维持原结果。")[zh])
+    elif standing.last is not None and standing.last.event == CONFIRMED:
+        day = standing.last.day
+        lines.append((f"Looked at by an officer on {day}: left as it stands.", f"工作人员于{day}查看：维持不变。")[zh])
     if standing.act is not None:
         lines.append(_changed(standing.act, currency, lang))
     if standing.overtaken and standing.act is not None:
@@ -71,9 +82,7 @@ def _changed(act: Act, currency: str, lang: str) -> str:
 def act_lines(act: Act) -> list[str]:
     """An act as it stands in the log, for whoever did it."""
     values, currency = act.values, act.values.get("currency", "")
-    about = {OVERRIDE: "changed", OPENED: "appeal opened", RECOMPUTED: "judged again", CLOSED: "appeal closed"}[
-        act.event
-    ]
+    about = ABOUT[act.event]
     case = f" {values['case']}" if "case" in values else ""
     lines = [f"{act.farm_id}: {about}{case} by {act.by} at {act.at}"]
     if act.to is not None:
