@@ -27,6 +27,7 @@ from acreline.units import m2_to_ha, m2_to_mu
 
 if TYPE_CHECKING:
     from acreline.people.acts import Act
+    from acreline.report.standing import NowStands
 
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
@@ -179,6 +180,24 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
         drawn=amount_lines(decision, lang),
     )
     return [*told, *told_lines(case, zh=lang == "zh")]
+
+
+def find_standing(publication: Path, farm_id: str) -> NowStands | None:
+    """What stands for a farm after people acted, in plain values for letter and page; None where nobody did anything.
+
+    Raises:
+        StoreError: the trail is missing or damaged, or the log beside it does not hold.
+    """
+    from acreline.credit import decision_from_json
+    from acreline.people.acts import read_acts, run_root, stand
+    from acreline.people.tell import now_stands
+
+    acts = read_acts(run_root(publication)).get(farm_id, ())
+    if not acts:
+        return None
+    line = next((line for line in read_trail(publication) if line["farm_id"] == farm_id), None)
+    decision = None if line is None else decision_from_json(line)
+    return None if decision is None else now_stands(stand(decision, acts), decision.currency)
 
 
 def list_kind(kind: str) -> list[str]:

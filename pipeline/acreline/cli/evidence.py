@@ -106,12 +106,14 @@ def letter(
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="the same as PDF beside it (extra `pdf`)")] = False,
 ) -> None:
-    """Write the letter that a farmer is handed: what was decided, why, what can be done, and the right to a person."""
+    """Write the letter that a farmer is handed: what was decided, why, what people changed, what can be done."""
     from acreline.credit.actions import advise
+    from acreline.desk import find_standing
     from acreline.report.letter import letter_files, write_letter
     from acreline.store import open_publication
 
     publication = open_publication(run)
     place = out or run / "letters" / letter_files([farm], lang)[farm]
-    for path in write_letter(publication, farm, lang, place, advise, pdf=pdf):
+    stands = find_standing(publication, farm)
+    for path in write_letter(publication, farm, lang, place, advise, pdf=pdf, stands=stands):
         typer.echo(path)

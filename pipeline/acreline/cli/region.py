@@ -255,7 +255,7 @@ def report(
     lang: Annotated[str, typer.Option("--lang", help="of a PDF: en or zh")] = "en",
 ) -> None:
     """Say where the portfolio of a run and its farms' pages are; or write it with its queues, or one farm's page."""
-    from acreline.desk import report_pages
+    from acreline.desk import find_standing, report_pages
     from acreline.errors import ConfigError
     from acreline.report.page import write_portfolio
     from acreline.report.pdf import write_farm_page, write_farm_pdf
@@ -270,10 +270,11 @@ def report(
         raise ConfigError("no place is given for the page", hint="add --out FILE")
     if farm is not None:
         before = [open_publication(one) for one in earlier or []]
+        stands = find_standing(publication, farm)
         if out is not None:
-            typer.echo(write_farm_page(publication, farm, out, before))
+            typer.echo(write_farm_page(publication, farm, out, before, stands))
         if pdf is not None:
-            typer.echo(write_farm_pdf(publication, farm, lang, pdf, before))
+            typer.echo(write_farm_pdf(publication, farm, lang, pdf, before, stands))
     elif out is not None:
         typer.echo(write_portfolio(publication, out, watch=watch, cases=cases))
     else:

@@ -51,7 +51,7 @@ class Amount:
 
     def words(self, currency: str) -> str:
         """As a few words: `approve 8,000 CNY`."""
-        return self.outcome if self.limit is None else f"{self.outcome} {self.limit:,} {currency}"
+        return self.outcome if not self.limit else f"{self.outcome} {self.limit:,} {currency}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ Way = Literal["raise", "lower", "grant", "refuse", "refer"]
 class Role(Settings):
     """What holders of a role may do; money in the file's currency."""
 
+    said: tuple[str, str] = Field(
+        ("an officer", "工作人员"), description="what a farmer reads in the name's place, English and Chinese"
+    )
     override: bool = Field(False, description="may change a limit")
     close_appeals: bool = Field(False, description="may decide an appeal")
     raise_share: Decimal = Field(Decimal(0), ge=0, le=10, description="most above the machine's amount, as its share")

@@ -9,6 +9,7 @@ from datetime import date
 from acreline.people.acts import CLOSED, CONFIRMED, OPENED, OVERRIDE, RECOMPUTED, Act, Amount, Standing, amount_from
 from acreline.people.appeals import Case, opened_from
 from acreline.people.authority import read_reasons
+from acreline.report.standing import NowStands
 
 ABOUT = {
     OVERRIDE: "changed",
@@ -18,6 +19,7 @@ ABOUT = {
     CLOSED: "appeal closed",
 }
 """What each act did, for whoever did it."""
+UNNAMED_ROLE = ("an officer", "工作人员")
 OUTCOMES = {"approve": "批准", "refer": "转人工", "decline": "未批准"}
 
 
@@ -26,7 +28,7 @@ def amount_words(amount: Amount, currency: str, lang: str) -> str:
     if lang != "zh":
         return amount.words(currency)
     told = OUTCOMES[amount.outcome]
-    return told if amount.limit is None else f"{told}{amount.limit:,} {currency}"
+    return told if not amount.limit else f"{told}{amount.limit:,} {currency}"
 
 
 def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str]:
@@ -47,13 +49,20 @@ def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str
             )[zh]
         )
     elif standing.last is not None and standing.last.event == CLOSED and standing.last.to is None:
-        case, day = standing.last.values["case"], standing.last.day
-        lines.append((f"Appeal {case} was looked at on {day}: upheld.", f"申诉{case}已于{day}复核：维持原结果。")[zh])
+        case, day, role = standing.last.values["case"], standing.last.day, role_words(standing.last)[zh]
+        lines.append(
+            (
+                f"Appeal {case} was looked at by {role} on {day}: upheld.",
+                f"申诉{case}已由{role}于{day}复核：维持原结果。",
+            )[zh]
+        )
     elif standing.last is not None and standing.last.event == CONFIRMED:
-        day = standing.last.day
-        lines.append((f"Looked at by an officer on {day}: left as it stands.", f"工作人员于{day}查看：维持不变。")[zh])
+        day, role = standing.last.day, role_words(standing.last)[zh]
+        lines.append((f"Looked at by {role} on {day}: left as it stands.", f"{role}于{day}查看：维持不变。")[zh])
     if standing.act is not None:
         lines.append(_changed(standing.act, currency, lang))
+        if standing.amount != standing.machine and standing.review is None and not standing.overtaken:
+            lines.append(_stays(standing, currency, lang))
     if standing.overtaken and standing.act is not None:
         before, now = (amount_words(one, currency, lang) for one in (standing.act.machine, standing.machine))
         lines.append(
@@ -65,17 +74,49 @@ def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str
     return lines
 
 
+def now_stands(standing: Standing, currency: str) -> NowStands | None:
+    """What stands as plain values for letters and pages; None where nobody did anything.
+
+    Args:
+        standing: from `stand`.
+        currency: of the decision.
+    """
+    said = tuple(zip(stand_lines(standing, currency, "en"), stand_lines(standing, currency, "zh"), strict=True))
+    if not said:
+        return None
+    amount, machine = standing.amount, standing.machine
+    return NowStands(amount.outcome, amount.limit, amount != machine, machine.outcome == "refer", said)
+
+
+def _stays(standing: Standing, currency: str, lang: str) -> str:
+    now, machine = (amount_words(one, currency, lang) for one in (standing.amount, standing.machine))
+    return (
+        f"Stands now: {now}; the machine's decision stays on file: {machine}.",
+        f"现行结果：{now}；系统结果仍予保存：{machine}。",
+    )[lang == "zh"]
+
+
+def role_words(act: Act) -> tuple[str, str]:
+    """Who acted, by the words for the role that the act itself keeps, in English and Chinese; never by name."""
+    en, zh = act.values.get("role_said") or UNNAMED_ROLE
+    return en, zh
+
+
 def _changed(act: Act, currency: str, lang: str) -> str:
     zh = lang == "zh"
+    role = role_words(act)[zh]
     before, to = (amount_words(amount_from(act.values[key]), currency, lang) for key in ("from", "to"))
     if act.event == CLOSED:
-        head = (f"Changed after appeal {act.values['case']} on {act.day}", f"申诉{act.values['case']}后于{act.day}变更")
-        return (f"{head[0]}: {before} -> {to}.", f"{head[1]}：{before} → {to}。")[zh]
+        case = act.values["case"]
+        return (
+            f"Changed by {role} on {act.day} after appeal {case}: {before} -> {to}.",
+            f"申诉{case}后由{role}于{act.day}变更：{before} → {to}。",
+        )[zh]
     reason = read_reasons().get(act.values["reason"])
     said = act.values["reason"] if reason is None else reason.said[zh]
     return (
-        f"Changed by an officer on {act.day}: {said} ({before} -> {to}).",
-        f"工作人员于{act.day}变更：{said}（{before} → {to}）。",
+        f"Changed by {role} on {act.day}: {said} ({before} -> {to}).",
+        f"{role}于{act.day}变更：{said}（{before} → {to}）。",
     )[zh]
 
 
