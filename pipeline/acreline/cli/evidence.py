@@ -63,7 +63,7 @@ def export(
     person_id: PersonId,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file to write")],
 ) -> None:
-    """Write all that runs hold of one person: applicants' rows, farms, parcels, decisions, pages and letters."""
+    """Write all that runs hold of one person: applicants' rows, farms, parcels, decisions, acts, pages and letters."""
     from acreline.person import export_person, write_export
 
     found = export_person(runs, person_id)
@@ -89,6 +89,8 @@ def delete(
     done = delete_person(runs, person_id, day, receipt=receipt)
     for one in done["publications"]:
         typer.echo(f"{one['instead_of']} -> {one['publication_id']}: {one['decisions']} decisions under pseudonym")
+    if done["evidence_removed"]:
+        typer.echo(f"taken away: {len(done['evidence_removed'])} files that the person handed in; the acts stay")
     for path in done["left"]:
         typer.echo(f"left, look at it: {path}")
     if not done["pages_searched"]:
