@@ -247,6 +247,7 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="write the page again, here")] = None,
     watch: Annotated[Path | None, typer.Option("--watch", metavar="FILE", help="list of `watch --out`")] = None,
     cases: Annotated[Path | None, typer.Option("--cases", metavar="FILE", help="open appeals (JSON list)")] = None,
+    asks: Annotated[Path | None, typer.Option("--asks", metavar="FILE", help="list of `asks --out`")] = None,
     farm: Annotated[str | None, typer.Option("--farm", metavar="FARM", help="the page of this farm")] = None,
     pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="as PDF (extra `pdf`)")] = None,
     earlier: Annotated[
@@ -264,9 +265,10 @@ def report(
     publication = open_publication(run)
     if farm is None and (pdf is not None or earlier):
         raise ConfigError("--pdf and --earlier are for the page of one farm", hint="add --farm FARM")
-    if farm is not None and (watch is not None or cases is not None):
-        raise ConfigError("--watch and --cases are for the portfolio, not for one farm", hint="leave out --farm")
-    if out is None and pdf is None and (farm is not None or watch is not None or cases is not None):
+    queues = [one for one in (watch, cases, asks) if one is not None]
+    if farm is not None and queues:
+        raise ConfigError("--watch, --cases and --asks are for the portfolio, not for a farm", hint="leave out --farm")
+    if out is None and pdf is None and (farm is not None or queues):
         raise ConfigError("no place is given for the page", hint="add --out FILE")
     if farm is not None:
         before = [open_publication(one) for one in earlier or []]
@@ -276,7 +278,7 @@ def report(
         if pdf is not None:
             typer.echo(write_farm_pdf(publication, farm, lang, pdf, before, stands))
     elif out is not None:
-        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases))
+        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases, asks=asks))
     else:
         for line in report_pages(publication):
             typer.echo(line)

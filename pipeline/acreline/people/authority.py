@@ -29,6 +29,7 @@ class Role(Settings):
         ("an officer", "工作人员"), description="what a farmer reads in the name's place, English and Chinese"
     )
     override: bool = Field(False, description="may change a limit")
+    ask: bool = Field(False, description="may ask for evidence and send somebody to the field")
     close_appeals: bool = Field(False, description="may decide an appeal")
     raise_share: Decimal = Field(Decimal(0), ge=0, le=10, description="most above the machine's amount, as its share")
     raise_amount: Decimal = Field(Decimal(0), ge=0, description="most above the machine's amount")
@@ -74,6 +75,7 @@ class People(Settings):
     author: str = Field(description="who wrote it")
     approver: str = Field(description="who approved it: another person")
     appeal_days: int = Field(30, ge=1, le=366, description="days within which an appeal is answered")
+    ask_days: int = Field(14, ge=1, le=366, description="days within which evidence is to come, if no day is said")
     rates: Rates = Rates()
     roles: dict[str, Role]
     people: tuple[Holder, ...] = ()

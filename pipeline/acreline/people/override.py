@@ -31,6 +31,8 @@ from acreline.records import Decision
 from acreline.report.read import read_lines, read_manifest
 from acreline.retired import utc_now
 
+NEAR = "let somebody else act"
+
 
 @dataclass(frozen=True)
 class Change:
@@ -182,12 +184,22 @@ def refuse_near(signer: Signer, case: Decided, acts: Sequence[Act]) -> None:
     Raises:
         CreditError: the user is too near to the case.
     """
-    farm_id = case.decision.farm_id
-    hint = "let somebody else act"
-    if farm_id in signer.farms or (case.person_id is not None and case.person_id in signer.persons):
-        raise CreditError(f"{farm_id} is a case of {signer.user}'s own, or of the family", hint=hint)
+    refuse_own(signer, case)
     if any(act.event == OPENED and act.by == signer.user for act in acts):
-        raise CreditError(f"{signer.user} opened an appeal for {farm_id}, and cannot decide it as well", hint=hint)
+        raise CreditError(
+            f"{signer.user} opened an appeal for {case.decision.farm_id}, and cannot decide it as well", hint=NEAR
+        )
+
+
+def refuse_own(signer: Signer, case: Decided) -> None:
+    """Nobody acts on land of his own.
+
+    Raises:
+        CreditError: the farm or the applicant is the user's own, or of the family.
+    """
+    farm_id = case.decision.farm_id
+    if farm_id in signer.farms or (case.person_id is not None and case.person_id in signer.persons):
+        raise CreditError(f"{farm_id} is a case of {signer.user}'s own, or of the family", hint=NEAR)
 
 
 def raise_base(decision: Decision, now: Standing) -> Decimal | None:

@@ -15,12 +15,14 @@ from decimal import Decimal
 from statistics import median
 from typing import Any
 
-from acreline.people.acts import DECIDING, OPENED, RECOMPUTED, Act, amount_from
+from acreline.people.acts import ANSWERED, DECIDING, OPENED, RECOMPUTED, Act, amount_from
 from acreline.review.chance import quantile
 from acreline.review.outcomes import interval
 from acreline.review.reviewed import Run
 
 DAY_SECONDS = 86_400.0
+NO_LOOK = (OPENED, RECOMPUTED, ANSWERED)
+"""Acts of the farmer or of the machine: no person of the bank has looked."""
 GRANTED_AS_NAMED, GRANTED_OTHER, REFUSED = "granted_as_named", "granted_other", "refused"
 
 
@@ -125,7 +127,7 @@ def find_waits(run: Run) -> list[Wait]:
         if since is None:
             continue
         after = [act for act in run.acts.get(farm_id, ()) if datetime.fromisoformat(act.at) >= since]
-        looked = next((act for act in after if act.event not in (OPENED, RECOMPUTED)), None)  # opened by the farmer
+        looked = next((act for act in after if act.event not in NO_LOOK), None)
         decided = next(
             (act for act in after if act.event in DECIDING and act.to is not None and act.to.outcome != "refer"), None
         )
