@@ -16,7 +16,7 @@ from acreline.chain import Chain
 from acreline.decision_log import LOG_FILE, read_log
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ROOMS = ("decision_log", "people.override", "people.appeals")
+ROOMS = ("decision_log", "people.override", "people.appeals", "people.asks")
 PEOPLE = {
     "currency": "CNY",
     "author": "A",
@@ -25,6 +25,7 @@ PEOPLE = {
     "roles": {
         "officer": {
             "override": True,
+            "ask": True,
             "raise_share": 0.5,
             "raise_amount": 1000,
             "grant_amount": 2000,

@@ -298,14 +298,17 @@ def test_another_person_upholds_or_changes(out: Path, monkeypatch: pytest.Monkey
     line = close(out, "uphold").values
     assert (line["days"], line["in_time"], line["to"], line["decision"]) == (21, False, None, "uphold")
     assert now(out) == Amount("approve", limit)
-    assert explain_farm(latest(out), "F-003", "en")[1] == "Appeal A-0001 was looked at on 2026-03-22: upheld."
+    assert explain_farm(latest(out), "F-003", "en")[1] == (
+        "Appeal A-0001 was looked at by an officer on 2026-03-22: upheld."
+    )
     act_as(monkeypatch, "bo")
     opened(out)
     act_as(monkeypatch, "di")
     line = close(out, "change", str(limit + 100), "A-0002").values
     assert line["from"] == {"outcome": "approve", "limit": str(limit)}
     told = explain_farm(latest(out), "F-003", "en")[1]
-    assert told == f"Changed after appeal A-0002 on 2026-03-01: approve {limit:,} CNY -> approve {limit + 100:,} CNY."
+    amounts = f"approve {limit:,} CNY -> approve {limit + 100:,} CNY"
+    assert told == f"Changed by an officer on 2026-03-01 after appeal A-0002: {amounts}."
     assert now(out) == Amount("approve", limit + 100)
 
 

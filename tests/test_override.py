@@ -123,7 +123,8 @@ def test_the_last_act_is_told(out: Path) -> None:
         f"Changed by an officer on 2026-03-01: the farmer asked for less (approve {limit:,} CNY -> approve 1,000 CNY)."
     )
     assert told[1] == line
-    assert told[:1] + told[2:] == before
+    assert told[2] == f"Stands now: approve 1,000 CNY; the machine's decision stays on file: approve {limit:,} CNY."
+    assert told[:1] + told[3:] == before
     assert explain_farm(latest(out), "F-003", "zh")[1].startswith("工作人员于2026-03-01变更：农户申请减少（批准")
 
 

@@ -101,8 +101,8 @@ def test_queues_know_the_places_of_their_farms() -> None:
     farms = [{"id": "F-1"}, {"id": "F-2"}]
     case = {"case": "A", "farm": "F-9"}
     told = tell_queues(farms, [{"farm_id": "F-2"}], [case])
-    assert told == {"watch": [{"farm_id": "F-2", "place": 1}], "cases": [{**case, "place": -1}]}
-    assert tell_queues(farms, None, []) == {"watch": None, "cases": []}
+    assert told == {"watch": [{"farm_id": "F-2", "place": 1}], "cases": [{**case, "place": -1}], "asks": []}
+    assert tell_queues(farms, None, []) == {"watch": None, "cases": [], "asks": []}
 
 
 def test_open_cases_stand_by_their_day(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 """The log of decisions beside the publications: who decided what under which policy, and when. Only ever added to.
 
 `OUT/log/decisions.jsonl`, one chained line per event: `published` (each time `latest` is pointed at a publication),
-`person_deleted` (a publication was written anew without one person's id), and the acts of people (`people/acts.py`). A
-publication knows no clock, so that the same inputs give the same bytes; when and by whom stands here.
+`person_deleted` (a publication was written anew without one person's id), `evidence_deleted` (files that a person
+handed in were taken away), and the acts of people (`people/acts.py`). A publication knows no clock, so that the same
+inputs give the same bytes; when and by whom stands here.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from acreline.units import m2_to_ha, m2_to_mu
 
 if TYPE_CHECKING:
     from acreline.people.acts import Act
+    from acreline.report.standing import NowStands
 
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
@@ -48,11 +49,11 @@ def farm_rows(
     """
     from acreline.credit import reason_words
     from acreline.people.acts import stand
-    from acreline.people.tell import stand_lines
+    from acreline.people.tell import ask_lines, stand_lines
 
     for farm, decision in zip(farms, decisions, strict=True):
         now = stand(decision, (acts or {}).get(farm.farm_id, ()))
-        told = stand_lines(now, decision.currency, lang)
+        told = [*stand_lines(now, decision.currency, lang), *ask_lines(now, lang)]
         said = reason_words(decision.reasons[0], lang) if decision.reasons else ""
         main = [(stand.crop_confidence, stand.area_m2.mid) for stand in farm.stands if stand.crop == farm.main_crop]
         land = sum(area for _, area in main)
@@ -188,7 +189,7 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     from acreline.credit import decision_from_json, explain_decision
     from acreline.credit.actions import advise
     from acreline.people.acts import read_acts, run_root, stand
-    from acreline.people.tell import stand_lines
+    from acreline.people.tell import ask_lines, stand_lines
     from acreline.report.explain import advice_lines, amount_lines, read_case, seen_lines, told_lines
 
     if lang not in ("en", "zh"):
@@ -197,19 +198,38 @@ def explain_farm(publication: Path, farm_id: str, lang: str) -> list[str]:
     if farm_id not in lines:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(sorted(lines)[:20])}")
     decision, farm = decision_from_json(lines[farm_id]), farm_from_json(lines[farm_id]["farm"])
-    acts = read_acts(run_root(publication)).get(farm_id, ())
+    now = stand(decision, read_acts(run_root(publication)).get(farm_id, ()))
     case = read_case(publication, farm, decision)
     told = explain_decision(
         decision,
         lang,
         seen=[
-            *stand_lines(stand(decision, acts), decision.currency, lang),
+            *stand_lines(now, decision.currency, lang),
+            *ask_lines(now, lang),
             *seen_lines(farm, case.manifest, lang),
         ],
         advice=advice_lines(case, lang, advise),
         drawn=amount_lines(decision, lang),
     )
     return [*told, *told_lines(case, zh=lang == "zh")]
+
+
+def find_standing(publication: Path, farm_id: str) -> NowStands | None:
+    """What stands for a farm after people acted, in plain values for letter and page; None where nobody did anything.
+
+    Raises:
+        StoreError: the trail is missing or damaged, or the log beside it does not hold.
+    """
+    from acreline.credit import decision_from_json
+    from acreline.people.acts import read_acts, run_root, stand
+    from acreline.people.tell import now_stands
+
+    acts = read_acts(run_root(publication)).get(farm_id, ())
+    if not acts:
+        return None
+    line = next((line for line in read_trail(publication) if line["farm_id"] == farm_id), None)
+    decision = None if line is None else decision_from_json(line)
+    return None if decision is None else now_stands(stand(decision, acts), decision.currency)
 
 
 def list_kind(kind: str) -> list[str]:

@@ -4,7 +4,8 @@
 A person stands in a publication by the bank's pseudonym (`person_id`) in the trail, and nowhere else by any design of
 this house. Deletion puts another in its place: a hash salted with random bytes that are kept nowhere, so nobody can
 turn it back. Each publication is written anew under a new name, with a new chain; the log of decisions says which
-became which, so `verify` holds before and after, and every decision can still be replayed.
+became which, so `verify` holds before and after, and every decision can still be replayed. Acts on the person's farms
+are given out too; what the person handed in for them is taken away, the acts stay (`people/personal.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from acreline.chain import Chain
 from acreline.decision_log import append_log, log_head, read_log
 from acreline.errors import ConfigError, CreditError, StoreError
 from acreline.hashing import digest, file_sha256
+from acreline.people.acts import Act
+from acreline.people.personal import farm_acts, refuse_open, remove_evidence, tell_acts
 from acreline.privacy import kept_until, read_purposes
 from acreline.retired import utc_now
 from acreline.store import Store, open_publication, read_manifest, verify_publication
@@ -47,10 +50,11 @@ class Held:
 
 
 def export_person(runs: Sequence[Path], person_id: str) -> dict[str, Any]:
-    """All that finished runs hold of one person: applicants' rows, farms, parcels, decisions, pages and letters.
+    """All that finished runs hold of one person: applicants' rows, farms, parcels, decisions, acts, pages and letters.
 
     Args:
-        runs: OUT folders of runs (every publication in them is looked at), or copied publications.
+        runs: OUT folders of runs (every publication in them is looked at, and those of appeals that were judged
+            again), or copied publications.
         person_id: the bank's pseudonym, as the applicants table has it.
 
     Raises:
@@ -59,7 +63,9 @@ def export_person(runs: Sequence[Path], person_id: str) -> dict[str, Any]:
     """
     held = _find(runs, person_id)
     purposes = [row.model_dump(mode="json") for row in read_purposes().fields]
-    return {"person_id": person_id, "purposes": purposes, "publications": [_export(one) for one in held]}
+    acts = [row for root, mine in _acts(held, person_id).items() for row in tell_acts(root, mine)]
+    publications = [_export(one) for one in held]
+    return {"person_id": person_id, "purposes": purposes, "publications": publications, "acts": acts}
 
 
 def write_export(export: dict[str, Any], out: Path) -> None:
@@ -88,7 +94,7 @@ def delete_person(runs: Sequence[Path], person_id: str, asked_on: date, *, recei
 
     Raises:
         ConfigError: no run knows this person, or the day lies ahead.
-        CreditError: the legal term of a decision is not over; nothing was touched.
+        CreditError: the legal term of a decision or an act is not over, or an appeal is open; nothing was touched.
         StoreError: a publication is not as it was published (evidence must be whole before it is rewritten), or a
             folder cannot be written.
     """
@@ -98,7 +104,10 @@ def delete_person(runs: Sequence[Path], person_id: str, asked_on: date, *, recei
         why = "is there already" if receipt.exists() else "its folder is not there"
         raise ConfigError(f"--receipt: {receipt}: {why}", hint="name a new file: a receipt is evidence")
     held = _find(runs, person_id)
-    _refuse_early(held, asked_on)
+    acts = _acts(held, person_id)
+    _refuse_early(held, [act for mine in acts.values() for act in mine], asked_on)
+    for root, mine in acts.items():
+        refuse_open(root, mine)
     _refuse_shared(held, person_id)
     for one in held:
         faults = verify_publication(one.publication)
@@ -112,20 +121,23 @@ def delete_person(runs: Sequence[Path], person_id: str, asked_on: date, *, recei
     pseudonym = PSEUDONYM + hashlib.sha256(salt + person_id.encode()).hexdigest()[:20]
     del salt
     done: list[dict[str, Any]] = []
-    left: list[str] = []
+    removed: list[str] = []
     roots = sorted({one.root for one in held if one.root is not None})
     for root in roots:
-        mine = [one for one in held if one.root == root]
+        here = [one for one in held if one.root == root]
         with Store(root).locked(uuid.uuid4().hex[:12], utc_now().isoformat(timespec="seconds")):
-            done += [_rewrite(one, root, person_id, pseudonym) for one in mine]
-        names = _file_names({line["farm_id"] for one in mine for line in one.lines})
-        left += [path.relative_to(root).as_posix() for path in _left(root, person_id, names)]
+            removed += remove_evidence(root, acts.get(root, ()))
+            done += [_rewrite(one, root, person_id, pseudonym) for one in here]
+    names = _file_names({line["farm_id"] for one in held for line in one.lines})
+    whole = [root for root in roots if not any(other in root.parents for other in roots)]
+    left = [path.relative_to(root).as_posix() for root in whole for path in _left(root, person_id, names)]
     told = {
         "at": utc_now().isoformat(timespec="seconds"),
         "pseudonym": pseudonym,
         "asked_on": asked_on.isoformat(),
         "publications": done,
         "decisions": sum(one["decisions"] for one in done),
+        "evidence_removed": removed,
         "log_heads": [log_head(root) for root in roots],
         "left": left,
         "pages_searched": _tellable(person_id),
@@ -141,15 +153,32 @@ def _find(runs: Sequence[Path], person_id: str) -> list[Held]:
         opened = open_publication(run)
         root = opened.parent.parent if opened.parent.name == "publications" else None
         folders = sorted(p for p in opened.parent.iterdir() if _is_publication(p)) if root is not None else [opened]
-        for folder in folders:
+        for folder in [*folders, *(_judged_again(root) if root is not None else ())]:
             lines = tuple(line for line in _lines(folder) if _person(line) == person_id)
             if lines:
-                held[folder] = Held(root, folder, lines)
+                held[folder] = Held(root and folder.parent.parent, folder, lines)
     if not held:
         raise ConfigError(
             f"person {person_id!r} stands in none of {len(runs)} runs", hint="check --person and the RUN folders"
         )
     return list(held.values())
+
+
+def _judged_again(root: Path) -> list[Path]:
+    """Publications of the runs in which appeals were judged again: each is of the whole region."""
+    return sorted(path for path in root.glob("appeals/*/run/publications/*") if _is_publication(path))
+
+
+def _acts(held: Sequence[Held], person_id: str) -> dict[Path, list[Act]]:
+    """Acts on the person's farms by run folder."""
+    told: dict[Path, list[Act]] = {}
+    for root in sorted({one.root for one in held if one.root is not None}):
+        farm_ids = {line["farm_id"] for one in held if one.root == root for line in one.lines}
+        folders = [path for path in sorted((root / "publications").iterdir()) if _is_publication(path)]
+        others = {(folder.name, line["farm_id"]) for folder in folders for line in _lines(folder)
+                  if line["farm_id"] in farm_ids and _person(line) != person_id}  # fmt: skip
+        told[root] = farm_acts(root, farm_ids, others)
+    return told
 
 
 def _is_publication(path: Path) -> bool:
@@ -172,13 +201,15 @@ def _person(line: dict[str, Any]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _refuse_early(held: Sequence[Held], asked_on: date) -> None:
-    newest = max(date.fromisoformat(line["as_of"]) for one in held for line in one.lines)
+def _refuse_early(held: Sequence[Held], acts: Sequence[Act], asked_on: date) -> None:
+    decided = max(date.fromisoformat(line["as_of"]) for one in held for line in one.lines)
+    newest = max([decided, *(date.fromisoformat(act.day) for act in acts)])
     until = kept_until(newest)
     if asked_on <= until:
         row = next(row for row in read_purposes().fields if row.identifies)
+        what = "decision" if newest == decided else "act"
         raise CreditError(
-            f"the person must stay with the decision of {newest} until {until}: {row.retention_why[0]}",
+            f"the person must stay with the {what} of {newest} until {until}: {row.retention_why[0]}",
             hint=f"ask again after {until}; until then the data is locked for any other use",
         )
 

@@ -63,7 +63,7 @@ def export(
     person_id: PersonId,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file to write")],
 ) -> None:
-    """Write all that runs hold of one person: applicants' rows, farms, parcels, decisions, pages and letters."""
+    """Write all that runs hold of one person: applicants' rows, farms, parcels, decisions, acts, pages and letters."""
     from acreline.person import export_person, write_export
 
     found = export_person(runs, person_id)
@@ -89,6 +89,8 @@ def delete(
     done = delete_person(runs, person_id, day, receipt=receipt)
     for one in done["publications"]:
         typer.echo(f"{one['instead_of']} -> {one['publication_id']}: {one['decisions']} decisions under pseudonym")
+    if done["evidence_removed"]:
+        typer.echo(f"taken away: {len(done['evidence_removed'])} files that the person handed in; the acts stay")
     for path in done["left"]:
         typer.echo(f"left, look at it: {path}")
     if not done["pages_searched"]:
@@ -106,12 +108,14 @@ def letter(
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="the same as PDF beside it (extra `pdf`)")] = False,
 ) -> None:
-    """Write the letter that a farmer is handed: what was decided, why, what can be done, and the right to a person."""
+    """Write the letter that a farmer is handed: what was decided, why, what people changed, what can be done."""
     from acreline.credit.actions import advise
+    from acreline.desk import find_standing
     from acreline.report.letter import letter_files, write_letter
     from acreline.store import open_publication
 
     publication = open_publication(run)
     place = out or run / "letters" / letter_files([farm], lang)[farm]
-    for path in write_letter(publication, farm, lang, place, advise, pdf=pdf):
+    stands = find_standing(publication, farm)
+    for path in write_letter(publication, farm, lang, place, advise, pdf=pdf, stands=stands):
         typer.echo(path)

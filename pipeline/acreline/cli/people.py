@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acreline.cli.app import RunFolder, Workers, app
+from acreline.cli.app import RunFolder, Workers, app, day_of
 
 Farm = Annotated[str, typer.Argument(metavar="FARM", help="farm id")]
 PeopleFile = Annotated[
@@ -36,6 +36,57 @@ def override(
 
     act = override_farm(open_publication(run), farm, Change(to, reason, why, tuple(evidence or ())), people=people)
     typer.echo("\n".join(act_lines(act)))
+
+
+@app.command()
+def confirm(
+    run: RunFolder,
+    farm: Farm,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="what was looked at; no names of people")],
+    people: PeopleFile = None,
+) -> None:
+    """Say that you looked at a decision and leave it as it stands; it stays in the log."""
+    from acreline.people.override import confirm_farm
+    from acreline.people.tell import act_lines
+    from acreline.store import open_publication
+
+    typer.echo("\n".join(act_lines(confirm_farm(open_publication(run), farm, why, people=people))))
+
+
+@app.command()
+def overrides(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="OUT folders of runs")],
+    since: Annotated[str | None, typer.Option("--since", metavar="DAY", help="first day (UTC) of acts")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="DAY", help="last day of acts")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for CSV, JSON and a page")] = None,
+    people: PeopleFile = None,
+    exceptions: Annotated[
+        Path | None, typer.Option("--exceptions", metavar="FILE", help="the bank's own list of signed exceptions")
+    ] = None,
+    gate: Annotated[bool, typer.Option("--gate", help="exit 8 where there is an alert")] = False,
+) -> None:
+    """Tell approval, override and exception rates by officer and role, how long referrals wait, and what is unusual.
+
+    Exit code 0 with or without alerts; with --gate an alert ends with 8, after everything is written.
+    """
+    from acreline.errors import NotPublishedError
+    from acreline.review.files import write_review
+    from acreline.review.overrides import measure_overrides, overrides_figures
+    from acreline.review.overrides_page import overrides_lines, overrides_page
+    from acreline.store import open_publication
+
+    found = measure_overrides(
+        [open_publication(run) for run in runs], since=day_of(since, "--since"), until=day_of(until, "--until"),
+        people=people, exceptions=exceptions,
+    )  # fmt: skip
+    typer.echo("\n".join(overrides_lines(found)))
+    if out is not None:
+        tables = {"overrides": found.table, "overrides-cases": found.cases}
+        for path in write_review(out, "overrides", tables, overrides_figures(found), overrides_page(found)):
+            typer.echo(f"written: {path}")
+    alerts = len(found.alerts) + found.whole_alert
+    if gate and alerts:
+        raise NotPublishedError(f"{alerts} alerts, told above", hint="ask the officers, and note what they say")
 
 
 appeal = typer.Typer(help="A farmer objects: a case, a clock, and another person's decision.", no_args_is_help=True)

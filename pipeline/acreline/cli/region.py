@@ -255,6 +255,7 @@ def report(
     ] = None,
     watch: Annotated[Path | None, typer.Option("--watch", metavar="FILE", help="list of `watch --out`")] = None,
     cases: Annotated[Path | None, typer.Option("--cases", metavar="FILE", help="open appeals (JSON list)")] = None,
+    asks: Annotated[Path | None, typer.Option("--asks", metavar="FILE", help="list of `asks --out`")] = None,
     farm: Annotated[str | None, typer.Option("--farm", metavar="FARM", help="the page of this farm")] = None,
     pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="as PDF (extra `pdf`)")] = None,
     earlier: Annotated[
@@ -263,7 +264,7 @@ def report(
     lang: Annotated[str, typer.Option("--lang", help="of a PDF: en or zh")] = "en",
 ) -> None:
     """Say where the portfolio of a run and its farms' pages are; or write it with its queues, or one farm's page."""
-    from acreline.desk import report_pages
+    from acreline.desk import find_standing, report_pages
     from acreline.errors import ConfigError
     from acreline.report.page import write_portfolio
     from acreline.report.pdf import write_farm_page, write_farm_pdf
@@ -273,19 +274,21 @@ def report(
     publication = open_publication(run)
     if farm is None and (pdf is not None or earlier):
         raise ConfigError("--pdf and --earlier are for the page of one farm", hint="add --farm FARM")
-    if farm is not None and (watch is not None or cases is not None):
-        raise ConfigError("--watch and --cases are for the portfolio, not for one farm", hint="leave out --farm")
-    if out is None and (watch is not None or cases is not None):
+    queues = [one for one in (watch, cases, asks) if one is not None]
+    if farm is not None and queues:
+        raise ConfigError("--watch, --cases and --asks are for the portfolio, not for a farm", hint="leave out --farm")
+    if out is None and queues:
         raise ConfigError("no place is given for the page", hint="add --out FILE")
     if farm is not None:
         before = [open_publication(one) for one in earlier or []]
+        stands = find_standing(publication, farm)
         if out is not None or pdf is None:
             place = out or run / "pages" / farm_files([farm])[farm]
-            typer.echo(write_farm_page(publication, farm, place, before))
+            typer.echo(write_farm_page(publication, farm, place, before, stands))
         if pdf is not None:
-            typer.echo(write_farm_pdf(publication, farm, lang, pdf, before))
+            typer.echo(write_farm_pdf(publication, farm, lang, pdf, before, stands))
     elif out is not None:
-        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases))
+        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases, asks=asks))
     else:
         for line in report_pages(publication):
             typer.echo(line)

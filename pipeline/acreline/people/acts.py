@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts of people in the log of decisions, and what stands after them.
 
-An act is a line of `OUT/log/decisions.jsonl`: `override`, `appeal_opened`, `appeal_recomputed` or `appeal_closed`. None
-is ever changed, and the machine's decision stays where it is. What stands is told by `stand`: the machine's word; then
+An act is a line of `OUT/log/decisions.jsonl`: `override`, `confirmed`, `appeal_opened`, `appeal_recomputed`,
+`appeal_closed`, `asked`, `ask_answered` or `ask_closed`. None is ever changed, and the machine's decision stays where
+it is. What stands is told by `stand`: the machine's word; then
 each act in the order of the log; `refer` while an appeal is open; and `refer` where a person granted more than the
 machine did and the machine has since come to another decision, since nobody has looked at that one.
 """
@@ -23,8 +24,14 @@ from acreline.decision_log import LOG_FILE, append_log, read_log
 from acreline.errors import ConfigError, StoreError
 from acreline.records import Decision
 
-OVERRIDE, OPENED, RECOMPUTED, CLOSED = "override", "appeal_opened", "appeal_recomputed", "appeal_closed"
-EVENTS = (OVERRIDE, OPENED, RECOMPUTED, CLOSED)
+OVERRIDE, CONFIRMED = "override", "confirmed"
+OPENED, RECOMPUTED, CLOSED = "appeal_opened", "appeal_recomputed", "appeal_closed"
+ASKED, ANSWERED, ASK_CLOSED = "asked", "ask_answered", "ask_closed"
+ASKS = (ASKED, ANSWERED, ASK_CLOSED)
+"""Acts that move no amount: evidence is asked for, handed in, or needed no more."""
+EVENTS = (OVERRIDE, CONFIRMED, OPENED, RECOMPUTED, CLOSED, *ASKS)
+DECIDING = (OVERRIDE, CONFIRMED, CLOSED)
+"""Acts by which a person has reviewed a decision, whether it was changed or left."""
 LONGEST_WHY, SHORTEST_WHY = 500, 10
 MOST_MONEY = Decimal(10) ** 12
 _PERSONAL = (
@@ -47,7 +54,7 @@ class Amount:
 
     def words(self, currency: str) -> str:
         """As a few words: `approve 8,000 CNY`."""
-        return self.outcome if self.limit is None else f"{self.outcome} {self.limit:,} {currency}"
+        return self.outcome if not self.limit else f"{self.outcome} {self.limit:,} {currency}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,11 @@ class Standing:
     overtaken: bool = False
     """A person granted more than the machine, which has come to another decision since: somebody must look again."""
     last: Act | None = None
-    """The last act of any kind."""
+    """The last act, but for those that only ask."""
+    asks: tuple[Act, ...] = ()
+    """What is asked for and not there yet, oldest first."""
+    handed_in: tuple[Act, ...] = ()
+    """Answers that came since a person last decided."""
 
 
 def stand(decision: Decision, acts: Sequence[Act]) -> Standing:
@@ -111,12 +122,16 @@ def stand(decision: Decision, acts: Sequence[Act]) -> Standing:
             review = None
         if act.to is not None:
             amount, setting = act.to, act
-    last = acts[-1] if acts else None
+    last = next((act for act in reversed(acts) if act.event not in ASKS), None)
+    ended = {act.values["ask"] for act in acts if act.event in (ANSWERED, ASK_CLOSED)}
+    asks = tuple(act for act in acts if act.event == ASKED and act.values["ask"] not in ended)
+    decided = max((place for place, act in enumerate(acts) if act.event in DECIDING), default=-1)
+    handed_in = tuple(act for act in acts[decided + 1 :] if act.event == ANSWERED)
     if review is not None:
-        return Standing(Amount("refer", None), machine, setting, review, last=last)
-    if setting is not None and setting.machine != machine and _more(amount, machine):
-        return Standing(Amount("refer", None), machine, setting, overtaken=True, last=last)
-    return Standing(amount, machine, setting, last=last)
+        return Standing(Amount("refer", None), machine, setting, review, last=last, asks=asks, handed_in=handed_in)
+    overtaken = setting is not None and setting.machine != machine and _more(amount, machine)
+    amount = Amount("refer", None) if overtaken else amount
+    return Standing(amount, machine, setting, overtaken=overtaken, last=last, asks=asks, handed_in=handed_in)
 
 
 def _more(amount: Amount, machine: Amount) -> bool:

@@ -25,7 +25,11 @@ Way = Literal["raise", "lower", "grant", "refuse", "refer"]
 class Role(Settings):
     """What holders of a role may do; money in the file's currency."""
 
+    said: tuple[str, str] = Field(
+        ("an officer", "工作人员"), description="what a farmer reads in the name's place, English and Chinese"
+    )
     override: bool = Field(False, description="may change a limit")
+    ask: bool = Field(False, description="may ask for evidence and send somebody to the field")
     close_appeals: bool = Field(False, description="may decide an appeal")
     raise_share: Decimal = Field(Decimal(0), ge=0, le=10, description="most above the machine's amount, as its share")
     raise_amount: Decimal = Field(Decimal(0), ge=0, description="most above the machine's amount")
@@ -46,6 +50,24 @@ class Holder(Settings):
     farms: tuple[str, ...] = Field((), description="own and family's farm ids")
 
 
+class Rates(Settings):
+    """When `acreline overrides` speaks up: it asks a question, it finds nobody guilty."""
+
+    least: int = Field(20, ge=1, description="below so many reviewed decisions nothing is told of an officer's rates")
+    false_alerts: float = Field(
+        0.05, gt=0, lt=1, description="share of false alerts among all alerts, over officers and rates (0 to 1)"
+    )
+    least_gap: float = Field(
+        0.05, ge=0, le=1, description="smaller gaps between rates are never alerted, however large n (0 to 1)"
+    )
+    most_overridden: float = Field(
+        0.1, ge=0, le=1, description="share of the machine's own decisions that people may change in all (0 to 1)"
+    )
+    caps: tuple[str, ...] = Field(
+        ("crop_cap_per_mu", "person_cap"), description="rules whose cap nobody passes but by an exception"
+    )
+
+
 class People(Settings):
     """`people.yaml`: roles, who holds them, and how long an appeal may take."""
 
@@ -53,6 +75,8 @@ class People(Settings):
     author: str = Field(description="who wrote it")
     approver: str = Field(description="who approved it: another person")
     appeal_days: int = Field(30, ge=1, le=366, description="days within which an appeal is answered")
+    ask_days: int = Field(14, ge=1, le=366, description="days within which evidence is to come, if no day is said")
+    rates: Rates = Rates()
     roles: dict[str, Role]
     people: tuple[Holder, ...] = ()
 

@@ -13,6 +13,7 @@ from acreline.credit import decision_from_json, named_amount
 from acreline.decision_log import user_name
 from acreline.errors import ConfigError, CreditError
 from acreline.people.acts import (
+    CONFIRMED,
     OPENED,
     OVERRIDE,
     Act,
@@ -29,6 +30,8 @@ from acreline.people.evidence import keep_files, read_evidence
 from acreline.records import Decision
 from acreline.report.read import read_lines, read_manifest
 from acreline.retired import utc_now
+
+NEAR = "let somebody else act"
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,7 @@ def override_farm(publication: Path, farm_id: str, change: Change, *, people: Pa
     def make(acts: Mapping[str, tuple[Act, ...]]) -> tuple[str, Mapping[str, Any]]:
         mine = acts.get(farm_id, ())
         now = stand(case.decision, mine)
-        if not signer.role.override:
-            raise CreditError(
-                f"{signer.user}: role {signer.role_name} may not change a limit", hint="let an officer act who may"
-            )
-        refuse_near(signer, case, mine)
-        if now.review is not None:
-            raise CreditError(
-                f"{farm_id}: appeal {now.review.values['case']} is open, which decides it",
-                hint="close it first: acreline appeal close",
-            )
+        _refuse_unasked(signer, case, mine, now)
         if to == now.amount:
             raise ConfigError(f"{farm_id}: {to.words(case.decision.currency)} stands already", hint="nothing was done")
         find_reason(read_reasons(), change.reason, way_of(now.amount, to), shown=bool(files))
@@ -100,6 +94,55 @@ def override_farm(publication: Path, farm_id: str, change: Change, *, people: Pa
         }
 
     return record_act(root, make)
+
+
+def confirm_farm(publication: Path, farm_id: str, why: str, *, people: Path | None = None) -> Act:
+    """Let the user of this machine say that what stands for a farm was looked at and is left as it is.
+
+    Without these acts nobody could tell how often a look changes something.
+
+    Args:
+        publication: folder of a publication in its run folder.
+        farm_id: whose decision was looked at.
+        why: what was looked at.
+        people: the bank's own file of people.
+
+    Raises:
+        ConfigError: no such farm, or the text or the file of people cannot be taken.
+        CreditError: no role, the user's own case or one that he objected to, an open appeal, or a referral: that is
+            decided by an amount or by a refusal.
+        StoreError: the log does not hold or cannot be written.
+    """
+    root, case = acting_root(publication), read_decided(publication, farm_id)
+    told = read_why(why)
+    signer = find_signer(user_name(), utc_now().date(), people)
+
+    def make(acts: Mapping[str, tuple[Act, ...]]) -> tuple[str, Mapping[str, Any]]:
+        mine = acts.get(farm_id, ())
+        now = stand(case.decision, mine)
+        _refuse_unasked(signer, case, mine, now)
+        if now.amount.outcome == "refer":
+            raise CreditError(
+                f"{farm_id} waits for a person: a referral cannot be left as it is",
+                hint="decide it: acreline override RUN FARM --to AMOUNT, or --to refuse",
+            )
+        return CONFIRMED, {**act_values(case, now, signer, None, told), "evidence": []}
+
+    return record_act(root, make)
+
+
+def _refuse_unasked(signer: Signer, case: Decided, mine: Sequence[Act], now: Standing) -> None:
+    """Who may not change a limit, is too near, or is not asked while an appeal is open."""
+    if not signer.role.override:
+        raise CreditError(
+            f"{signer.user}: role {signer.role_name} may not change a limit", hint="let an officer act who may"
+        )
+    refuse_near(signer, case, mine)
+    if now.review is not None:
+        raise CreditError(
+            f"{case.decision.farm_id}: appeal {now.review.values['case']} is open, which decides it",
+            hint="close it first: acreline appeal close",
+        )
 
 
 def read_decided(publication: Path, farm_id: str) -> Decided:
@@ -125,6 +168,7 @@ def act_values(case: Decided, now: Standing, signer: Signer, to: Amount | None, 
         "decided_in": case.publication_id,
         "policy": case.decision.policy_id,
         "role": signer.role_name,
+        "role_said": list(signer.role.said),
         "people_sha256": signer.people_sha256,
         "machine": now.machine.facts(),
         "from": now.amount.facts(),
@@ -140,12 +184,22 @@ def refuse_near(signer: Signer, case: Decided, acts: Sequence[Act]) -> None:
     Raises:
         CreditError: the user is too near to the case.
     """
-    farm_id = case.decision.farm_id
-    hint = "let somebody else act"
-    if farm_id in signer.farms or (case.person_id is not None and case.person_id in signer.persons):
-        raise CreditError(f"{farm_id} is a case of {signer.user}'s own, or of the family", hint=hint)
+    refuse_own(signer, case)
     if any(act.event == OPENED and act.by == signer.user for act in acts):
-        raise CreditError(f"{signer.user} opened an appeal for {farm_id}, and cannot decide it as well", hint=hint)
+        raise CreditError(
+            f"{signer.user} opened an appeal for {case.decision.farm_id}, and cannot decide it as well", hint=NEAR
+        )
+
+
+def refuse_own(signer: Signer, case: Decided) -> None:
+    """Nobody acts on land of his own.
+
+    Raises:
+        CreditError: the farm or the applicant is the user's own, or of the family.
+    """
+    farm_id = case.decision.farm_id
+    if farm_id in signer.farms or (case.person_id is not None and case.person_id in signer.persons):
+        raise CreditError(f"{farm_id} is a case of {signer.user}'s own, or of the family", hint=NEAR)
 
 
 def raise_base(decision: Decision, now: Standing) -> Decimal | None:

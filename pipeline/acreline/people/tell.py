@@ -6,10 +6,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from acreline.people.acts import CLOSED, OPENED, OVERRIDE, RECOMPUTED, Act, Amount, Standing, amount_from
+from acreline.people.acts import (
+    ANSWERED,
+    ASK_CLOSED,
+    ASKED,
+    CLOSED,
+    CONFIRMED,
+    OPENED,
+    OVERRIDE,
+    RECOMPUTED,
+    Act,
+    Amount,
+    Standing,
+    amount_from,
+)
 from acreline.people.appeals import Case, opened_from
+from acreline.people.asks import KINDS, VISIT, Ask
 from acreline.people.authority import read_reasons
+from acreline.report.standing import NowStands
 
+ABOUT = {
+    OVERRIDE: "changed",
+    CONFIRMED: "left as it stands",
+    OPENED: "appeal opened",
+    RECOMPUTED: "judged again",
+    CLOSED: "appeal closed",
+    ASKED: "asked for evidence",
+    ANSWERED: "evidence handed in",
+    ASK_CLOSED: "asked for no more",
+}
+"""What each act did, for whoever did it."""
+UNNAMED_ROLE = ("an officer", "工作人员")
 OUTCOMES = {"approve": "批准", "refer": "转人工", "decline": "未批准"}
 
 
@@ -18,7 +45,7 @@ def amount_words(amount: Amount, currency: str, lang: str) -> str:
     if lang != "zh":
         return amount.words(currency)
     told = OUTCOMES[amount.outcome]
-    return told if amount.limit is None else f"{told}{amount.limit:,} {currency}"
+    return told if not amount.limit else f"{told}{amount.limit:,} {currency}"
 
 
 def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str]:
@@ -39,10 +66,20 @@ def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str
             )[zh]
         )
     elif standing.last is not None and standing.last.event == CLOSED and standing.last.to is None:
-        case, day = standing.last.values["case"], standing.last.day
-        lines.append((f"Appeal {case} was looked at on {day}: upheld.", f"申诉{case}已于{day}复核：维持原结果。")[zh])
+        case, day, role = standing.last.values["case"], standing.last.day, role_words(standing.last)[zh]
+        lines.append(
+            (
+                f"Appeal {case} was looked at by {role} on {day}: upheld.",
+                f"申诉{case}已由{role}于{day}复核：维持原结果。",
+            )[zh]
+        )
+    elif standing.last is not None and standing.last.event == CONFIRMED:
+        day, role = standing.last.day, role_words(standing.last)[zh]
+        lines.append((f"Looked at by {role} on {day}: left as it stands.", f"{role}于{day}查看：维持不变。")[zh])
     if standing.act is not None:
         lines.append(_changed(standing.act, currency, lang))
+        if standing.amount != standing.machine and standing.review is None and not standing.overtaken:
+            lines.append(_stays(standing, currency, lang))
     if standing.overtaken and standing.act is not None:
         before, now = (amount_words(one, currency, lang) for one in (standing.act.machine, standing.machine))
         lines.append(
@@ -54,32 +91,93 @@ def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str
     return lines
 
 
+def now_stands(standing: Standing, currency: str) -> NowStands | None:
+    """What stands as plain values for letters and pages; None where nobody did anything.
+
+    Args:
+        standing: from `stand`.
+        currency: of the decision.
+    """
+    said = tuple(zip(stand_lines(standing, currency, "en"), stand_lines(standing, currency, "zh"), strict=True))
+    asked = tuple(zip(ask_lines(standing, "en"), ask_lines(standing, "zh"), strict=True))
+    if not said and not asked:
+        return None
+    amount, machine = standing.amount, standing.machine
+    return NowStands(amount.outcome, amount.limit, amount != machine, machine.outcome == "refer", said, asked)
+
+
+def ask_lines(standing: Standing, lang: str = "en") -> list[str]:
+    """What the farmer is asked for and by when, then what was handed in and waits for a person's look.
+
+    Args:
+        standing: from `stand`.
+        lang: `en` or `zh`.
+    """
+    zh, lines = lang == "zh", []
+    for act in standing.asks:
+        what, until, why, name = KINDS[act.values["kind"]], act.values["until"], act.values["why"], act.values["ask"]
+        if act.values["kind"] == VISIT:
+            en = f"Somebody of the bank comes to see the field by {until}: {why} ({name})."
+            lines.append((en, f"银行人员将于{until}前实地查看：{why}（{name}）。")[zh])
+        else:
+            en = f"Please bring {what[0]} by {until}: {why} ({name})."
+            lines.append((en, f"请于{until}前提供{what[1]}：{why}（{name}）。")[zh])
+    for act in standing.handed_in:
+        what, name = KINDS[act.values["kind"]], act.values["ask"]
+        if act.values["kind"] == VISIT:
+            en = f"The field was visited on {act.day} ({name}); a person looks at what was seen."
+            lines.append((en, f"已于{act.day}实地查看（{name}），工作人员将予处理。")[zh])
+        else:
+            en = f"Handed in on {act.day}: {what[0]} ({name}); a person looks at it."
+            lines.append((en, f"{act.day}已收到{what[1]}（{name}），工作人员将予查看。")[zh])
+    return lines
+
+
+def _stays(standing: Standing, currency: str, lang: str) -> str:
+    now, machine = (amount_words(one, currency, lang) for one in (standing.amount, standing.machine))
+    return (
+        f"Stands now: {now}; the machine's decision stays on file: {machine}.",
+        f"现行结果：{now}；系统结果仍予保存：{machine}。",
+    )[lang == "zh"]
+
+
+def role_words(act: Act) -> tuple[str, str]:
+    """Who acted, by the words for the role that the act itself keeps, in English and Chinese; never by name."""
+    en, zh = act.values.get("role_said") or UNNAMED_ROLE
+    return en, zh
+
+
 def _changed(act: Act, currency: str, lang: str) -> str:
     zh = lang == "zh"
+    role = role_words(act)[zh]
     before, to = (amount_words(amount_from(act.values[key]), currency, lang) for key in ("from", "to"))
     if act.event == CLOSED:
-        head = (f"Changed after appeal {act.values['case']} on {act.day}", f"申诉{act.values['case']}后于{act.day}变更")
-        return (f"{head[0]}: {before} -> {to}.", f"{head[1]}：{before} → {to}。")[zh]
+        case = act.values["case"]
+        return (
+            f"Changed by {role} on {act.day} after appeal {case}: {before} -> {to}.",
+            f"申诉{case}后由{role}于{act.day}变更：{before} → {to}。",
+        )[zh]
     reason = read_reasons().get(act.values["reason"])
     said = act.values["reason"] if reason is None else reason.said[zh]
     return (
-        f"Changed by an officer on {act.day}: {said} ({before} -> {to}).",
-        f"工作人员于{act.day}变更：{said}（{before} → {to}）。",
+        f"Changed by {role} on {act.day}: {said} ({before} -> {to}).",
+        f"{role}于{act.day}变更：{said}（{before} → {to}）。",
     )[zh]
 
 
 def act_lines(act: Act) -> list[str]:
     """An act as it stands in the log, for whoever did it."""
     values, currency = act.values, act.values.get("currency", "")
-    about = {OVERRIDE: "changed", OPENED: "appeal opened", RECOMPUTED: "judged again", CLOSED: "appeal closed"}[
-        act.event
-    ]
-    case = f" {values['case']}" if "case" in values else ""
+    about = ABOUT[act.event]
+    name = values.get("case") or values.get("ask")
+    case = "" if name is None else f" {name}"
     lines = [f"{act.farm_id}: {about}{case} by {act.by} at {act.at}"]
     if act.to is not None:
         lines.append(f"{amount_from(values['from']).words(currency)} -> {act.to.words(currency)}")
     if "due" in values:
         lines.append(f"a person answers by {values['due']}; until then the farm is shown as referred")
+    if act.event == ASKED:
+        lines.append(f"{KINDS[values['kind']][0]} by {values['until']}; no amount moves")
     lines += [f"kept: {one['kind']} evidence/{one['file']}" for one in values.get("evidence", ())]
     lines.append(f"chain {values['chain']}")
     return lines
@@ -116,6 +214,37 @@ def case_lines(rows: Sequence[Mapping[str, str]]) -> list[str]:
         dates = f"opened {row['opened']}  due {row['due']}"
         lines.append(f"{row['case']}  {row['farm']:<12} {dates}  {state}  {row['about_en']}")
     return lines or ["no appeal was opened"]
+
+
+def ask_rows(asks: Mapping[str, Ask], today: date) -> list[dict[str, str]]:
+    """A row for each question, open ones first and those due first in front, as `acreline report --asks` reads them."""
+    rows = []
+    for one in asks.values():
+        left = (one.until - today).days
+        state = "open" if one.open else "answered" if one.answered is not None else "closed"
+        about = KINDS[one.kind]
+        rows.append(
+            {
+                "case": one.name,
+                "farm": one.farm_id,
+                "opened": one.asked.day,
+                "due": one.until.isoformat(),
+                "state": state,
+                "left": "" if not one.open else f"{-left} days late" if left < 0 else f"{left} days left",
+                "about_en": f"{about[0]}: {one.asked.values['why']}",
+                "about_zh": f"{about[1]}：{one.asked.values['why']}",
+            }
+        )
+    return sorted(rows, key=lambda row: (row["state"] != "open", row["due"], row["case"]))
+
+
+def ask_report(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The questions for a terminal, with how many are open and how many of them overdue."""
+    if not rows:
+        return ["nothing was asked for"]
+    waits = [row for row in rows if row["state"] == "open"]
+    late = sum(row["left"].endswith("late") for row in waits)
+    return [*case_lines(rows), f"{len(rows)} asked, {len(waits)} open, {late} of them overdue"]
 
 
 def report_lines(cases: Mapping[str, Case], today: date, *, simulated: bool = False) -> list[str]:

@@ -16,6 +16,7 @@ from acreline.report.page import content_policy, static_text, template, two_lang
 from acreline.report.pdf import write_pdf
 from acreline.report.read import Row, read_manifest, read_rows, read_schedule
 from acreline.report.sketch import land_sketch
+from acreline.report.standing import NowStands
 from acreline.report.tell import tell_farms
 from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_svg
 from acreline.report.words import word
@@ -24,14 +25,15 @@ MOST_PARCELS = 12
 """Parcels that a letter tells one by one; it stays a letter."""
 
 
-def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise) -> str:
-    """One farm's letter as a page that needs no network; same publication, same bytes.
+def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise, stands: NowStands | None = None) -> str:
+    """One farm's letter as a page that needs no network; same publication and acts, same bytes.
 
     Args:
         publication: folder of a publication.
         farm_id: whose letter.
         lang: `en` or `zh`.
         advise: what can be done about a reason.
+        stands: what stands after people acted; None where nobody did.
 
     Raises:
         ConfigError: no such farm, no decision for it, or a language that is not spoken.
@@ -52,6 +54,8 @@ def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise) ->
     used = [row["time"][:4] for row in read_rows(publication, "scenes") if row["status"] == "used" and row["time"]]
     parcels = [told["parcels"][index] for index in farm["parcels"]]
     refers = farm["outcome"] == "refer"
+    currency = farm["limit_currency"] or ""
+    limit = Decimal(farm["limit"] or 0) if stands is None else stands.limit or Decimal(0)
     return template("letter.html.j2").render(
         policy=content_policy([], style),
         style=style,
@@ -63,14 +67,19 @@ def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise) ->
         answer_by=answer_by(as_of).isoformat(),
         simulated=bool(manifest.get("simulated")),
         notices=[two_languages(notice)[zh] for notice in manifest.get("notices") or []],
-        limit=print_amount(Decimal(farm["limit"] or 0), farm["limit_currency"] or "", zh),
+        limit=print_amount(limit, currency, zh),
+        outcome=farm["outcome"] if stands is None else stands.outcome,
+        changed=stands is not None and stands.changed,
+        machine_referred=refers if stands is None else stands.machine_referred,
+        people=[] if stands is None else [pair[zh] for pair in stands.said],
+        asked=[] if stands is None else [pair[zh] for pair in stands.asked],
         reasons=_with_plots(tell_reasons(farm, told, lang, advise), farm, parcels[:MOST_PARCELS], zh),
         contact=_contact(manifest, zh),
         facts=[{name: value and value[zh] for name, value in fact.items()} for fact in farm_facts(farm, told)],
         parcels=[(parcel["id"], _parcel(parcel, told, zh)) for parcel in parcels[:MOST_PARCELS]],
         more_parcels=max(len(parcels) - MOST_PARCELS, 0),
         sketch=land_sketch(parcels[:MOST_PARCELS], zh),
-        waterfall=waterfall_svg(waterfall_bars(farm), farm["limit_currency"] or "", zh, refers=refers),
+        waterfall=waterfall_svg(waterfall_bars(farm), currency, zh, refers=refers),
         schedule=[row[f"text_{lang}"] for row in read_schedule(publication).get(farm_id, [])],
         publication=str(manifest.get("id") or publication.name),
         years="–".join(sorted({min(used), max(used)})) if used else "",
@@ -136,7 +145,14 @@ def _land(mu: float, ha: float, zh: bool) -> str:
 
 
 def write_letter(
-    publication: Path, farm_id: str, lang: str, out: Path, advise: Advise, *, pdf: bool = False
+    publication: Path,
+    farm_id: str,
+    lang: str,
+    out: Path,
+    advise: Advise,
+    *,
+    pdf: bool = False,
+    stands: NowStands | None = None,
 ) -> list[Path]:
     """Write a farm's letter, and the same as PDF if asked for.
 
@@ -147,12 +163,13 @@ def write_letter(
         out: the HTML file; the PDF lies beside it under the same name.
         advise: what can be done about a reason.
         pdf: with the PDF; needs the extra `pdf`.
+        stands: what stands after people acted; None where nobody did.
 
     Raises:
         ConfigError: see `render_letter`; or the extra is not installed.
         StoreError: the file cannot be written.
     """
-    text = render_letter(publication, farm_id, lang, advise)
+    text = render_letter(publication, farm_id, lang, advise, stands)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8", newline="\n")

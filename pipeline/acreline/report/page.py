@@ -53,14 +53,22 @@ def write_map_page(publication: Path) -> Path:
     return page
 
 
-def write_portfolio(publication: Path, out: Path, *, watch: Path | None = None, cases: Path | None = None) -> Path:
-    """Write the map page of a publication again, with its queues: farms to watch and open appeals.
+def write_portfolio(
+    publication: Path,
+    out: Path,
+    *,
+    watch: Path | None = None,
+    cases: Path | None = None,
+    asks: Path | None = None,
+) -> Path:
+    """Write the map page of a publication again, with its queues: farms to watch, open appeals, what is asked for.
 
     Args:
         publication: folder of a publication; nothing in it is changed.
         out: the page, anywhere but in the publication; its links lead to the farms' pages of the publication.
         watch: a list of `acreline watch --out`.
         cases: open appeals as a JSON list, see `portfolio.read_cases`.
+        asks: what is asked for, a list of `acreline asks --out`.
 
     Raises:
         ConfigError: `out` lies in the publication.
@@ -70,7 +78,8 @@ def write_portfolio(publication: Path, out: Path, *, watch: Path | None = None, 
     check_outside(publication, out)
     base = quote(Path(os.path.relpath(publication.resolve() / "report", out.resolve().parent)).as_posix()) + "/"
     worse = None if watch is None else read_watch(watch)
-    text = render_page(publication, watch=worse, cases=[] if cases is None else read_cases(cases), base=base)
+    appeals, asked = ([] if path is None else read_cases(path) for path in (cases, asks))
+    text = render_page(publication, watch=worse, cases=appeals, asks=asked, base=base)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8", newline="\n")
@@ -86,7 +95,12 @@ def check_outside(publication: Path, out: Path) -> None:
 
 
 def render_page(
-    publication: Path, *, watch: Sequence[Row] | None = None, cases: Sequence[Row] = (), base: str = ""
+    publication: Path,
+    *,
+    watch: Sequence[Row] | None = None,
+    cases: Sequence[Row] = (),
+    asks: Sequence[Row] = (),
+    base: str = "",
 ) -> str:
     """The text of the page; see `write_map_page`.
 
@@ -94,10 +108,11 @@ def render_page(
         publication: folder of a publication.
         watch: farms to watch, from `portfolio.read_watch`; None where no list was made.
         cases: open appeals, from `portfolio.read_cases`.
+        asks: what is asked for, from the same.
         base: the way from the page's folder to `report/` of the publication, empty or ending in a slash.
     """
     told = tell_page(publication)
-    told["queues"] = tell_queues(told["farms"], watch, cases)
+    told["queues"] = tell_queues(told["farms"], watch, cases, asks)
     told["base"] = base
     return render_told(told, read_manifest(publication), read_rows(publication, "scenes"))
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from acreline.errors import ConfigError, StoreError
 from acreline.report.farm_page import render_farm
 from acreline.report.page import check_outside, static_text
+from acreline.report.standing import NowStands, with_standing
 
 
-def write_farm_page(publication: Path, farm_id: str, out: Path, earlier: Sequence[Path] = ()) -> Path:
+def write_farm_page(
+    publication: Path, farm_id: str, out: Path, earlier: Sequence[Path] = (), stands: NowStands | None = None
+) -> Path:
     """Write one farm's page as HTML anywhere but in its publication.
 
     Args:
@@ -20,6 +23,7 @@ def write_farm_page(publication: Path, farm_id: str, out: Path, earlier: Sequenc
         farm_id: whose page.
         out: the page.
         earlier: publications of earlier seasons.
+        stands: what stands after people acted; None where nobody did.
 
     Raises:
         ConfigError: no such farm, or `out` lies in the publication.
@@ -28,13 +32,21 @@ def write_farm_page(publication: Path, farm_id: str, out: Path, earlier: Sequenc
     check_outside(publication, out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(render_farm(publication, farm_id, earlier), encoding="utf-8", newline="\n")
+        text = with_standing(render_farm(publication, farm_id, earlier), stands)
+        out.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
     return out
 
 
-def write_farm_pdf(publication: Path, farm_id: str, lang: str, out: Path, earlier: Sequence[Path] = ()) -> Path:
+def write_farm_pdf(
+    publication: Path,
+    farm_id: str,
+    lang: str,
+    out: Path,
+    earlier: Sequence[Path] = (),
+    stands: NowStands | None = None,
+) -> Path:
     """Write one farm's page as PDF in one language.
 
     Args:
@@ -43,6 +55,7 @@ def write_farm_pdf(publication: Path, farm_id: str, lang: str, out: Path, earlie
         lang: `en` or `zh`.
         out: the PDF.
         earlier: publications of earlier seasons.
+        stands: what stands after people acted; None where nobody did.
 
     Raises:
         ConfigError: no such farm, a language that is not spoken, the extra is not installed, or `out` lies in the
@@ -52,7 +65,7 @@ def write_farm_pdf(publication: Path, farm_id: str, lang: str, out: Path, earlie
     if lang not in ("en", "zh"):
         raise ConfigError(f"--lang: {lang!r} is not spoken", hint="en or zh")
     check_outside(publication, out)
-    text = one_language(render_farm(publication, farm_id, earlier), lang)
+    text = one_language(with_standing(render_farm(publication, farm_id, earlier), stands), lang)
     text = text.replace("</style>", f"{static_text('farm_pdf.css')}</style>", 1)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

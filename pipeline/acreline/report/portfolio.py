@@ -100,18 +100,25 @@ def _json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def tell_queues(farms: Sequence[Row], watch: Sequence[Row] | None, cases: Sequence[Row]) -> Row:
-    """The queues of a portfolio beside its referrals: farms to watch and open appeals, each with its farm's place.
+def tell_queues(
+    farms: Sequence[Row], watch: Sequence[Row] | None, cases: Sequence[Row], asks: Sequence[Row] = ()
+) -> Row:
+    """The queues of a portfolio beside its referrals: farms to watch, open appeals, what is asked for.
 
     Args:
         farms: as the page tells them.
         watch: rows of a list of `acreline watch`; None where there is none.
         cases: open appeals, from `read_cases`; a farm that the run does not have keeps the place -1.
+        asks: what is asked for and not there yet, from `read_cases`.
+
+    Returns:
+        the rows of each, with the farm's place.
     """
     places = {farm["id"]: place for place, farm in enumerate(farms)}
     return {
         "watch": None if watch is None else [{**row, "place": places.get(row["farm_id"], -1)} for row in watch],
         "cases": [{**case, "place": places.get(case["farm"], -1)} for case in cases],
+        "asks": [{**ask, "place": places.get(ask["farm"], -1)} for ask in asks],
     }
 
 
@@ -133,7 +140,9 @@ def read_watch(path: Path) -> list[Row]:
 
 
 def read_cases(path: Path) -> list[Row]:
-    """Open appeals of a JSON list, those due first in front: case, farm, opened, due, state, about_en, about_zh.
+    """Open appeals, or questions, of a JSON list, those due first in front.
+
+    A row has case, farm, opened, due, state, about_en and about_zh.
 
     Raises:
         InputError: the file is missing, is not a JSON list of mappings, or a case lacks its name, farm or a day.

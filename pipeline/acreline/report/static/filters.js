@@ -14,7 +14,7 @@ FILTERS.forEach((filter, at) => { filter.bit = 1 << at; });
 const QUEUE_BIT = 1 << FILTERS.length;
 const QUERY_BIT = QUEUE_BIT << 1;
 const values = data.farms.map((farm) => FILTERS.map((filter) => filter.of(farm)));
-const inQueue = { watch: new Set((data.queues.watch || []).map((row) => row.place)), appeal: new Set(data.queues.cases.map((row) => row.place)) };
+const inQueue = { watch: new Set((data.queues.watch || []).map((row) => row.place)), appeal: new Set(data.queues.cases.map((row) => row.place)), ask: new Set(data.queues.asks.map((row) => row.place)) };
 const texts = { lang: "", of: [] };
 const found = { rows: [], masks: [], facets: [] };
 

@@ -1,10 +1,10 @@
-// The queues: what waits for a person and how it is settled cheapest, what has become worse, and open appeals.
-const QUEUES = ["all", "refer", "watch", "appeal"];
+// The queues: what waits for a person and how it is settled cheapest, what has become worse, open appeals, and what is asked for.
+const QUEUES = ["all", "refer", "watch", "appeal", "ask"];
 
 function queueCount(queue) {
   if (queue === "all") return number(data.farms.length, 0);
   if (queue === "refer") return number(data.totals.outcomes.refer, 0);
-  const rows = queue === "watch" ? data.queues.watch : data.queues.cases;
+  const rows = { watch: data.queues.watch, appeal: data.queues.cases, ask: data.queues.asks }[queue];
   return rows === null ? "–" : number(rows.length, 0);
 }
 
@@ -76,8 +76,15 @@ function caseDays(row) {
 }
 
 function drawAppeals() {
-  const rows = data.queues.cases;
-  const head = el("h2", {}, say("appeal_title"));
-  if (!rows.length) return [head, el("p", { class: "quiet" }, say("appeal_none"))];
+  return drawCases(data.queues.cases, say("appeal_title"), say("appeal_none"));
+}
+
+function drawAsks() {
+  return drawCases(data.queues.asks, say("ask_title"), say("ask_none"));
+}
+
+function drawCases(rows, title, none) {
+  const head = el("h2", {}, title);
+  if (!rows.length) return [head, el("p", { class: "quiet" }, none)];
   return [head, el("ul", { class: "groups" }, rows.map((row) => queueRow(row.place, row.farm, caseDays(row), row.case + (row.about_en ? ": " + (state.lang === "zh" ? row.about_zh || row.about_en : row.about_en) : ""))))];
 }
