@@ -166,7 +166,7 @@ def data_rows(name: str, policy: CompiledPolicy, count: int) -> Rows:
         for farm, one in zip(good, whole, strict=True)
         for seen in fewer_looks(farm)
     ]
-    codes = [slug for slug, code in all_codes().items() if code.kind != "note" and "credit" not in code.layers]
+    codes = [slug for slug, code in all_codes().items() if code.kind != "note" and set(code.layers) != {"credit"}]
     flagged = [
         gets_worse(one, assess_credit([replace(farm, flags=(code,))], policy, as_of=AS_OF)[0])
         for farm, one in zip(good[:100], whole[:100], strict=True)

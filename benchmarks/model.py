@@ -43,6 +43,8 @@ MODEL, TOP_MODEL = "acrenet-s", "acrenet-toa"
 EQUAL = f"{MODEL}, one network at equal time"
 MONTHLY = ("unseen_year", "unseen_zone_and_year")
 SQUARE = Path(__file__).parents[1] / "data" / "flanders-2018"
+SAVED = Path(__file__).parent / "rivals"
+"""Baselines and networks of equal time as `teach_rivals.py` left them, so that nobody waits hours to see them again."""
 
 
 def tell(done: int, total: int, words: str) -> None:
@@ -144,7 +146,7 @@ def main() -> None:
     parser.add_argument("--zones", nargs="*", help="only these zones of configs/simulate/")
     parser.add_argument("--mishaps", type=float, default=1, help="times the usual number of floods, storms and so on")
     parser.add_argument("--seeds", type=Path, nargs="*", default=(), help="further trainings of the same recipe")
-    parser.add_argument("--rivals", type=Path, help="folder of saved baseline networks")
+    parser.add_argument("--rivals", type=Path, default=SAVED, help="folder of saved baseline networks")
     parser.add_argument("--taught", type=Path, help="where the counties of the recipe lie; default: --work")
     parser.add_argument("--without-rivals", action="store_true", help="the model alone")
     parser.add_argument("--without-real", action="store_true", help="no rows of real data")
