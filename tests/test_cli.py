@@ -267,6 +267,7 @@ def test_a_finished_run_can_be_asked(acreline: Acreline, demo_run: Path, tmp_pat
     assert acreline("report", demo_run, "--farm", farm, "--out", tmp_path / "farm.html").code == 0
     refused(acreline("report", demo_run, "--watch", tmp_path / "w.csv"), 2, "no place is given", "--out FILE")
     refused(acreline("report", demo_run, "--earlier", demo_run), 2, "for the page of one farm", "--farm")
+    refused(acreline("report", demo_run, "--pictures"), 2, "for the page of one farm", "--farm")
     refused(acreline("report", demo_run, "--farm", farm, "--cases", tmp_path / "c"), 2, "for the portfolio")
     refused(acreline("report", demo_run, "--farm", "F-999", "--out", tmp_path / "f.html"), 2, "no farm 'F-999'")
     gone = acreline("verify", tmp_path)

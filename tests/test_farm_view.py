@@ -494,3 +494,30 @@ def test_reasons_flags_and_colours_are_those_of_the_publication(mixed: FarmView)
     assert card.colour_of(mixed, "crop", "unheard_of") == card.GREY
     assert len(card.reasons(mixed.decision)) == len(mixed.decision.reasons)
     assert ("may bear two crops, boundary doubtful", "可能种有两种作物，边界存疑") in card.flags(mixed)
+
+
+def test_pictures_of_a_farm_are_read_again_for_its_page(demo_run: Path, big: FarmView, tmp_path: Path) -> None:
+    from acreline.report import FieldPicture
+    from acreline.report.pdf import write_farm_page
+
+    pictures = big.pictures()
+    assert set(pictures) == set(big.measured_ids)
+    clear = set(big.looks.loc[big.looks["kind"] == "clear", "time"].dt.strftime("%Y-%m-%d"))
+    for picture in pictures.values():
+        assert isinstance(picture, FieldPicture)
+        assert {picture.day, *(chip.day for chip in picture.season)} <= clear
+        assert len(picture.season) > 3
+    publication = (demo_run / "latest").resolve()
+    text = write_farm_page(publication, big.farm_id, tmp_path / "page.html", pictures=pictures).read_text("utf-8")
+    assert all(picture.day in text for picture in pictures.values() if isinstance(picture, FieldPicture))
+    assert "--pictures" not in text
+
+
+def test_scenes_that_are_gone_are_left_out_of_a_page(demo_run: Path, moved: Path) -> None:
+    from acreline.report import FieldPicture
+
+    region = read_region(REGION, {"catalog": str(moved)})
+    found = acreline.farm(demo_run, BIG, region=region).pictures()
+    assert found
+    days = {chip.day for one in found.values() if isinstance(one, FieldPicture) for chip in (one, *one.season)}
+    assert not days & {"2018-07-08", "2018-08-07"}

@@ -262,18 +262,23 @@ def report(
         list[Path] | None, typer.Option("--earlier", metavar="RUN", help="run of an earlier season")
     ] = None,
     lang: Annotated[str, typer.Option("--lang", help="of a PDF: en or zh")] = "en",
+    pictures: Annotated[bool, typer.Option("--pictures", help="of a farm's page, read again from the scenes")] = False,
+    region: Annotated[
+        Path | None, typer.Option("--region", metavar="FILE", help="the run's region file, for --pictures")
+    ] = None,
 ) -> None:
     """Say where the portfolio of a run and its farms' pages are; or write it with its queues, or one farm's page."""
     from acreline.desk import find_standing, report_pages
     from acreline.errors import ConfigError
+    from acreline.farm_view import farm as read_farm
     from acreline.report.page import write_portfolio
     from acreline.report.pdf import write_farm_page, write_farm_pdf
     from acreline.report.read import farm_files
     from acreline.store import open_publication
 
     publication = open_publication(run)
-    if farm is None and (pdf is not None or earlier):
-        raise ConfigError("--pdf and --earlier are for the page of one farm", hint="add --farm FARM")
+    if farm is None and (pdf is not None or earlier or pictures):
+        raise ConfigError("--pdf, --earlier and --pictures are for the page of one farm", hint="add --farm FARM")
     queues = [one for one in (watch, cases, asks) if one is not None]
     if farm is not None and queues:
         raise ConfigError("--watch, --cases and --asks are for the portfolio, not for a farm", hint="leave out --farm")
@@ -282,11 +287,12 @@ def report(
     if farm is not None:
         before = [open_publication(one) for one in earlier or []]
         stands = find_standing(publication, farm)
+        seen = read_farm(publication, farm, region=region).pictures() if pictures else None
         if out is not None or pdf is None:
             place = out or run / "pages" / farm_files([farm])[farm]
-            typer.echo(write_farm_page(publication, farm, place, before, stands))
+            typer.echo(write_farm_page(publication, farm, place, before, stands, seen))
         if pdf is not None:
-            typer.echo(write_farm_pdf(publication, farm, lang, pdf, before, stands))
+            typer.echo(write_farm_pdf(publication, farm, lang, pdf, before, stands, seen))
     elif out is not None:
         typer.echo(write_portfolio(publication, out, watch=watch, cases=cases, asks=asks))
     else:

@@ -21,7 +21,7 @@ from acreline.errors import ConfigError, SourceError, StoreError
 from acreline.farm_view.read import read_rows
 from acreline.hashing import file_sha256
 from acreline.imagery import load_cube
-from acreline.layers import BANDS, PIXEL_M, SLOTS, Block, Coverage, Cube, Parcels
+from acreline.layers import BANDS, PIXEL_M, SLOTS, Block, Coverage, Cube, Parcels, Scenes
 from acreline.rasters import centres_inside, read_raster
 from acreline.search import search_scenes
 from acreline.tiles import TileGrid, tile_grid
@@ -218,13 +218,11 @@ def read_pixels(
             f"{publication}: no scene of tile {window.grid.tile} was used on these passes", hint="see `looks.pass_id`"
         )
     provider, wanted = read_provider(region), set(rows["scene_id"])
-    day = date.fromisoformat(manifest["as_of"])
-    found = search_scenes(Parcels(parcels), region.season, provider, as_of=day)
-    items = tuple(scene for scene in found.items if scene.scene_id in wanted)
-    lost = sorted(wanted - {scene.scene_id for scene in items})
+    found = find_scenes(manifest, region, parcels, wanted)
+    lost = sorted(wanted - {scene.scene_id for scene in found.items})
     if lost:
         raise _gone(lost, len(wanted), provider.name, "are no longer in the catalogue")
-    cube = load_cube(replace(found, items=items), _block(window), provider.read)
+    cube = load_cube(found, _block(window), provider.read)
     partly = set(rows.loc[rows["flags"].fillna("").str.contains("partly_"), "scene_id"])
     bad = {note.scene_id for note in cube.attrs["notes"] if note.verdict in ("unreadable", "missing_asset")}
     if bad - partly:
@@ -244,6 +242,22 @@ def read_pixels(
     coords = {"time": part["time"].to_numpy(), "band": list(BANDS), "y": window.y, "x": window.x}
     coords["pass_id"] = ("time", part["pass_id"].to_numpy())
     return xr.Dataset(data, coords=coords, attrs=window.attrs).assign(parcel=number_parcels(window))
+
+
+def find_scenes(
+    manifest: Mapping[str, Any], region: Region, parcels: gpd.GeoDataFrame, wanted: Collection[str]
+) -> Scenes:
+    """Those of some scenes that the catalogue of a region still has over some parcels.
+
+    Args:
+        manifest: of the run.
+        region: whose provider is asked.
+        parcels: in lon/lat.
+        wanted: ids of scenes.
+    """
+    day = date.fromisoformat(manifest["as_of"])
+    found = search_scenes(Parcels(parcels), region.season, read_provider(region), as_of=day)
+    return replace(found, items=tuple(scene for scene in found.items if scene.scene_id in wanted))
 
 
 def _gone(lost: list[str], wanted: int, provider: str, what: str) -> SourceError:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acreline.config import Region, read_region
+from acreline.config import Region, read_provider, read_region
 from acreline.errors import ConfigError
 from acreline.farm_view.read import read_farm, read_parcels_of, read_rows
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from acreline.farm_view.pixels import Window
+    from acreline.report import FieldPicture, Unseen
 
 PARCEL_TABLES = ("seasons", "health", "events", "growth", "looks")
 MARGIN_PX = 4
@@ -200,6 +201,27 @@ class FarmView:
         window = self.window(parcel_id, margin_px=margin_px, least_px=least_px)
         kept = self.parcels[self.parcels["status"] != "rejected"]
         return read_pixels(self.publication, self.manifest, self._region(), kept, window, passes)
+
+    def pictures(self) -> dict[str, FieldPicture | Unseen]:
+        """What the pages of farms show of each parcel, read again from the scenes that the run used.
+
+        Returns:
+            parcel id -> its look near the peak and through the season, or why there is none; refused and failed parcels
+            are not in it.
+
+        Raises:
+            ConfigError: the region file is not found.
+            SourceError: the catalogue does not answer.
+        """
+        from acreline.farm_view.pixels import find_scenes
+        from acreline.layers import Parcels, Seasons
+        from acreline.pictures import picture_parcels
+
+        region, rows = self._region(), read_rows(self.publication, "scenes", "status", ["used"])
+        kept = self.parcels[self.parcels["status"] != "rejected"]
+        scenes = find_scenes(self.manifest, region, kept, set(rows["scene_id"]))
+        looks = self._as_looks(self.passes)
+        return picture_parcels(Parcels(kept), looks, Seasons(self.seasons), scenes, read_provider(region).read)
 
     def plot(self, lang: str = "en", *, chips: str = "colour") -> Figure:
         """The farm in one picture: what the satellite saw through the season above the curves of its largest parcels.

@@ -71,8 +71,19 @@ def write_farm_pages(
     return [folder / files[farm["id"]] for farm in told["farms"]]
 
 
-def render_farm(publication: Path, farm_id: str, earlier: Sequence[Path] = ()) -> str:
-    """One farm's page: as it was published with its pictures, unless earlier seasons are asked for; else made anew.
+def render_farm(
+    publication: Path,
+    farm_id: str,
+    earlier: Sequence[Path] = (),
+    pictures: Mapping[str, FieldPicture | Unseen] | None = None,
+) -> str:
+    """One farm's page: as it was published with its pictures; made anew where more is asked for, or none was published.
+
+    Args:
+        publication: its folder.
+        farm_id: whose page.
+        earlier: publications of earlier seasons.
+        pictures: parcel id -> its picture, or why there is none; None: those of the published page.
 
     Raises:
         ConfigError: no such farm.
@@ -83,10 +94,10 @@ def render_farm(publication: Path, farm_id: str, earlier: Sequence[Path] = ()) -
     if farm_id not in known:
         raise ConfigError(f"no farm {farm_id!r} in this run", hint=f"known: {', '.join(known[:20])}")
     page = publication / "report" / "farms" / farm_files(known)[farm_id]
-    if page.is_file() and not earlier:
+    if page.is_file() and not earlier and pictures is None:
         return page.read_text(encoding="utf-8")
     unseen = {parcel["id"]: Unseen("not_kept") for parcel in told["parcels"]}
-    [(_, text)] = _pages(publication, told, unseen, earlier, [farm_id])
+    [(_, text)] = _pages(publication, told, unseen if pictures is None else pictures, earlier, [farm_id])
     return text
 
 

@@ -4,17 +4,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from acreline.errors import ConfigError, StoreError
 from acreline.report.farm_page import render_farm
+from acreline.report.field import FieldPicture, Unseen
 from acreline.report.page import check_outside, static_text
 from acreline.report.standing import NowStands, with_standing
 
+Pictures = Mapping[str, FieldPicture | Unseen]
+
 
 def write_farm_page(
-    publication: Path, farm_id: str, out: Path, earlier: Sequence[Path] = (), stands: NowStands | None = None
+    publication: Path,
+    farm_id: str,
+    out: Path,
+    earlier: Sequence[Path] = (),
+    stands: NowStands | None = None,
+    pictures: Pictures | None = None,
 ) -> Path:
     """Write one farm's page as HTML anywhere but in its publication.
 
@@ -24,6 +32,7 @@ def write_farm_page(
         out: the page.
         earlier: publications of earlier seasons.
         stands: what stands after people acted; None where nobody did.
+        pictures: of its parcels, see `render_farm`.
 
     Raises:
         ConfigError: no such farm, or `out` lies in the publication.
@@ -32,7 +41,7 @@ def write_farm_page(
     check_outside(publication, out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        text = with_standing(render_farm(publication, farm_id, earlier), stands)
+        text = with_standing(render_farm(publication, farm_id, earlier, pictures), stands)
         out.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise StoreError(f"{out}: cannot be written: {error}", hint="check the folder of --out") from error
@@ -46,6 +55,7 @@ def write_farm_pdf(
     out: Path,
     earlier: Sequence[Path] = (),
     stands: NowStands | None = None,
+    pictures: Pictures | None = None,
 ) -> Path:
     """Write one farm's page as PDF in one language.
 
@@ -56,6 +66,7 @@ def write_farm_pdf(
         out: the PDF.
         earlier: publications of earlier seasons.
         stands: what stands after people acted; None where nobody did.
+        pictures: of its parcels, see `render_farm`.
 
     Raises:
         ConfigError: no such farm, a language that is not spoken, the extra is not installed, or `out` lies in the
@@ -65,7 +76,7 @@ def write_farm_pdf(
     if lang not in ("en", "zh"):
         raise ConfigError(f"--lang: {lang!r} is not spoken", hint="en or zh")
     check_outside(publication, out)
-    text = one_language(with_standing(render_farm(publication, farm_id, earlier), stands), lang)
+    text = one_language(with_standing(render_farm(publication, farm_id, earlier, pictures), stands), lang)
     text = text.replace("</style>", f"{static_text('farm_pdf.css')}</style>", 1)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,10 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
             "没有一次过境能无云无霾地看到至少一半地块",
         ),
         "no_whole_pixel": ("no pixel of the satellite lies wholly inside the parcel", "没有一个完整像元落在地块内"),
-        "not_kept": ("no page with pictures was made when this run was published", "本次运行发布时未生成带图像的页面"),
+        "not_kept": (
+            "not read when this run was published: acreline report RUN --farm FARM --pictures",
+            "发布时未读取图像：acreline report RUN --farm FARM --pictures",
+        ),
         "not_read_again": ("the scene could not be read again", "影像无法再次读取"),
         "rejected": ("the parcel was refused", "地块被退回"),
     },
