@@ -204,3 +204,28 @@ def backtest(
             "not as known then: the decisions rest on what their day could not have known",
             hint="mend the inputs; or --allow a kind that does no harm here, and say so where the figures are shown",
         )
+
+
+@app.command()
+def vintage(
+    outcomes: Annotated[Path, typer.Option("--outcomes", metavar="FILE", help="repayment history, a row a month")],
+    runs: Annotated[
+        list[Path] | None, typer.Option("--run", metavar="RUN", help="run whose policy decided; may be repeated")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="quarter or year of granting, or season (a column)")] = "quarter",
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="MONTH", help="rows until YYYY-MM count")] = None,
+    out: OutDir = None,
+) -> None:
+    """Draw vintage curves from a repayment history: share of loans and of money ever 30, 60, 90 days past due.
+
+    Months that not every loan of a vintage has reached are left blank.
+    """
+    from acreline.review.files import write_review
+    from acreline.review.vintage import measure_vintages, vintage_figures
+    from acreline.review.vintage_page import vintage_lines, vintage_page
+    from acreline.store import open_publication
+
+    found = measure_vintages(outcomes, [open_publication(run) for run in runs or ()], by=by, as_of=as_of)
+    typer.echo("\n".join(vintage_lines(found)))
+    if out is not None:
+        _written(write_review(out, "vintage", {"vintage": found.table}, vintage_figures(found), vintage_page(found)))

@@ -18,6 +18,8 @@ _HERE = Path(__file__).parent / "templates"
 WIDTH, ROW, LEFT, RIGHT = 640, 24, 190, 90
 INKS = ("#1c6b47", "#b5790a")
 """Colours of the bars of a chart, in order."""
+LINE_INKS = ("#1c6b47", "#b5790a", "#2b5d9b", "#a2352f", "#6b4a9b", "#3a8f92", "#7d6a1a", "#5d6b64")
+"""Colours of lines, in order."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Section:
     notes: Sequence[Words] = ()
     chart: dict[str, Any] | None = None
     """From `bars`."""
+    lines: dict[str, Any] | None = None
+    """From `line_chart`."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,47 @@ def bars(rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[Words], *,
         y += thick * len(series) + 6
     key = [{"ink": INKS[k % len(INKS)], "words": words} for k, words in enumerate(names)]
     return {"width": WIDTH, "height": y + 6, "axis": axis, "left": LEFT, "rows": drawn, "key": key}
+
+
+@dataclass(frozen=True)
+class LineSeries:
+    """One line of a chart."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    """x and y, in order of x; finite, y 0 or more."""
+
+
+def line_chart(series: Sequence[LineSeries], *, x: Words, unit: str = "") -> dict[str, Any] | None:
+    """Where the lines of a chart lie, both axes from 0; a line ends where its points end. None without a point.
+
+    Args:
+        series: in the order of the key; colours repeat after eight, from then on dashed.
+        x: what the axis to the right is.
+        unit: printed behind the values of the axis upwards.
+    """
+    if not series:
+        return None
+    top, floor, left, right = 12.0, 232.0, 56.0, WIDTH - 16.0
+    most_x = max(point[0] for one in series for point in one.points) or 1.0
+    most_y = max(point[1] for one in series for point in one.points) or 1.0
+
+    def place(point: tuple[float, float]) -> str:
+        across, up = point[0] / most_x, point[1] / most_y
+        return f"{left + across * (right - left):.1f},{floor - up * (floor - top):.1f}"
+
+    step = max(1, round(most_x / 12))
+    return {
+        "width": WIDTH, "height": floor + 36, "left": left, "right": right, "top": top, "floor": floor, "x": x,
+        "levels": [(floor - k / 4 * (floor - top), _printed(most_y * k / 4) + unit) for k in range(5)],
+        "marks": [(left + k / most_x * (right - left), str(k)) for k in range(0, int(most_x) + 1, step)],
+        "lines": [
+            {"ink": LINE_INKS[k % len(LINE_INKS)], "dash": "5 3" if k >= len(LINE_INKS) else "", "name": one.name,
+             "points": " ".join(place(point) for point in one.points),
+             "ends": [place(point).split(",") for point in one.points[-1:]]}
+            for k, one in enumerate(series)
+        ],
+    }  # fmt: skip
 
 
 def _printed(value: float) -> str:
