@@ -18,6 +18,7 @@ from acreline.claims import earlier_parcels
 from acreline.credit import batch_to_json, decision_to_json, review_of
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
+from acreline.freshness import Freshness
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
@@ -53,6 +54,7 @@ class Facts:
     """By slug, at the prices and costs in force; for the lineage."""
     not_yet_published: tuple[str, ...] = ()
     """Tables that the region names and of which nothing was published by the day (`inputs.Inputs`)."""
+    freshness: Freshness | None = None
 
 
 def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> tuple[Path, bool]:
@@ -73,6 +75,7 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
         pages = 0 < len(facts.farms) <= plan.region.farm_pages
         told = [manifest["code"], manifest["model"], manifest["policy"], _contents(staging), pages]
         told.append(manifest["not_looked_for"])
+        told += [facts.freshness.alarm] if facts.freshness is not None and facts.freshness.alarm else []
         manifest["news"] = digest(told)
         manifest["trail"] = {"lines": len(facts.decisions), "chain": head}
         current = store.latest
@@ -250,7 +253,10 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "classes": class_table(plan),
         "not_looked_for": left_out,
         "not_yet_published": list(facts.not_yet_published),
-        "notices": notices_of(plan, left_out, facts.not_yet_published, simulated=facts.scenes.simulated),
+        "freshness": None if facts.freshness is None else facts.freshness.facts(),
+        "notices": notices_of(
+            plan, left_out, facts.not_yet_published, simulated=facts.scenes.simulated, freshness=facts.freshness
+        ),
     }
 
 

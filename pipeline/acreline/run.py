@@ -18,6 +18,7 @@ from acreline.credit import assess_credit, find_totals, refer_retired, refer_rev
 from acreline.errors import NotPublishedError, SourceError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels
+from acreline.freshness import Freshness, measure_freshness
 from acreline.geo import place_parcels, split_blocks
 from acreline.growth import measure_growth
 from acreline.health import score_health
@@ -26,7 +27,7 @@ from acreline.layers import Parcels, Scenes
 from acreline.looks import merge_looks
 from acreline.people.appeals import open_reviews
 from acreline.plan import plan_run
-from acreline.publish import Facts, publish_run
+from acreline.publish import Facts, publish_run, scenes_table
 from acreline.records import Decision, Farm
 from acreline.search import search_scenes
 from acreline.seasons import describe_seasons, judged_only, without_guesses
@@ -50,6 +51,8 @@ class RunResult:
     made_blocks: tuple[str, ...]
     kept_blocks: tuple[str, ...]
     failed_blocks: Mapping[str, str] = field(default_factory=dict)
+    freshness: Freshness | None = None
+    """How old what was seen is on the day of the run; a publication that stays may tell of an earlier day."""
 
 
 def run_region(
@@ -110,15 +113,19 @@ def run_region(
         decisions = refer_retired(farms, plan.compiled, plan.model_retired.facts(), as_of=day)
     decisions = refer_reviewed(decisions, open_reviews(store.root))
 
+    freshness = measure_freshness(region, scenes_table(scenes, measured), parcels, seasons, as_of=day)
+    if freshness.alarm is not None:
+        log.warning("no new scene", **freshness.facts())
     _guard(region, parcels, store)
     facts = Facts(
         parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions), totals,
-        crops, inputs.not_yet_published,
+        crops, inputs.not_yet_published, freshness,
     )  # fmt: skip
     publication, published = publish_run(plan, facts, measured, store)
     return RunResult(
-        publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed
-    )
+        publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed,
+        freshness,
+    )  # fmt: skip
 
 
 def _refuse_empty(region: Region, parcels: Parcels, scenes: Scenes) -> None:

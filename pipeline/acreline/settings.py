@@ -118,6 +118,13 @@ class Region(Settings):
     farm_pages: int = Field(
         200, ge=0, description="pages with pictures are made for each farm where there are no more farms than this"
     )
+    fresh_within_days: int | None = Field(
+        None,
+        ge=1,
+        le=366,
+        description="alarm when the newest scene is older on the day of a run, the catalogue's own lag counted in; "
+        "null: none. Never once the season is over",
+    )
 
     @field_validator("block_px")
     @classmethod

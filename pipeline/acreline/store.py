@@ -75,7 +75,7 @@ class Store:
 
         lock, holder = FileLock(self.root / "lock"), self.root / "log" / "holder.json"
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.2)  # `acreline status` looks at a lock by holding it for an instant
         except Timeout as error:
             raise BusyError(
                 f"{self.root.name}: another run holds this region: {_holder(holder)}",
@@ -232,6 +232,21 @@ class Store:
         link.replace(self.root / "latest")
         sync_path(self.root)
         return final
+
+
+def is_locked(root: Path) -> bool:
+    """Whether a run holds a run folder at this moment; the folder is only read."""
+    from filelock import FileLock, Timeout
+
+    if not (root / "lock").exists():
+        return False
+    try:
+        with FileLock(root / "lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # not ours to open: nothing can be said
+        return False
 
 
 def read_manifest(publication: Path) -> dict[str, Any]:

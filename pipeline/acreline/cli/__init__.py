@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from acreline.cli import evidence, leaving, people, portfolio, region, release, trials
+from acreline.cli import evidence, leaving, nightly, people, portfolio, region, release, trials
 from acreline.cli.app import app, main
 
-__all__ = ["app", "evidence", "leaving", "main", "people", "portfolio", "region", "release", "trials"]
+__all__ = ["app", "evidence", "leaving", "main", "nightly", "people", "portfolio", "region", "release", "trials"]

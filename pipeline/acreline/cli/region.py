@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acreline.cli.app import AsOf, Lang, Out, RegionFile, RunFolder, Scheduled, Scheduler, Workers, app, day_of
-from acreline.errors import EXIT_INCOMPLETE
+from acreline.errors import EXIT_INCOMPLETE, EXIT_STALE
 from acreline.terminal import executor, stop_on_term
 
 if TYPE_CHECKING:
@@ -150,16 +150,25 @@ def _run(
         file = store.root / "log" / f"{started[:10]}_{run_id}.jsonl"
         configure_logs(plain=plain, verbose=verbose, file=file)
         structlog.contextvars.bind_contextvars(region=region.name, run=run_id)
+        from acreline.ops.ledger import logged_run, run_facts
         from acreline.run import run_region
 
-        with executor(workers, scheduler) as pool, progress_bar(shown=not plain) as told, stop_on_term(told) as step:
-            result = run_region(region, store, as_of=day, executor=pool, progress=step)
-        challenger = _challenge(region, store.root, result.publication)
+        with logged_run(store.root, run_id, region.name) as end:
+            with (
+                executor(workers, scheduler) as pool,
+                progress_bar(shown=not plain) as told,
+                stop_on_term(told) as step,
+            ):
+                result = run_region(region, store, as_of=day, executor=pool, progress=step)
+            challenger = _challenge(region, store.root, result.publication)
+            stale = scheduled and result.freshness is not None and result.freshness.alarm is not None
+            code = EXIT_INCOMPLETE if result.failed_blocks else EXIT_STALE if stale else 0
+            end |= {**run_facts(result), "exit": code}
     _tell(result, region, table=not scheduled)
     for line in challenger:
         typer.echo(line)
-    if result.failed_blocks:
-        raise typer.Exit(EXIT_INCOMPLETE)
+    if code:
+        raise typer.Exit(code)
 
 
 def _challenge(region: Region, root: Path, publication: Path) -> list[str]:
@@ -324,5 +333,9 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
     )
     for block, why in sorted(result.failed_blocks.items()):
         typer.echo(f"block {block} was not measured: {why}")
+    if result.freshness is not None:
+        from acreline.freshness import freshness_lines
+
+        typer.echo("\n".join(freshness_lines(result.freshness)))
     typer.echo("published" if result.published else "no news: the publication that is there stays")
     typer.echo(f"map page: {result.publication / 'report' / 'index.html'}")
