@@ -103,7 +103,7 @@ def test_who_holds_a_folder_is_told_while_he_does(tmp_path: Path) -> None:
     assert holder_of(tmp_path) is None
     (tmp_path / "log").mkdir()
     with FileLock(tmp_path / "lock"):
-        assert holder_of(tmp_path) == "a run that has just started"
+        assert holder_of(tmp_path) == "that has just started"
         (tmp_path / "log" / "holder.json").write_text('{"run": "r9", "started": "now"}')
         assert holder_of(tmp_path) == "r9"
     assert holder_of(tmp_path) is None

@@ -25,6 +25,7 @@ from acreline.health import score_health
 from acreline.inputs import read_inputs
 from acreline.layers import Parcels, Scenes
 from acreline.looks import merge_looks
+from acreline.ops.disk import check_room
 from acreline.people.appeals import open_reviews
 from acreline.plan import plan_run
 from acreline.publish import Facts, publish_run, scenes_table
@@ -80,6 +81,7 @@ def run_region(
     """
     plan = plan_run(region, as_of=as_of)
     day = plan.as_of
+    check_room(region, store.root)
     open_reviews(store.root)  # a log that does not hold stops the run before its work
     inputs = read_inputs(region, plan.crops, as_of=day)
     parcels, crops, weather = inputs.parcels, dict(inputs.crops), inputs.weather

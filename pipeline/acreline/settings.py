@@ -118,6 +118,9 @@ class Region(Settings):
     farm_pages: int = Field(
         200, ge=0, description="pages with pictures are made for each farm where there are no more farms than this"
     )
+    disk_ceiling_gb: float | None = Field(
+        None, gt=0, description="a run that could make its run folder larger than this is not started; null: no ceiling"
+    )
     fresh_within_days: int | None = Field(
         None,
         ge=1,

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from acreline.cli.app import Out, RegionFile, app
+from acreline.cli.app import Out, RegionFile, app, day_of
 from acreline.errors import EXIT_STALE
 
 
@@ -22,3 +23,38 @@ def status(region: RegionFile, out: Out = None) -> None:
     typer.echo("\n".join(status_lines(found)))
     if found.freshness is not None and found.freshness.alarm is not None:
         raise typer.Exit(EXIT_STALE)
+
+
+@app.command()
+def prune(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN|ROOT...", help="run folders, or a folder of several")],
+    keep_days: Annotated[
+        int, typer.Option("--keep-days", min=0, help="caches used and publications made current since stay whole")
+    ] = 30,
+    keep_last: Annotated[int, typer.Option("--keep-last", min=1, help="so many newest publications stay whole")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="tell what would go, and change nothing")] = False,
+    evidence_before: Annotated[
+        str | None,
+        typer.Option(
+            "--evidence-before", metavar="DATE", help="whole publications of before this day go too, evidence and all"
+        ),
+    ] = None,
+) -> None:
+    """Free the disk of caches, leftovers, pages and maps of old publications; what proves a decision stays.
+
+    Decisions stay replayable and verifiable. Only --evidence-before takes whole publications, and never within the
+    term that configs/privacy/purposes.yaml sets.
+    """
+    from acreline.ops.prune import Keep, find_run_folders, look, prune_all, prune_lines
+
+    keep = Keep(keep_days, keep_last, day_of(evidence_before, "--evidence-before"))
+    roots = find_run_folders(runs)
+    if dry_run:
+        for root in roots:
+            typer.echo("\n".join(prune_lines(look(root, keep), done=False)))
+        return
+    done, busy = prune_all(roots, keep)
+    for found in done:
+        typer.echo("\n".join(prune_lines(found, done=True)))
+    if busy:
+        raise busy[0]

@@ -157,4 +157,4 @@ def holder_of(root: Path) -> str | None:
     try:
         return str(json.loads((root / "log" / "holder.json").read_text(encoding="utf-8"))["run"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "a run that has just started"
+        return "that has just started"

@@ -12,6 +12,7 @@ from typing import Any
 from acreline.config import Region
 from acreline.errors import StoreError
 from acreline.freshness import Freshness, alarm_of, freshness_lines, read_freshness
+from acreline.ops.disk import Room, measure_room, spell_bytes
 from acreline.ops.ledger import Night, holder_of, read_nights
 from acreline.store import open_publication, read_manifest
 
@@ -29,6 +30,7 @@ class Status:
     """The run that works at this moment."""
     freshness: Freshness | None
     """As of today, not as of the last run; None where the publication is of an earlier version."""
+    room: Room
 
 
 def region_status(region: Region, root: Path, *, today: date | None = None) -> Status:
@@ -51,7 +53,14 @@ def region_status(region: Region, root: Path, *, today: date | None = None) -> S
     known = told[0] if told else read_freshness(manifest)
     day = today or min(region.season.end, region.as_of or region.season.end, datetime.now(UTC).date())
     fresh = None if known is None else _on(region, known, day)
-    return Status(root, manifest, nights[-1] if nights else None, holder_of(root), fresh)
+    return Status(
+        root,
+        manifest,
+        nights[-1] if nights else None,
+        holder_of(root),
+        fresh,
+        measure_room(root, region.disk_ceiling_gb),
+    )
 
 
 def _on(region: Region, known: Freshness, day: date) -> Freshness:
@@ -67,12 +76,21 @@ def status_lines(found: Status) -> list[str]:
     lines = [f"{manifest['region']}: {found.root}", run_line(found.last, found.holder)]
     counts = ", ".join(f"{count} {name}" for name, count in manifest["counts"]["farms"].items() if count)
     lines.append(f"published: {manifest['publication_id']}, as of {manifest['as_of']}; farms: {counts}")
+    lines.append(room_line(found.room))
     if found.freshness is None:
         return [*lines, "freshness: not kept by the version that made this publication: run the region again"]
     lines += freshness_lines(found.freshness)
     if found.freshness.alarm is None:
         lines.append(f"no alarm: {_why_none(found.freshness, date.fromisoformat(manifest['season']['end']))}")
     return lines
+
+
+def room_line(room: Room) -> str:
+    """What a run folder takes and has left, in a line."""
+    of = "" if room.ceiling_bytes is None else f" of {spell_bytes(room.ceiling_bytes)}"
+    may = f", a run may add {spell_bytes(room.next_run_bytes)}" if room.next_run_bytes else ""
+    alarm = f"; alarm {room.trouble}: the next run will not start" if room.trouble else ""
+    return f"disk: {spell_bytes(room.taken_bytes)}{of}{may}; {spell_bytes(room.free_bytes)} free{alarm}"
 
 
 def _why_none(fresh: Freshness, season_end: date) -> str:
