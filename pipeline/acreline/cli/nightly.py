@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acreline.cli.app import Out, RegionFile, app, day_of
+from acreline.cli.app import Lang, Out, RegionFile, app, day_of
 from acreline.errors import EXIT_STALE
 
 
@@ -58,3 +58,29 @@ def prune(
         typer.echo("\n".join(prune_lines(found, done=True)))
     if busy:
         raise busy[0]
+
+
+@app.command()
+def morning(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]...", help="run folders; none: those of --root")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="folder of run folders; default runs/ if no RUN is given"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="page (.html) or Markdown (.md)")] = None,
+    lang: Lang = "en",
+    hours: Annotated[int, typer.Option("--hours", min=1, help="that count as the night, back from now")] = 24,
+) -> None:
+    """Tell how the night went, region by region: ran or not, counts, what moved, what asks for somebody; one page."""
+    from acreline.ops.morning import read_morning
+    from acreline.ops.told import check_ending, morning_lines, write_morning
+
+    if out is not None:
+        check_ending(out)
+    found = read_morning(runs or (), root if root is not None or runs else Path("runs"), hours=hours)
+    typer.echo("\n".join(morning_lines(found, lang)))
+    if out is not None:
+        write_morning(found, out, lang)
+        typer.echo(f"written: {out}")

@@ -163,7 +163,7 @@ def _run(
             challenger = _challenge(region, store.root, result.publication)
             stale = scheduled and result.freshness is not None and result.freshness.alarm is not None
             code = EXIT_INCOMPLETE if result.failed_blocks else EXIT_STALE if stale else 0
-            end |= {**run_facts(result), "exit": code}
+            end |= {**run_facts(result), "exit": code, "disk_ceiling_gb": region.disk_ceiling_gb}
     _tell(result, region, table=not scheduled)
     for line in challenger:
         typer.echo(line)

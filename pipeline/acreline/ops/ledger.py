@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, AcrelineError, StoreError
+from acreline.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_INPUT, AcrelineError, SeveralErrors, StoreError
 from acreline.hashing import canonical_json
 from acreline.logs import redact
 from acreline.store import read_manifest
@@ -85,13 +85,23 @@ def logged_run(root: Path, run_id: str, region: str) -> Iterator[dict[str, Any]]
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt)
         told["exit"] = getattr(error, "exit_code", EXIT_INCOMPLETE if stopped else EXIT_BUG)
-        why = redact(error.message) if isinstance(error, AcrelineError) else type(error).__name__
+        why = _why(error)
         raise
     finally:
         seconds = round(time.monotonic() - begun, 1)
         values = {"exit": 0, **told, "run": run_id, "region": region, "seconds": seconds}
         with contextlib.suppress(StoreError) if why is not None else contextlib.nullcontext():
             add_line(root, ENDED, values if why is None else values | {"why": why})
+
+
+def _why(error: BaseException) -> str:
+    """What stopped a run, without what a row of an input file says: a farm, a person."""
+    if not isinstance(error, AcrelineError):
+        return type(error).__name__
+    several = error.errors if isinstance(error, SeveralErrors) else (error,)
+    told = [one for one in several if one.exit_code != EXIT_INPUT]
+    words = [redact(one.message) for one in told]
+    return "; ".join([*words, "an input file is refused: the run's own output says why"][: len(several)])
 
 
 def run_facts(result: Any) -> dict[str, Any]:
