@@ -159,6 +159,7 @@ def made_result(demo_run: Path, **values: Any) -> SimpleNamespace:
         "kept_blocks": (),
         "failed_blocks": {},
         "freshness": None,
+        "fell_over": (),
     }
     return SimpleNamespace(**{**known, **values})
 

@@ -55,6 +55,8 @@ class Facts:
     not_yet_published: tuple[str, ...] = ()
     """Tables that the region names and of which nothing was published by the day (`inputs.Inputs`)."""
     freshness: Freshness | None = None
+    fell_over: tuple[str, ...] = ()
+    """Catalogues that did not answer before `scenes.provider` did."""
 
 
 def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> tuple[Path, bool]:
@@ -202,8 +204,20 @@ def scenes_table(scenes: Scenes, measured: Measured) -> pd.DataFrame:
     columns = ["scene_id", "time", "tile", "pass_id", "status", "reason", "detail", "cloud_percent", "baseline"]
     columns += ["dn_offset", "offset_how", "flags"]
     table = pd.DataFrame(rows, columns=columns)
+    table["provider"] = scenes.provider
     table["time"] = pd.to_datetime(table["time"], utc=True).astype("datetime64[ms, UTC]")
-    for name in ("scene_id", "tile", "pass_id", "status", "reason", "detail", "baseline", "offset_how", "flags"):
+    for name in (
+        "scene_id",
+        "tile",
+        "pass_id",
+        "status",
+        "reason",
+        "detail",
+        "baseline",
+        "offset_how",
+        "flags",
+        "provider",
+    ):
         table[name] = table[name].astype("string")
     table["cloud_percent"] = table["cloud_percent"].astype("Float64")
     table["dn_offset"] = table["dn_offset"].astype("Int32")
@@ -239,6 +253,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
             "approver": plan.policy.approver,
         },
         "provider": facts.scenes.provider,
+        "fell_over": list(facts.fell_over),
         "simulated": facts.scenes.simulated,
         "inputs": input_hashes(plan.region),
         "completeness": dict(facts.scenes.completeness),

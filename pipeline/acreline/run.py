@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from acreline.people.appeals import open_reviews
 from acreline.plan import plan_run
 from acreline.publish import Facts, publish_run, scenes_table
 from acreline.records import Decision, Farm
-from acreline.search import search_scenes
+from acreline.search import search_catalogues
 from acreline.seasons import describe_seasons, judged_only, without_guesses
 from acreline.store import Store
 from acreline.yields import estimate_yields
@@ -54,6 +54,8 @@ class RunResult:
     failed_blocks: Mapping[str, str] = field(default_factory=dict)
     freshness: Freshness | None = None
     """How old what was seen is on the day of the run; a publication that stays may tell of an earlier day."""
+    fell_over: tuple[str, ...] = ()
+    """Catalogues that did not answer before one did."""
 
 
 def run_region(
@@ -85,7 +87,8 @@ def run_region(
     open_reviews(store.root)  # a log that does not hold stops the run before its work
     inputs = read_inputs(region, plan.crops, as_of=day)
     parcels, crops, weather = inputs.parcels, dict(inputs.crops), inputs.weather
-    scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
+    found = search_catalogues(parcels, region.season, plan.providers, as_of=day)
+    plan, scenes = replace(plan, provider=found.provider), found.scenes
     log.info("scenes found", region=region.name, **scenes.completeness)
     _refuse_empty(region, parcels, scenes)
     parcels = place_parcels(parcels, scenes)
@@ -121,12 +124,12 @@ def run_region(
     _guard(region, parcels, store)
     facts = Facts(
         parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions), totals,
-        crops, inputs.not_yet_published, freshness,
+        crops, inputs.not_yet_published, freshness, found.fell_over,
     )  # fmt: skip
     publication, published = publish_run(plan, facts, measured, store)
     return RunResult(
         publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed,
-        freshness,
+        freshness, found.fell_over,
     )  # fmt: skip
 
 

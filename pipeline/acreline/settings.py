@@ -83,7 +83,10 @@ class Region(Settings):
     season: SeasonSettings
     as_of: date | None = None
     provider: str
-    catalog: str | None = Field(None, description="address or folder that replaces the provider's own")
+    fallback_providers: list[str] = Field(
+        default_factory=list, description="asked in this order where `provider` does not answer; named as it is"
+    )
+    catalog: str | None = Field(None, description="address or folder that replaces the first provider's own")
     parcels: ParcelSource
     applicants: Path | None = None
     weather: Path | None = None

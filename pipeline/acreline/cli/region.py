@@ -69,6 +69,8 @@ def check(
         f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
         f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
     )
+    if plan.fallbacks:
+        typer.echo(f"where {plan.provider.name} does not answer: {', '.join(one.name for one in plan.fallbacks)}")
     if inputs.not_yet_published:
         typer.echo(f"not yet published on {plan.as_of}, so not used: {', '.join(inputs.not_yet_published)}")
     if plan.model_retired is not None:
@@ -85,14 +87,17 @@ def check(
 @app.command()
 def search(region: RegionFile, as_of: AsOf = None) -> None:
     """List the scenes of a region, the completeness of the search, and what was set aside and why."""
-    from acreline.config import read_provider, read_region
+    from acreline.config import read_providers, read_region
     from acreline.parcels import read_parcels
-    from acreline.search import search_scenes
+    from acreline.search import search_catalogues
 
     settings = read_region(region)
     day = day_of(as_of) or settings.as_of or min(settings.season.end, datetime.now(UTC).date())
     parcels = read_parcels(settings.parcels)
-    scenes = search_scenes(parcels, settings.season, read_provider(settings), as_of=day)
+    found = search_catalogues(parcels, settings.season, read_providers(settings), as_of=day)
+    scenes = found.scenes
+    for name in found.fell_over:
+        typer.echo(f"{name} did not answer; the scenes are those of {scenes.provider}")
     for scene in scenes.items:
         cloud = "cloud not stated" if scene.cloud_percent is None else f"cloud {scene.cloud_percent:5.1f} %"
         typer.echo(f"{scene.time:%Y-%m-%d %H:%M}  {scene.tile}  {cloud}  offset {scene.dn_offset:4d}  {scene.scene_id}")
@@ -333,6 +338,8 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
     )
     for block, why in sorted(result.failed_blocks.items()):
         typer.echo(f"block {block} was not measured: {why}")
+    for name in result.fell_over:
+        typer.echo(f"alarm fell_over: {name} did not answer; the scenes are those of {result.scenes.provider}")
     if result.freshness is not None:
         from acreline.freshness import freshness_lines
 

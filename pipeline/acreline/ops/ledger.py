@@ -120,6 +120,7 @@ def run_facts(result: Any) -> dict[str, Any]:
         "blocks": {n: len(getattr(result, f"{n}_blocks")) for n in ("made", "kept", "failed")},
         "freshness": None if fresh is None else fresh.facts(),
         "provider": result.scenes.provider,
+        "fell_over": list(result.fell_over),
     }
 
 

@@ -188,6 +188,11 @@ def _run_alarms(one: RegionNight) -> list[Alarm]:
 
 def _state_alarms(one: RegionNight) -> list[Alarm]:
     alarms = []
+    told = {} if one.night is None else one.night.values
+    if told.get("fell_over"):
+        silent, gave = ", ".join(map(str, told["fell_over"])), told.get("provider")
+        said = f"{silent} did not answer, {gave} gave the scenes", f"{silent}无应答，影像取自{gave}"
+        alarms.append(Alarm("fell_over", said))
     if not one.manifest:
         alarms.append(Alarm("nothing_published", ("nothing is published", "尚无发布结果")))
     if one.freshness is not None and one.freshness.alarm is not None:
