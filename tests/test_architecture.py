@@ -95,6 +95,8 @@ def test_every_room_has_a_place() -> None:
         "review",
         "watch",
         "farm_view",
+        "freshness",
+        "ops",
         "normals",
         "init",
         "inputs",

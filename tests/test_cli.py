@@ -239,7 +239,14 @@ def test_an_odd_farm_name_is_told_as_it_is(
     decisions, _ = decide_again((demo_run / "latest").resolve(), "demo")
     odd = [replace(farms[0], farm_id="[red]F[/b]1"), *farms[1:]]
     result = RunResult(
-        (demo_run / "latest").resolve(), True, tuple(decisions), tuple(odd), SimpleNamespace(), ("b",), (), {"b2": "x"}
+        (demo_run / "latest").resolve(),
+        True,
+        tuple(decisions),
+        tuple(odd),
+        SimpleNamespace(provider="made"),
+        ("b",),
+        (),
+        {"b2": "x"},
     )  # type: ignore[arg-type]
     monkeypatch.setattr("acreline.run.run_region", lambda *_, **__: result)
     done = acreline("run", repo / DEMO, "--out", tmp_path / "out")

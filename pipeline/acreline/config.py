@@ -67,10 +67,12 @@ __all__ = [
     "packaged_configs",
     "packaged_crops",
     "policy_period",
+    "provider_of",
     "read_crops",
     "read_family",
     "read_policy",
     "read_provider",
+    "read_providers",
     "read_region",
     "read_settings",
 ]
@@ -198,8 +200,38 @@ def read_region(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     return placed
 
 
+def read_providers(region: Region) -> tuple[Provider, ...]:
+    """The provider a region names, then its `fallback_providers` in their order.
+
+    Raises:
+        ConfigError: one of them is not known, has no address, or has the name of another.
+    """
+    base = region.file.parent if region.file else None
+    found = [read_provider(region)]
+    for name in region.fallback_providers:
+        provider = read_settings(Provider, find_config("providers", name, base))
+        if provider.href is None:
+            raise ConfigError(
+                f"fallback_providers: {provider.name!r} has no address, and `catalog:` is that of the first provider",
+                hint="name a provider file of your own with `href:`",
+            )
+        if provider.name in [one.name for one in found]:
+            raise ConfigError(
+                f"fallback_providers: two are called {provider.name!r}: nobody could tell which gave a scene",
+                hint="name each catalogue once, and give a file of your own another `name:`",
+            )
+        found.append(provider)
+    return tuple(found)
+
+
+def provider_of(region: Region, name: object) -> Provider:
+    """The provider of a region that a publication's manifest names; the first where it names none of them."""
+    providers = read_providers(region)
+    return next((one for one in providers if one.name == name), providers[0])
+
+
 def read_provider(region: Region) -> Provider:
-    """The provider a region names, its address replaced by the region's `catalog` where that is set."""
+    """The first provider a region names, its address replaced by the region's `catalog` where that is set."""
     base = region.file.parent if region.file else None
     provider = read_settings(Provider, find_config("providers", region.provider, base))
     if region.catalog is not None:

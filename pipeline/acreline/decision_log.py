@@ -3,8 +3,9 @@
 
 `OUT/log/decisions.jsonl`, one chained line per event: `published` (each time `latest` is pointed at a publication),
 `person_deleted` (a publication was written anew without one person's id), `evidence_deleted` (files that a person
-handed in were taken away), and the acts of people (`people/acts.py`). A publication knows no clock, so that the same
-inputs give the same bytes; when and by whom stands here.
+handed in were taken away), `pruned` (pages and maps of an old publication, or all of it, were taken away to free the
+disk), and the acts of people (`people/acts.py`). A publication knows no clock, so that the same inputs give the same
+bytes; when and by whom stands here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from acreline.retired import utc_now
 from acreline.store_files import write_text
 
 LOG_FILE = Path("log") / "decisions.jsonl"
+PRUNED = "pruned"
 
 
 @dataclass
@@ -35,6 +37,8 @@ class LogChecked:
     """The newest line that made this publication what it is."""
     gone: list[str] = field(default_factory=list)
     """Logged publications whose folder is not there any more, and that no deletion of a person explains."""
+    pruned: list[Mapping[str, Any]] = field(default_factory=list)
+    """Lines that say which publications were taken away whole to free the disk."""
     faults: list[str] = field(default_factory=list)
 
 
@@ -98,6 +102,8 @@ def check_log(publication: Path, manifest: Mapping[str, Any]) -> LogChecked:
     entries = read_log(root)
     found.entry = next((one for one in reversed(entries) if one.get("publication_id") == name), None)
     rewritten = {one.get("instead_of") for one in entries}
+    found.pruned = [one for one in entries if one.get("event") == PRUNED and one.get("whole")]
+    rewritten |= {one["publication"] for one in found.pruned}
     found.gone = [
         one
         for one in {str(entry["publication_id"]): entry for entry in entries if "publication_id" in entry}
@@ -124,6 +130,22 @@ def read_log(root: Path) -> list[dict[str, Any]]:
         if isinstance(entry, dict):
             entries.append(entry)
     return entries
+
+
+def pruned_files(publication: Path) -> dict[str, str]:
+    """What the log says was taken from a publication to free the disk: name of a file or folder in it -> when.
+
+    A copy without its run folder has no log, so nothing is known of it.
+    """
+    if publication.parent.name != "publications":
+        return {}
+    names, told = {publication.name}, {}
+    for entry in reversed(read_log(publication.parent.parent)):
+        if entry.get("publication_id") in names and entry.get("instead_of"):
+            names.add(str(entry["instead_of"]))
+        if entry.get("event") == PRUNED and entry.get("publication") in names:
+            told.update(dict.fromkeys(map(str, entry.get("removed", ())), str(entry.get("at"))))
+    return told
 
 
 def log_head(root: Path) -> str:

@@ -91,7 +91,8 @@ def report_pages(publication: Path) -> list[str]:
     """
     page = publication / "report" / "index.html"
     if not page.is_file():
-        raise StoreError(f"{page}: no map page", hint="run the region again")
+        hint = "`acreline report RUN --out FILE` draws it again where it was pruned; else run the region again"
+        raise StoreError(f"{page}: no map page", hint=hint)
     return [str(path) for path in (page, page.parent / "farms") if path.exists()]
 
 

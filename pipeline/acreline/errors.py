@@ -22,6 +22,8 @@ EXIT_INCOMPLETE = 5
 EXIT_STORE = 6
 EXIT_BUSY = 7
 EXIT_NOT_PUBLISHED = 8
+EXIT_STALE = 9
+"""Of `--scheduled`: the run ended well, and nothing new came from the catalogue for longer than the region allows."""
 
 
 class AcrelineError(Exception):

@@ -35,6 +35,12 @@ season: {{start: {start}, end: {end}}}
 # A file of configs/providers/: where the satellite images come from. See: acreline list providers
 provider: {provider}
 
+# Asked in this order where that one does not answer: names as above, or provider files of your own.
+# fallback_providers: [planetary-computer]
+
+# Alarm when nothing new has come for so many days of the season: three passes of the satellites. Left out: no alarm.
+fresh_within_days: 15
+
 parcels:
   path: {path}
   # On which map the outlines were drawn. A wrong guess moves each field by up to 600 m (gcj02) or 1,400 m (bd09).

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LINEAGE_FILE = "lineage.json"
 DECIDING_ROOMS = ("records", "units", "settings", "codes")
 """Rooms beside `credit/` whose code a decision depends on."""
-SCENE_COLUMNS = ("scene_id", "time", "tile", "pass_id", "baseline", "dn_offset", "offset_how", "flags")
+SCENE_COLUMNS = ("scene_id", "time", "tile", "pass_id", "baseline", "dn_offset", "offset_how", "flags", "provider")
 MASK = {
     "band": "SCL",
     "clear": list(CLEAR_SCL),

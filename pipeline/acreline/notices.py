@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from acreline.config import Region
 from acreline.credit.facts import plain
+from acreline.freshness import Freshness, stale_words
 from acreline.plan import Plan
 
 HEALTH_NOTICE = {"en": "health: not validated", "zh": "长势与灾害等级：未经实地验证"}
@@ -28,7 +29,12 @@ TABLE_WORDS = {
 
 
 def notices_of(
-    plan: Plan, left_out: Sequence[str], unpublished: Sequence[str], *, simulated: bool
+    plan: Plan,
+    left_out: Sequence[str],
+    unpublished: Sequence[str],
+    *,
+    simulated: bool,
+    freshness: Freshness | None = None,
 ) -> list[dict[str, str]]:
     """The notices of a run, gravest first.
 
@@ -37,10 +43,13 @@ def notices_of(
         left_out: kinds of event that were not looked for.
         unpublished: tables of which nothing was published by the day.
         simulated: the land was drawn by a program.
+        freshness: how old what was seen is; told where its alarm goes.
     """
     from acreline.report.event_words import not_looked_for
 
     notices = [SIMULATED_NOTICE] if simulated else []
+    if freshness is not None and freshness.alarm is not None:
+        notices.append(dict(zip(("en", "zh"), stale_words(freshness), strict=True)))
     notices += [HEALTH_NOTICE] if plan.model.card.health == "not validated" else []
     notices += [DEMONSTRATION_NOTICE] if "demonstration" in plan.policy.title.lower() else []
     notices += [converted(plan.region, plan.policy.currency)] if plan.region.applicants_rate is not None else []

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from acreline.chain import Chain
-from acreline.decision_log import append_log, log_head, read_log
+from acreline.decision_log import append_log, log_head, pruned_files, read_log
 from acreline.errors import ConfigError, CreditError, StoreError
 from acreline.hashing import digest, file_sha256
 from acreline.people.acts import Act
@@ -110,7 +110,7 @@ def delete_person(runs: Sequence[Path], person_id: str, asked_on: date, *, recei
         refuse_open(root, mine)
     _refuse_shared(held, person_id)
     for one in held:
-        faults = verify_publication(one.publication)
+        faults = verify_publication(one.publication, pruned=pruned_files(one.publication))
         if one.root is None or faults:
             found = f"{len(faults)} faults, first: {faults[0]}" if faults else "a copy without its run folder"
             raise StoreError(
@@ -290,10 +290,11 @@ def _rewrite(one: Held, root: Path, person_id: str, pseudonym: str) -> dict[str,
     try:
         shutil.copytree(one.publication, staging)
         trail = _replace_in_trail(staging / "trail.jsonl", person_id, pseudonym)
-        for name in sorted(manifest["files"]):
+        there = {name for name in manifest["files"] if (staging / name).is_file()}  # the others were pruned
+        for name in sorted(there):
             if name != "trail.jsonl" and Path(name).suffix in TEXTS and _tellable(person_id):
                 _replace_in_text(staging / name, person_id, pseudonym)
-        files = {name: file_sha256(staging / name) for name in sorted(manifest["files"])}
+        files = {n: file_sha256(staging / n) if n in there else sha for n, sha in sorted(manifest["files"].items())}
         told = {name: value for name, value in manifest.items() if name not in ("publication_id", "files")}
         told["trail"] = trail
         name = digest([told, files])

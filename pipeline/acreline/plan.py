@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acreline.claims import earlier_parcels
-from acreline.config import Crop, Policy, Provider, Region, packaged_crops, read_crops, read_policy, read_provider
+from acreline.config import Crop, Policy, Provider, Region, packaged_crops, read_crops, read_policy, read_providers
 from acreline.errors import ConfigError, InputError, Troubles
 from acreline.hashing import file_sha256
 from acreline.layers import BANDS, HEALTH_CLASSES
@@ -53,6 +53,13 @@ class Plan:
     model: Model
     model_retired: Retirement | None = None
     """Set where the model may measure and not decide: every farm is referred."""
+    fallbacks: tuple[Provider, ...] = ()
+    """Asked in this order where `provider` does not answer."""
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """All catalogues, in the order in which they are asked."""
+        return (self.provider, *self.fallbacks)
 
     @property
     def base(self) -> Path | None:
@@ -93,14 +100,15 @@ def plan_run(region: Region, *, as_of: date | None = None, now: datetime | None 
         troubles.of(_check_money, region, policy)
     if region.shadow is not None:
         troubles.of(_check_shadow, region.shadow, base, day, policy)
-    provider = troubles.of(_provider, region)
+    providers = troubles.of(_providers, region)
     model = None if crops is None else troubles.of(_model, region, base, crops)
     troubles.of(check_detectors, region.events)
-    if not (crops and policy and compiled and provider and model and retired is not None) or troubles.errors:
+    if not (crops and policy and compiled and providers and model and retired is not None) or troubles.errors:
         raise troubles.as_one()
     card = model.card
     stopped = find_retired(retired, "model", model_names(card.name, card.version, card.weights_sha256), now=now)
-    return Plan(region, day, provider, crops, policy, compiled, model, stopped)
+    first, *others = providers
+    return Plan(region, day, first, crops, policy, compiled, model, stopped, tuple(others))
 
 
 def decision_day(region: Region, as_of: date | None = None) -> date:
@@ -150,16 +158,20 @@ def _check_shadow(name: str, base: Path | None, day: date, policy: Policy | None
         )
 
 
-def _provider(region: Region) -> Provider:
-    """A provider that has every band."""
-    provider = read_provider(region)
-    missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
-    if missing:
-        raise ConfigError(
-            f"provider {provider.name!r}: bands {missing} have no asset",
-            hint="name them under `bands:` of the provider",
-        )
-    return provider
+def _providers(region: Region) -> tuple[Provider, ...]:
+    """Providers that have every band and can sign: the second is looked at in the evening, not when it is needed."""
+    from acreline.search import check_signing
+
+    providers = read_providers(region)
+    for provider in providers:
+        missing = [band for band in (*BANDS, "SCL") if band not in provider.bands]
+        if missing:
+            raise ConfigError(
+                f"provider {provider.name!r}: bands {missing} have no asset",
+                hint="name them under `bands:` of the provider",
+            )
+        check_signing(provider)
+    return providers
 
 
 def _model(region: Region, base: Path | None, crops: Mapping[str, Crop]) -> Model:

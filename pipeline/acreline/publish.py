@@ -18,6 +18,7 @@ from acreline.claims import earlier_parcels
 from acreline.credit import batch_to_json, decision_to_json, review_of
 from acreline.errors import ContractError, StoreError
 from acreline.events import list_detectors
+from acreline.freshness import Freshness
 from acreline.hashing import canonical_json, digest, file_sha256
 from acreline.layers import Events, Growth, Health, Looks, Parcels, Scenes, Seasons
 from acreline.lineage import LINEAGE_FILE, lineage_text, make_lineage, outline_hashes
@@ -53,6 +54,9 @@ class Facts:
     """By slug, at the prices and costs in force; for the lineage."""
     not_yet_published: tuple[str, ...] = ()
     """Tables that the region names and of which nothing was published by the day (`inputs.Inputs`)."""
+    freshness: Freshness | None = None
+    fell_over: tuple[str, ...] = ()
+    """Catalogues that did not answer before `scenes.provider` did."""
 
 
 def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> tuple[Path, bool]:
@@ -73,6 +77,7 @@ def publish_run(plan: Plan, facts: Facts, measured: Measured, store: Store) -> t
         pages = 0 < len(facts.farms) <= plan.region.farm_pages
         told = [manifest["code"], manifest["model"], manifest["policy"], _contents(staging), pages]
         told.append(manifest["not_looked_for"])
+        told += [facts.freshness.alarm] if facts.freshness is not None and facts.freshness.alarm else []
         manifest["news"] = digest(told)
         manifest["trail"] = {"lines": len(facts.decisions), "chain": head}
         current = store.latest
@@ -199,8 +204,20 @@ def scenes_table(scenes: Scenes, measured: Measured) -> pd.DataFrame:
     columns = ["scene_id", "time", "tile", "pass_id", "status", "reason", "detail", "cloud_percent", "baseline"]
     columns += ["dn_offset", "offset_how", "flags"]
     table = pd.DataFrame(rows, columns=columns)
+    table["provider"] = scenes.provider
     table["time"] = pd.to_datetime(table["time"], utc=True).astype("datetime64[ms, UTC]")
-    for name in ("scene_id", "tile", "pass_id", "status", "reason", "detail", "baseline", "offset_how", "flags"):
+    for name in (
+        "scene_id",
+        "tile",
+        "pass_id",
+        "status",
+        "reason",
+        "detail",
+        "baseline",
+        "offset_how",
+        "flags",
+        "provider",
+    ):
         table[name] = table[name].astype("string")
     table["cloud_percent"] = table["cloud_percent"].astype("Float64")
     table["dn_offset"] = table["dn_offset"].astype("Int32")
@@ -237,6 +254,7 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
             "contact": plan.policy.contact,
         },
         "provider": facts.scenes.provider,
+        "fell_over": list(facts.fell_over),
         "simulated": facts.scenes.simulated,
         "inputs": input_hashes(plan.region),
         "completeness": dict(facts.scenes.completeness),
@@ -251,7 +269,10 @@ def make_manifest(plan: Plan, facts: Facts, measured: Measured) -> dict[str, Any
         "classes": class_table(plan),
         "not_looked_for": left_out,
         "not_yet_published": list(facts.not_yet_published),
-        "notices": notices_of(plan, left_out, facts.not_yet_published, simulated=facts.scenes.simulated),
+        "freshness": None if facts.freshness is None else facts.freshness.facts(),
+        "notices": notices_of(
+            plan, left_out, facts.not_yet_published, simulated=facts.scenes.simulated, freshness=facts.freshness
+        ),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -18,17 +18,19 @@ from acreline.credit import assess_credit, find_totals, refer_retired, refer_rev
 from acreline.errors import NotPublishedError, SourceError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels
+from acreline.freshness import Freshness, measure_freshness
 from acreline.geo import place_parcels, split_blocks
 from acreline.growth import measure_growth
 from acreline.health import score_health
 from acreline.inputs import read_inputs
 from acreline.layers import Parcels, Scenes
 from acreline.looks import merge_looks
+from acreline.ops.disk import check_room
 from acreline.people.appeals import open_reviews
 from acreline.plan import plan_run
-from acreline.publish import Facts, publish_run
+from acreline.publish import Facts, publish_run, scenes_table
 from acreline.records import Decision, Farm
-from acreline.search import search_scenes
+from acreline.search import search_catalogues
 from acreline.seasons import describe_seasons, judged_only, without_guesses
 from acreline.store import Store
 from acreline.yields import estimate_yields
@@ -50,6 +52,10 @@ class RunResult:
     made_blocks: tuple[str, ...]
     kept_blocks: tuple[str, ...]
     failed_blocks: Mapping[str, str] = field(default_factory=dict)
+    freshness: Freshness | None = None
+    """How old what was seen is on the day of the run; a publication that stays may tell of an earlier day."""
+    fell_over: tuple[str, ...] = ()
+    """Catalogues that did not answer before one did."""
 
 
 def run_region(
@@ -77,10 +83,12 @@ def run_region(
     """
     plan = plan_run(region, as_of=as_of)
     day = plan.as_of
+    check_room(region, store.root)
     open_reviews(store.root)  # a log that does not hold stops the run before its work
     inputs = read_inputs(region, plan.crops, as_of=day)
     parcels, crops, weather = inputs.parcels, dict(inputs.crops), inputs.weather
-    scenes = search_scenes(parcels, region.season, plan.provider, as_of=day)
+    found = search_catalogues(parcels, region.season, plan.providers, as_of=day)
+    plan, scenes = replace(plan, provider=found.provider), found.scenes
     log.info("scenes found", region=region.name, **scenes.completeness)
     _refuse_empty(region, parcels, scenes)
     parcels = place_parcels(parcels, scenes)
@@ -110,15 +118,19 @@ def run_region(
         decisions = refer_retired(farms, plan.compiled, plan.model_retired.facts(), as_of=day)
     decisions = refer_reviewed(decisions, open_reviews(store.root))
 
+    freshness = measure_freshness(region, scenes_table(scenes, measured), parcels, seasons, as_of=day)
+    if freshness.alarm is not None:
+        log.warning("no new scene", **freshness.facts())
     _guard(region, parcels, store)
     facts = Facts(
         parcels, scenes, looks, seasons, health, events, growth, tuple(farms), tuple(decisions), totals,
-        crops, inputs.not_yet_published,
+        crops, inputs.not_yet_published, freshness, found.fell_over,
     )  # fmt: skip
     publication, published = publish_run(plan, facts, measured, store)
     return RunResult(
-        publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed
-    )
+        publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed,
+        freshness, found.fell_over,
+    )  # fmt: skip
 
 
 def _refuse_empty(region: Region, parcels: Parcels, scenes: Scenes) -> None:

@@ -83,7 +83,10 @@ class Region(Settings):
     season: SeasonSettings
     as_of: date | None = None
     provider: str
-    catalog: str | None = Field(None, description="address or folder that replaces the provider's own")
+    fallback_providers: list[str] = Field(
+        default_factory=list, description="asked in this order where `provider` does not answer; named as it is"
+    )
+    catalog: str | None = Field(None, description="address or folder that replaces the first provider's own")
     parcels: ParcelSource
     applicants: Path | None = None
     applicants_currency: str | None = Field(
@@ -123,6 +126,16 @@ class Region(Settings):
 
     farm_pages: int = Field(
         200, ge=0, description="pages with pictures are made for each farm where there are no more farms than this"
+    )
+    disk_ceiling_gb: float | None = Field(
+        None, gt=0, description="a run that could make its run folder larger than this is not started; null: no ceiling"
+    )
+    fresh_within_days: int | None = Field(
+        None,
+        ge=1,
+        le=366,
+        description="alarm when the newest scene is older on the day of a run, the catalogue's own lag counted in; "
+        "null: none. Never once the season is over",
     )
 
     @field_validator("block_px")

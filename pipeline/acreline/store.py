@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,13 @@ class Store:
 
     # --- one writer -------------------------------------------------------------------------------------------
     @contextlib.contextmanager
-    def locked(self, run_id: str, started: str) -> Iterator[None]:
+    def locked(self, run_id: str, started: str, *, sweep: bool = True) -> Iterator[None]:
         """Hold the region for one run; the operating system frees it when the process ends, however it ends.
+
+        Args:
+            run_id: who holds it, told to whoever comes too late.
+            started: since when.
+            sweep: take away first what killed runs left half made.
 
         Raises:
             BusyError: another run holds it; the message names its id and start.
@@ -75,7 +81,7 @@ class Store:
 
         lock, holder = FileLock(self.root / "lock"), self.root / "log" / "holder.json"
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.2)  # `acreline status` looks at a lock by holding it for an instant
         except Timeout as error:
             raise BusyError(
                 f"{self.root.name}: another run holds this region: {_holder(holder)}",
@@ -85,7 +91,8 @@ class Store:
             raise _storage(error, self.root / "lock") from error
         try:
             try:
-                self._sweep()
+                if sweep:
+                    self._sweep()
                 write_text(holder, canonical_json({"run": run_id, "started": started}))
             except OSError as error:
                 raise _storage(error, holder) from error
@@ -112,6 +119,8 @@ class Store:
             seal = head.pop("seal")
             if seal == digest(head) and all(file_sha256(path / name) == sha for name, sha in head["files"].items()):
                 notes = (SceneNote(**{**note, "green": tuple(note["green"])}) for note in head["notes"])
+                with contextlib.suppress(OSError):
+                    os.utime(path)  # `acreline prune` keeps what was used of late
                 return Part(key, head["block_id"], path, tuple(notes))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # cut short, or not there at all
@@ -234,6 +243,21 @@ class Store:
         return final
 
 
+def is_locked(root: Path) -> bool:
+    """Whether a run holds a run folder at this moment; the folder is only read."""
+    from filelock import FileLock, Timeout
+
+    if not (root / "lock").exists():
+        return False
+    try:
+        with FileLock(root / "lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # not ours to open: nothing can be said
+        return False
+
+
 def read_manifest(publication: Path) -> dict[str, Any]:
     """The manifest of a publication.
 
@@ -267,11 +291,13 @@ def open_publication(run: Path | str) -> Path:
     raise StoreError(f"{run}: no publication here", hint="give the OUT folder of `acreline run`")
 
 
-def verify_publication(publication: Path) -> list[str]:
+def verify_publication(publication: Path, *, pruned: Collection[str] = ()) -> list[str]:
     """Hold every file of a publication against the hashes of its manifest.
 
     Args:
         publication: its folder, from `open_publication`.
+        pruned: files and folders of it that may be missing, since the log says they were taken away
+            (`decision_log.pruned_files`).
 
     Returns:
         every file that is missing, changed or extra; an empty list means untouched since publishing.
@@ -285,7 +311,8 @@ def verify_publication(publication: Path) -> list[str]:
         for path in sorted(publication.rglob("*"))
         if path.is_file() and path != publication / "manifest.json"
     }
-    faults = [f"missing: {name}" for name in sorted(set(wanted) - set(found))]
+    missing = [name for name in sorted(set(wanted) - set(found)) if name.split("/")[0] not in pruned]
+    faults = [f"missing: {name}" for name in missing]
     faults += [f"extra: {name}" for name in sorted(set(found) - set(wanted))]
     faults += [f"changed: {n}" for n in sorted(set(wanted) & set(found)) if file_sha256(found[n]) != wanted[n]]
     head = {name: value for name, value in manifest.items() if name not in ("publication_id", "files")}

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from acreline.chain import check_chain
-from acreline.decision_log import LOG_FILE, check_log, read_log
+from acreline.decision_log import LOG_FILE, check_log, pruned_files, read_log
 from acreline.people.evidence import FOLDER, check_evidence
 from acreline.store import read_manifest, verify_publication
 
@@ -36,9 +37,10 @@ def verify_run(publication: Path) -> Verdict:
         StoreError: there is no manifest, or a file cannot be read.
     """
     manifest = read_manifest(publication)
-    faults = verify_publication(publication)
+    pruned = pruned_files(publication)
+    faults = verify_publication(publication, pruned=pruned)
     name = manifest["publication_id"]
-    lines = [] if faults else [f"{name}: every file is as it was published"]
+    lines = [] if faults else [f"{name}: every file is as it was published{_without(publication, pruned)}"]
     trail, told = publication / "trail.jsonl", manifest.get("trail")
     if not isinstance(told, dict):
         lines.append("trail: made by an earlier version, which kept no chain")
@@ -60,7 +62,17 @@ def verify_run(publication: Path) -> Verdict:
         faults += gone
         lines += [f"{FOLDER}: {kept} files that people showed are as they were handed in"] if kept and not gone else []
     lines += [f"{LOG_FILE.name}: publication {one} was logged and is not there any more" for one in log.gone]
+    lines += [
+        f"{LOG_FILE.name}: publication {one['publication']} was pruned {one['at']} by {one['by']}, evidence too"
+        for one in log.pruned
+    ]
     return Verdict(tuple(faults), tuple(lines))
+
+
+def _without(publication: Path, pruned: Mapping[str, str]) -> str:
+    """What the log says was taken from a publication to free the disk, and is not there."""
+    gone = {name: at for name, at in sorted(pruned.items()) if not (publication / name).exists()}
+    return f"; pruned {max(gone.values())[:10]}: {', '.join(gone)}" if gone else ""
 
 
 def _signed(policy: object) -> str:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from acreline.cli import asks, evidence, leaving, people, portfolio, region, release, trials
+from acreline.cli import asks, evidence, leaving, nightly, people, portfolio, region, release, trials
 from acreline.cli.app import app, main
 
-__all__ = ["app", "asks", "evidence", "leaving", "main", "people", "portfolio", "region", "release", "trials"]
+__all__ = [
+    "app", "asks", "evidence", "leaving", "main", "nightly", "people", "portfolio", "region", "release", "trials",
+]  # fmt: skip

@@ -46,7 +46,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 1 our bug, 2 configuration or usage, 3 input file refused, 4 source unavailable (run "
-    "again), 5 some blocks were not measured (run again), 6 storage, 7 another run holds the region, 8 not published.",
+    "again), 5 some blocks were not measured (run again), 6 storage, 7 another run holds the region, 8 not published, "
+    "9 (with --scheduled, and of status) done, and no new scene for longer than the region's fresh_within_days.",
 )
 
 RegionFile = Annotated[Path, typer.Argument(metavar="REGION", help="region file (YAML)")]

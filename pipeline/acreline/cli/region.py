@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acreline.cli.app import AsOf, Lang, Out, RegionFile, RunFolder, Scheduled, Scheduler, Workers, app, day_of
-from acreline.errors import EXIT_INCOMPLETE
+from acreline.errors import EXIT_INCOMPLETE, EXIT_STALE
 from acreline.terminal import executor, stop_on_term
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def check(
         f"provider {plan.provider.name}, {len(plan.crops)} crops, model {plan.model.card.name} "
         f"{plan.model.card.version}, policy {plan.policy.id} ({len(plan.policy.rules)} rules): all of it fits"
     )
+    if plan.fallbacks:
+        typer.echo(f"where {plan.provider.name} does not answer: {', '.join(one.name for one in plan.fallbacks)}")
     if inputs.not_yet_published:
         typer.echo(f"not yet published on {plan.as_of}, so not used: {', '.join(inputs.not_yet_published)}")
     if plan.model_retired is not None:
@@ -85,14 +87,17 @@ def check(
 @app.command()
 def search(region: RegionFile, as_of: AsOf = None) -> None:
     """List the scenes of a region, the completeness of the search, and what was set aside and why."""
-    from acreline.config import read_provider, read_region
+    from acreline.config import read_providers, read_region
     from acreline.parcels import read_parcels
-    from acreline.search import search_scenes
+    from acreline.search import search_catalogues
 
     settings = read_region(region)
     day = day_of(as_of) or settings.as_of or min(settings.season.end, datetime.now(UTC).date())
     parcels = read_parcels(settings.parcels)
-    scenes = search_scenes(parcels, settings.season, read_provider(settings), as_of=day)
+    found = search_catalogues(parcels, settings.season, read_providers(settings), as_of=day)
+    scenes = found.scenes
+    for name in found.fell_over:
+        typer.echo(f"{name} did not answer; the scenes are those of {scenes.provider}")
     for scene in scenes.items:
         cloud = "cloud not stated" if scene.cloud_percent is None else f"cloud {scene.cloud_percent:5.1f} %"
         typer.echo(f"{scene.time:%Y-%m-%d %H:%M}  {scene.tile}  {cloud}  offset {scene.dn_offset:4d}  {scene.scene_id}")
@@ -150,16 +155,25 @@ def _run(
         file = store.root / "log" / f"{started[:10]}_{run_id}.jsonl"
         configure_logs(plain=plain, verbose=verbose, file=file)
         structlog.contextvars.bind_contextvars(region=region.name, run=run_id)
+        from acreline.ops.ledger import logged_run, run_facts
         from acreline.run import run_region
 
-        with executor(workers, scheduler) as pool, progress_bar(shown=not plain) as told, stop_on_term(told) as step:
-            result = run_region(region, store, as_of=day, executor=pool, progress=step)
-        challenger = _challenge(region, store.root, result.publication)
+        with logged_run(store.root, run_id, region.name) as end:
+            with (
+                executor(workers, scheduler) as pool,
+                progress_bar(shown=not plain) as told,
+                stop_on_term(told) as step,
+            ):
+                result = run_region(region, store, as_of=day, executor=pool, progress=step)
+            challenger = _challenge(region, store.root, result.publication)
+            stale = scheduled and result.freshness is not None and result.freshness.alarm is not None
+            code = EXIT_INCOMPLETE if result.failed_blocks else EXIT_STALE if stale else 0
+            end |= {**run_facts(result), "exit": code, "disk_ceiling_gb": region.disk_ceiling_gb}
     _tell(result, region, table=not scheduled)
     for line in challenger:
         typer.echo(line)
-    if result.failed_blocks:
-        raise typer.Exit(EXIT_INCOMPLETE)
+    if code:
+        raise typer.Exit(code)
 
 
 def _challenge(region: Region, root: Path, publication: Path) -> list[str]:
@@ -343,5 +357,11 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
     )
     for block, why in sorted(result.failed_blocks.items()):
         typer.echo(f"block {block} was not measured: {why}")
+    for name in result.fell_over:
+        typer.echo(f"alarm fell_over: {name} did not answer; the scenes are those of {result.scenes.provider}")
+    if result.freshness is not None:
+        from acreline.freshness import freshness_lines
+
+        typer.echo("\n".join(freshness_lines(result.freshness)))
     typer.echo("published" if result.published else "no news: the publication that is there stays")
     typer.echo(f"map page: {result.publication / 'report' / 'index.html'}")

@@ -90,12 +90,12 @@ def check_datum(plan: Plan) -> DatumFit:
         InputError: the farm file cannot be read.
     """
     from acreline.parcels import read_parcels
-    from acreline.search import search_scenes
+    from acreline.search import search_catalogues
 
     source = plan.region.parcels
     parcels = read_parcels(source)
-    scenes = search_scenes(parcels, plan.region.season, plan.provider, as_of=plan.as_of)
-    return fit_datum(place_parcels(parcels, scenes), scenes, source.datum, plan.provider.read)
+    found = search_catalogues(parcels, plan.region.season, plan.providers, as_of=plan.as_of)
+    return fit_datum(place_parcels(parcels, found.scenes), found.scenes, source.datum, found.provider.read)
 
 
 def fit_datum(parcels: Parcels, scenes: Scenes, stated: Datum, read: ReadSettings) -> DatumFit:

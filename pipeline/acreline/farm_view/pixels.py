@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from acreline.config import Region, packaged_configs, read_provider, read_region
+from acreline.config import Region, packaged_configs, provider_of, read_region
 from acreline.cubes import INDEX_NO_DATA, index_x10000, reflectance
 from acreline.errors import ConfigError, SourceError, StoreError
 from acreline.farm_view.read import read_rows
@@ -217,7 +217,7 @@ def read_pixels(
         raise ConfigError(
             f"{publication}: no scene of tile {window.grid.tile} was used on these passes", hint="see `looks.pass_id`"
         )
-    provider, wanted = read_provider(region), set(rows["scene_id"])
+    provider, wanted = provider_of(region, manifest.get("provider")), set(rows["scene_id"])
     found = find_scenes(manifest, region, parcels, wanted)
     lost = sorted(wanted - {scene.scene_id for scene in found.items})
     if lost:
@@ -256,7 +256,7 @@ def find_scenes(
         wanted: ids of scenes.
     """
     day = date.fromisoformat(manifest["as_of"])
-    found = search_scenes(Parcels(parcels), region.season, read_provider(region), as_of=day)
+    found = search_scenes(Parcels(parcels), region.season, provider_of(region, manifest.get("provider")), as_of=day)
     return replace(found, items=tuple(scene for scene in found.items if scene.scene_id in wanted))
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acreline.config import Region, read_provider, read_region
+from acreline.config import Region, provider_of, read_region
 from acreline.errors import ConfigError
 from acreline.farm_view.read import read_farm, read_parcels_of, read_rows
 from acreline.layers import EVIDENCE_COLUMNS, LOOK_COLUMNS, Looks
@@ -220,8 +220,8 @@ class FarmView:
         region, rows = self._region(), read_rows(self.publication, "scenes", "status", ["used"])
         kept = self.parcels[self.parcels["status"] != "rejected"]
         scenes = find_scenes(self.manifest, region, kept, set(rows["scene_id"]))
-        looks = self._as_looks(self.passes)
-        return picture_parcels(Parcels(kept), looks, Seasons(self.seasons), scenes, read_provider(region).read)
+        looks, provider = self._as_looks(self.passes), provider_of(region, self.manifest.get("provider"))
+        return picture_parcels(Parcels(kept), looks, Seasons(self.seasons), scenes, provider.read)
 
     def plot(self, lang: str = "en", *, chips: str = "colour") -> Figure:
         """The farm in one picture: what the satellite saw through the season above the curves of its largest parcels.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acreline.claims import earlier_parcels
-from acreline.config import Region, packaged_crops, read_provider
+from acreline.config import Region, packaged_crops, provider_of
 from acreline.desk import read_farms
 from acreline.errors import StoreError
 from acreline.events import list_detectors
@@ -66,7 +66,7 @@ def gather_evidence(region: Region, publication: Path, outcomes: pd.DataFrame | 
     return Evidence(
         day=day,
         season=(region.season.start, region.season.end),
-        lag_days=read_provider(region).lag_days,
+        lag_days=provider_of(region, head.get("provider")).lag_days,
         policy=policy,
         scenes=_table(publication, "scenes"),
         looks=_table(publication, "looks")[["parcel_id", "time"]],

@@ -212,6 +212,11 @@ def _longest_gap_days(items: Iterable[Scene], start: date, end: date) -> int:
     return max(gaps, default=(end - start).days)
 
 
+def check_signing(provider: Provider) -> None:
+    """Whether addresses of a provider could be signed, asked before the night. Raises `ConfigError` if not."""
+    _signer(provider)
+
+
 def _signer(provider: Provider) -> Callable[[str], str]:
     """What makes an address openable; only Planetary Computer needs its addresses signed."""
     if provider.signing != "planetary_computer":
