@@ -100,7 +100,7 @@ def line_chart(series: Sequence[LineSeries], *, x: Words, unit: str = "") -> dic
     """
     if not series:
         return None
-    top, floor, left, right = 12.0, 232.0, 56.0, WIDTH - 16.0
+    top, floor, left, right = 12.0, 232.0, 72.0, WIDTH - 16.0
     most_x = max(point[0] for one in series for point in one.points) or 1.0
     most_y = max(point[1] for one in series for point in one.points) or 1.0
 
