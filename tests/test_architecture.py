@@ -109,7 +109,7 @@ def test_every_room_has_a_place() -> None:
     assert set(ROOMS) <= GROUND | STAGES | upper, "a new room: say here and in pipeline/README.md where it belongs"
 
 
-@pytest.mark.parametrize("room", ["model", "review", "trial", "trial/rivals"])
+@pytest.mark.parametrize("room", ["model", "ops", "review", "trial", "trial/rivals"])
 def test_the_map_of_the_house_names_every_module_of_the_large_rooms(room: str) -> None:
     told = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
     modules = {path.stem for path in (PACKAGE / room).glob("*.py")} - {"__init__"}

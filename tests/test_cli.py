@@ -375,3 +375,28 @@ def test_a_pool_that_is_left_in_anger_drops_its_work() -> None:
         time.sleep(0.05)
     assert all(one.done() for one in slow)
     assert all(one.cancelled() or one.exception() is not None for one in slow)  # none of them slept to its end
+
+
+# --- help ------------------------------------------------------------------------------------------------------------
+def test_help_groups_every_command_by_who_uses_it(acreline: Acreline) -> None:
+    from typer.main import get_command
+
+    from acreline.cli.app import GROUPS, UNPLACED
+
+    placed = [name for names in GROUPS.values() for name in names]
+    assert sorted(placed) == sorted(get_command(cli.app).commands), "give a new command its place in cli/app.py"  # type: ignore[attr-defined]
+    told = acreline("--help").out
+    titles = re.findall(r"^(\S.*):$", told, re.MULTILINE)
+    assert titles == ["Options", *GROUPS], "in this order, and nothing unplaced"
+    assert f"{UNPLACED}:" not in told
+    for title, names in GROUPS.items():
+        part = told.split(f"{title}:\n")[1].split("\n\n")[0]
+        assert tuple(re.findall(r"^  (\S+)", part, re.MULTILINE)) == names
+    assert "..." not in told.split("Every night")[1].split("Look at")[0], "whole sentences"
+
+
+def test_a_command_without_a_place_is_shown_all_the_same(acreline: Acreline, monkeypatch: pytest.MonkeyPatch) -> None:
+    from acreline.cli.app import GROUPS
+
+    monkeypatch.setitem(GROUPS, "Decide", ("credit",))
+    assert acreline("--help").out.split("Others:\n")[1].startswith("  override ")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,6 +84,7 @@ def measure_blocks(
     weather: Weather | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    again: Collection[str] = (),
 ) -> Measured:
     """Measure every block that has not been measured from the same inputs before.
 
@@ -95,6 +96,7 @@ def measure_blocks(
         weather: as far as it is known on the as-of day; only a model on a thermal axis looks at it.
         executor: where to measure; None measures here, one block after another.
         progress: called with (blocks done, blocks in all, block id).
+        again: ids of parcels whose blocks are measured anew, though they were measured before.
 
     Returns:
         the parts, and which blocks were made, kept and failed. One block's trouble never stops another. A scene whose
@@ -106,14 +108,14 @@ def measure_blocks(
         StoreError: the run folder cannot be written.
     """
     needed = weather if plan.model.card.axis.kind == "thermal" else None
-    first = _measure(plan, blocks, scenes, store, needed, executor, progress)
+    first = _measure(plan, blocks, scenes, store, needed, executor, progress, again)
     implausible = implausible_scenes(first.parts, scenes)
     if not implausible:
         return first
     for scene_id, why in implausible.items():
         log.warning("scene set aside", scene=scene_id, why=why)
     items = tuple(scene for scene in scenes.items if scene.scene_id not in implausible)
-    second = _measure(plan, blocks, replace(scenes, items=items), store, needed, executor, progress)
+    second = _measure(plan, blocks, replace(scenes, items=items), store, needed, executor, progress, again)
     made = tuple(block_id for block_id in second.made if block_id not in first.made)
     return replace(second, made=tuple(sorted({*first.made, *made})), implausible=implausible)
 
@@ -170,6 +172,7 @@ def _measure(
     weather: Weather | None,
     executor: Executor | None,
     progress: Progress | None,
+    again: Collection[str],
 ) -> Measured:
     classes, day_starts = class_table(plan), axis_day_starts(plan, weather)
     parts: dict[str, Part] = {}
@@ -180,7 +183,8 @@ def _measure(
         mine = block_scenes(block, scenes)
         key = part_key(plan, block, mine, day_starts)
         part = store.part(key)
-        if part is not None and not _worth_another_try(part, mine):
+        wanted = not set(again).isdisjoint(block.coverage.parcel_ids)
+        if part is not None and not wanted and not _worth_another_try(part, mine):
             parts[block.block_id] = part
             continue
         if part is not None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -15,7 +15,7 @@ from acreline.blocks import Progress, measure_blocks, note_lost_scenes
 from acreline.claims import check_claims, note_claims
 from acreline.config import Region
 from acreline.credit import assess_credit, find_totals, refer_retired, refer_reviewed
-from acreline.errors import NotPublishedError, SourceError
+from acreline.errors import ConfigError, NotPublishedError, SourceError
 from acreline.events import detect_events
 from acreline.farms import gather_farms, judge_parcels
 from acreline.freshness import Freshness, measure_freshness
@@ -65,6 +65,7 @@ def run_region(
     as_of: date | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    again: Sequence[str] = (),
 ) -> RunResult:
     """Take a region from scenes to limits and publish the result whole; what is done already is not done again.
 
@@ -74,6 +75,7 @@ def run_region(
         as_of: day of the decision; default the region's own, else the earlier of season end and today (UTC).
         executor: where blocks are measured (any `concurrent.futures.Executor`); None measures them here, in turn.
         progress: called with (blocks done, blocks in all, block id).
+        again: ids of parcels to be measured anew, with the blocks they lie in; all else is kept as it is.
 
     Returns:
         what was done, with the farms and decisions; blocks that could not be measured are named in it.
@@ -86,6 +88,7 @@ def run_region(
     check_room(region, store.root)
     open_reviews(store.root)  # a log that does not hold stops the run before its work
     inputs = read_inputs(region, plan.crops, as_of=day)
+    _refuse_unknown(inputs.parcels, again)
     parcels, crops, weather = inputs.parcels, dict(inputs.crops), inputs.weather
     found = search_catalogues(parcels, region.season, plan.providers, as_of=day)
     plan, scenes = replace(plan, provider=found.provider), found.scenes
@@ -94,7 +97,9 @@ def run_region(
     parcels = place_parcels(parcels, scenes)
 
     blocks = split_blocks(parcels, scenes, region.block_px, cache=store.root / "coverage")
-    measured = measure_blocks(plan, blocks, scenes, store, weather=weather, executor=executor, progress=progress)
+    measured = measure_blocks(
+        plan, blocks, scenes, store, weather=weather, executor=executor, progress=progress, again=again
+    )
 
     looks = merge_looks(store.looks(measured.parts))
     seasons = describe_seasons(looks, crops, plan.model.calibration, region.season, as_of=day, weather=weather)
@@ -131,6 +136,14 @@ def run_region(
         publication, published, facts.decisions, facts.farms, scenes, measured.made, measured.kept, measured.failed,
         freshness, found.fell_over,
     )  # fmt: skip
+
+
+def _refuse_unknown(parcels: Parcels, again: Sequence[str]) -> None:
+    unknown = sorted(set(again) - set(parcels["parcel_id"]))
+    if unknown:
+        raise ConfigError(
+            f"no parcel {unknown[0]!r} in this region", hint="give the parcel's id as the farm file has it"
+        )
 
 
 def _refuse_empty(region: Region, parcels: Parcels, scenes: Scenes) -> None:

@@ -18,12 +18,40 @@ USAGE: Any = typer.BadParameter.__mro__[1]
 """typer's error for a call that is not understood; it has no public name."""
 
 
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Run a region": ("demo", "init", "check", "search", "run", "list"),
+    "Every night": ("status", "morning", "backfill", "prune"),
+    "Look at a run": ("report", "explain", "watch", "exposure"),
+    "Decide": ("credit", "override"),
+    "For the farmer": ("letter", "appeal", "person"),
+    "Risk and proof": (
+        "policy", "shadow", "stress", "backtest", "drift", "segments", "proxies", "papers", "verify", "replay",
+    ),
+    "For analysts": ("area", "normals", "curve", "export", "simulate", "train", "evaluate"),
+}  # fmt: skip
+"""Commands by who uses them, in the order of `acreline --help`; a new one gets its place here."""
+UNPLACED = "Others"
+LONGEST_HELP = 200
+"""Letters of a command's first sentence that `acreline --help` shows, over as many lines as it takes."""
+
+
 class Stopped(Exception):  # noqa: N818 - the user, or cron, asked for it
     """Ctrl-C or SIGTERM on its way past typer, which has an exit code of its own for it."""
 
 
 class Commands(TyperGroup):
     """The commands; an interruption of any of them reaches `main`."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The commands of `--help`, by who uses them."""
+        placed = {name for names in GROUPS.values() for name in names}
+        others = tuple(name for name in self.list_commands(ctx) if name not in placed)
+        for title, names in {**GROUPS, UNPLACED: others}.items():
+            known = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, one.get_short_help_str(LONGEST_HELP)) for name, one in known if one is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""

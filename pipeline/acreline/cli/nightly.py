@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acreline.cli.app import Lang, Out, RegionFile, app, day_of
+from acreline.cli.app import Lang, Out, RegionFile, Workers, app, day_of
 from acreline.errors import EXIT_STALE
 
 
@@ -84,3 +84,33 @@ def morning(
     if out is not None:
         write_morning(found, out, lang)
         typer.echo(f"written: {out}")
+
+
+@app.command()
+def backfill(
+    region: RegionFile,
+    start: Annotated[str, typer.Option("--from", metavar="DATE", help="first day")],
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="last day")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="each day gets a run folder of its own in it")],
+    every_days: Annotated[int, typer.Option("--every-days", min=1, help="a day in so many")] = 1,
+    workers: Workers = 1,
+) -> None:
+    """Make up for missed nights: the region as it was known on each day, beside the nightly run, never in it."""
+    from acreline.config import read_region
+    from acreline.logs import configure_logs
+    from acreline.ops.backfill import Day, days_between, worst
+    from acreline.ops.backfill import backfill as run_days
+    from acreline.terminal import executor
+
+    def tell(done: Day) -> None:
+        typer.echo(f"{done.day}: exit {done.exit}: {done.words}")
+
+    first, last = day_of(start, "--from"), day_of(end, "--to")
+    assert first is not None
+    assert last is not None
+    days = days_between(first, last, every_days)
+    configure_logs(plain=True)
+    with executor(workers, None) as pool:
+        done = run_days(read_region(region), days, out, executor=pool, tell=tell)
+    if worst(done):
+        raise typer.Exit(worst(done))

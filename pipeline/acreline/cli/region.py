@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,11 +119,16 @@ def run(
     shadow: Annotated[
         str | None, typer.Option("--shadow", metavar="POLICY", help="decide by a second policy too, into RUN/shadow")
     ] = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option("--again", metavar="PARCEL", help="measure this parcel's blocks anew (repeat it for several)"),
+    ] = None,
 ) -> None:
     """Take a region from scenes to limits; resumes by itself, publishes only what is new."""
     _run(
-        context, region, as_of=as_of, out=out, workers=workers, scheduler=scheduler, scheduled=scheduled, shadow=shadow
-    )
+        context, region, as_of=as_of, out=out, workers=workers, scheduler=scheduler, scheduled=scheduled, shadow=shadow,
+        again=again or (),
+    )  # fmt: skip
 
 
 def _run(
@@ -135,6 +141,7 @@ def _run(
     scheduler: str | None = None,
     scheduled: bool = False,
     shadow: str | None = None,
+    again: Sequence[str] = (),
 ) -> None:
     import structlog
 
@@ -164,7 +171,7 @@ def _run(
                 progress_bar(shown=not plain) as told,
                 stop_on_term(told) as step,
             ):
-                result = run_region(region, store, as_of=day, executor=pool, progress=step)
+                result = run_region(region, store, as_of=day, executor=pool, progress=step, again=again)
             challenger = _challenge(region, store.root, result.publication)
             stale = scheduled and result.freshness is not None and result.freshness.alarm is not None
             code = EXIT_INCOMPLETE if result.failed_blocks else EXIT_STALE if stale else 0

@@ -9,7 +9,6 @@ kept, and the difference is told and kept by hash. Nothing that was published is
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -115,6 +114,7 @@ def _run_again(
     root: Path, publication: Path, case: Case, region_file: Path, executor: Executor | None, notes: list[str]
 ) -> Path:
     """The whole region once more with the corrected outline; its publication."""
+    from acreline.ops.backfill import share_parts
     from acreline.plan import input_hashes
     from acreline.run import run_region
     from acreline.store import Store
@@ -130,7 +130,7 @@ def _run_again(
     store = Store(folder / "run")
     parcels = _corrected(root, case, region, folder / "parcels.parquet")
     changed = region.model_copy(update={"parcels": parcels, "farm_pages": 0})
-    _share_parts(root, store.root)
+    share_parts(root, store.root)
     done = run_region(changed, store, as_of=date.fromisoformat(manifest["as_of"]), executor=executor)
     notes += [f"block {name} was not measured: {why}" for name, why in sorted(done.failed_blocks.items())]
     return done.publication
@@ -157,17 +157,6 @@ def _corrected(root: Path, case: Case, region: Region, path: Path) -> ParcelSour
     kept[[name for name in names if name in kept.columns]].to_parquet(path)
     columns = {name: name for name in names[:-1] if name in kept.columns}
     return ParcelSource(path=path, datum="wgs84", declared_area_unit="m2", columns=columns)
-
-
-def _share_parts(root: Path, other: Path) -> None:
-    """Let another run folder use the blocks that are measured already: the same files under another name."""
-    for part in sorted((root / "parts").iterdir()):
-        place = other / "parts" / part.name
-        if part.name.startswith(".") or place.exists() or not part.is_dir():
-            continue
-        place.mkdir()
-        for file in part.iterdir():
-            os.link(file, place / file.name)
 
 
 def _compare(
