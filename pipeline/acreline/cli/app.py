@@ -22,10 +22,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Run a region": ("demo", "init", "check", "search", "run", "list"),
     "Every night": ("status", "morning", "backfill", "prune"),
     "Look at a run": ("report", "explain", "watch", "exposure"),
-    "Decide": ("credit", "override"),
+    "Decide": ("credit", "override", "confirm", "ask", "visit", "answer", "asks"),
     "For the farmer": ("letter", "appeal", "person"),
     "Risk and proof": (
-        "policy", "shadow", "stress", "backtest", "drift", "segments", "proxies", "papers", "verify", "replay",
+        "policy", "shadow", "stress", "backtest", "drift", "segments", "proxies", "papers", "overrides",
+        "vintage", "verify", "replay",
     ),
     "For analysts": ("area", "normals", "curve", "export", "simulate", "train", "evaluate"),
 }  # fmt: skip
