@@ -98,7 +98,7 @@ def page_rows(driver: WebDriver, page: Path, where: str, farms: int) -> list[Row
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.ui import WebDriverWait
 
-    def row(what: str, value: float, unit: str, target: str = "", baseline: str = "") -> Row:
+    def row(what: str, value: float, unit: str, target: str = "", baseline: str = "none") -> Row:
         return make_row(what, where, value, unit, n=farms, target=target, baseline=baseline, command=COMMAND)
 
     rows = [

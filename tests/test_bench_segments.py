@@ -38,7 +38,7 @@ def made_county(bench: ModuleType, looks: tuple[int, ...]) -> Any:
     yields = pd.DataFrame({"parcel_id": ids, "value": 10_000.0})
     told = {"farms": farms_table(farms), "stands": stands_table(farms)}
     truth = {"parcels": parcels, "yields": yields}
-    return bench.RunCounty("made", farms, DAY, told, truth, pd.Series(1.0, index=ids))
+    return bench.RunCounty("made", "made", farms, DAY, told, truth, pd.Series(1.0, index=ids))
 
 
 def test_rows_tell_the_lowest_ratio_what_is_too_small_and_who_is_referred(bench: ModuleType) -> None:

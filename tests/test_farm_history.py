@@ -54,7 +54,7 @@ def test_a_page_tells_its_earlier_seasons_or_that_there_are_none(publication: Pa
     text = render_farm(publication, "F-004", [in_season(publication, tmp_path / "2017", 2017)])
     assert "2016-10-01 … 2017-12-15" in text
     assert "No run of an earlier season" not in text
-    assert "no page with pictures was made" in text
+    assert "acreline report RUN --farm FARM --pictures" in text
     with pytest.raises(ConfigError, match="no farm 'F-999' in this run"):
         render_farm(publication, "F-999")
 
