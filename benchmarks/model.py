@@ -58,7 +58,7 @@ def contender(name: str, model: Model, *, seed_of: str | None, months: Sequence[
     size = sum(value.numel() for value in model.net.parameters())
     words = f"{card.architecture.members} networks averaged"
     paint = partial(paint_bank, model.net)
-    return Contender(name, paint, card.axis, seed_of, model.calibration, words, size, tuple(months))
+    return Contender(name, paint, card.axis, seed_of, model.calibration(simulated=True), words, size, tuple(months))
 
 
 def models_of(seeds: Sequence[Path]) -> tuple[Model, list[Contender]]:

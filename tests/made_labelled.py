@@ -135,4 +135,4 @@ def made_model(level: str = "L2A", *, sources: tuple[str, ...] = ()):
         weights_sha256="0" * 64,
     )
     torch.manual_seed(3)
-    return Model(build_net(card).eval().requires_grad_(False), card, card.calibration, "digest")
+    return Model(build_net(card).eval().requires_grad_(False), card, "digest")

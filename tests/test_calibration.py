@@ -17,6 +17,7 @@ from acreline.layers import TimeAxis
 from acreline.model.banks import Bank
 from acreline.model.calibrate import (
     LOOK_STEPS,
+    SIMULATED,
     SlotFields,
     area_under_curve,
     calibrated_probability,
@@ -27,11 +28,11 @@ from acreline.model.calibrate import (
     fit_temperature,
 )
 from acreline.model.classes import CROP_CLASSES, CROP_GROUPS, HEADS, NONE, head_groups
-from acreline.model.heads import ConformalCell, Novelty, SlotHead
+from acreline.model.heads import ConformalCell, Novelty, SlotHead, TemperatureCell
 from acreline.model.learning import Recipe
 from acreline.model.members import AcreNets
 from acreline.model.views import draw_views, keep_looks
-from acreline.promises import Calibration, ConformalStep, EnergyStep, SlotCalibration
+from acreline.promises import Calibration, ConformalStep, EnergyStep, SlotCalibration, TemperatureStep
 from acreline.trial.calibration import (
     Fields,
     calibrate_heads,
@@ -40,6 +41,7 @@ from acreline.trial.calibration import (
     join_fields,
     novelty_scores,
     point_fields,
+    simulated_promise,
 )
 from acreline.trial.set_coverage import measured_coverage
 from acreline.trial.strange import made_unknowns
@@ -83,6 +85,25 @@ def test_a_threshold_goes_by_group_and_looks() -> None:
     assert head.threshold(looks, best).tolist() == [0.1, 0.2, 0.3, 0.3, 0.4]
 
 
+def test_a_temperature_goes_by_looks_and_an_old_card_has_one() -> None:
+    looks = np.array([0, 6, 7, 40])
+    cells = (ConformalStep(0, 0.1, 50),)
+    one = SlotCalibration(B, 1.5, 0.1, cells)
+    assert one.temperatures(looks).tolist() == [1.5] * 4
+    steps = SlotCalibration(B, 1.5, 0.1, cells, {}, (TemperatureStep(0, 2.0), TemperatureStep(7, 0.5)))
+    assert steps.temperatures(looks).tolist() == [2.0, 2.0, 0.5, 0.5]
+    logits = np.log(np.array([[0.2, 0.8], [0.2, 0.8]]))
+    assert calibrated_probability(logits, np.array([1.0, 0.5]))[:, 1] == pytest.approx([0.8, 16 / 17])
+
+
+def test_a_set_names_what_reaches_the_threshold_and_is_never_of_one_doubtful_crop() -> None:
+    head = SlotCalibration(("none", "maize", "rice"), 1.0, 0.1, (ConformalStep(0, 0.3, 50), ConformalStep(7, 0.7, 50)))
+    share = np.array([[0.1, 0.6, 0.3], [0.05, 0.15, 0.8], [0.1, 0.6, 0.3]])
+    told = head.may_be(share, np.array([0, 7, 7]))
+    assert told.tolist() == [[False, True, True], [False, False, True], [False, True, True]]
+    assert share.tolist() == [[0.1, 0.6, 0.3], [0.05, 0.15, 0.8], [0.1, 0.6, 0.3]]  # nothing given is changed
+
+
 def test_unknown_land_goes_by_looks_and_an_old_card_has_one_number() -> None:
     looks = np.array([0, 6, 7, 40])
     assert Calibration({}, {}).unlike_above(looks) is None
@@ -123,6 +144,34 @@ def test_the_lower_of_two_sources_holds_and_the_card_says_which(monkeypatch: pyt
     wide = fit_head("B", {"simulated": made_fields(sure), "real": made_fields(unsure)}, 0.1)
     assert {one.taken_from for one in wide.cells} == {"all"}
     assert {one.threshold for one in wide.cells} == {tall.threshold}
+
+
+def test_each_range_of_looks_has_the_temperature_of_its_own_fields() -> None:
+    def over(looks: int, sharper: float, n: int) -> SlotFields:
+        fields = told(n, MAIZE, looks, looks, sharp=0.5)
+        return SlotFields(fields.logits * sharper, fields.label, fields.looks, fields.place)
+
+    # The head is twice too sure of fields seen seldom and half as sure as it could be of those seen often.
+    given = {"simulated": join(over(3, 2.0, 3000), over(30, 0.5, 3000), over(9, 1.0, 20))}
+    head = fit_head("B", given, 0.1, ranges=SIMULATED)
+    warm = {cell.from_looks: cell for cell in head.temperatures}
+    assert sorted(warm) == [0, 7, 13, 25] == sorted({cell.from_looks for cell in head.cells})
+    assert warm[0].temperature == pytest.approx(2.0, rel=0.06)
+    assert warm[25].temperature == pytest.approx(0.5, rel=0.06)
+    assert (warm[0].n, warm[25].n) == (3000, 3000)
+    assert warm[7].temperature == warm[13].temperature == head.temperature  # 20 fields, and none, are too few
+    assert warm[7].n == 6020
+    assert fit_head("B", given, 0.1).temperatures == ()
+    coverage = measured_coverage("B", given, 0.1, splits=4, ranges=SIMULATED)["simulated"]
+    assert coverage["by_looks"]["from 25"]["measured"] == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize(("starts", "words"), [((7,), r"found \[7\]"), ((0, 9, 7), r"found \[0, 9, 7\]")])
+def test_temperatures_out_of_order_are_refused(starts: tuple[int, ...], words: str) -> None:
+    warm = tuple(TemperatureCell(from_looks=start, temperature=1.0) for start in starts)
+    cells = (ConformalCell(from_looks=0, threshold=0.1),)
+    with pytest.raises(ValidationError, match="temperatures must rise by from_looks, the first from 0; " + words):
+        SlotHead(classes=B, temperature=1.0, alpha=0.1, cells=cells, temperatures=warm)
 
 
 def test_a_cell_of_its_own_is_not_asked_of_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,6 +461,12 @@ def test_a_card_is_made_of_counties_and_real_places(nets: AcreNets) -> None:
     assert metrics["places"] == {"simulated": 4, "real": 12}
     assert metrics["unknown_land"]["on"] == "simulated data"
     assert set(metrics["coverage"]["A"]) == {"simulated", "real"}
+    promise, figures = simulated_promise(parts, strange)
+    assert promise is not None
+    assert {cell.source for head in promise.heads.values() for cell in head.cells} == {"simulated"}
+    assert {cell.source for cell in promise.unknown.cells} == {"simulated"}
+    assert set(figures["coverage"]["A"]) == {"simulated"}
+    assert simulated_promise([], []) == (None, {})
     alone = calibrate_heads(real, [])
     assert alone[1].cells == ()  # without counties the energies of other networks say nothing
     assert {cell.source for cell in alone[0]["A"].cells} == {"real"}

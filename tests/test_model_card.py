@@ -49,7 +49,7 @@ def test_a_checkpoint_comes_back_as_it_was_saved(saved):
 
 
 def test_the_card_promises_per_slot_and_number_of_looks(saved):
-    promise = load_model(saved.name, saved.parent).calibration
+    promise = load_model(saved.name, saved.parent).calibration()
     assert set(promise.slots) == {"A", "B"}
     early = promise.slots["A"]
     assert (early.classes, early.temperature, early.alpha) == (HEADS["A"], 1.5, 0.1)
@@ -58,7 +58,21 @@ def test_the_card_promises_per_slot_and_number_of_looks(saved):
     assert promise.crop_slots == CROP_SLOTS
     assert promise.energy_threshold is None
     edit_card(saved, unknown={"energy": -3.5, "alpha": 0.05})
-    assert load_model(saved.name, saved.parent).calibration.energy_threshold == -3.5
+    assert load_model(saved.name, saved.parent).calibration().energy_threshold == -3.5
+
+
+def test_simulated_scenes_have_a_promise_of_their_own_where_the_card_makes_one(saved):
+    before = load_model(saved.name, saved.parent)
+    assert before.calibration(simulated=True) == before.calibration()
+    own = {"heads": {"A": made("A", temperature=0.5), "B": made("B")}, "unknown": {"energy": -7.0, "alpha": 0.05}}
+    edit_card(saved, on_simulated=own)
+    after = load_model(saved.name, saved.parent)
+    assert after.calibration() == before.calibration()
+    told = after.calibration(simulated=True)
+    assert (told.slots["A"].temperature, told.energy_threshold) == (0.5, -7.0)
+    edit_card(saved, on_simulated={"heads": {"A": made("A")}})
+    with pytest.raises(ConfigError, match=r"heads: expected one for each of the slots \['A', 'B'\], found \['A'\]"):
+        load_model(saved.name, saved.parent)
 
 
 def test_the_house_has_one_word_for_no_crop():

@@ -57,7 +57,7 @@ def make_model(**changes) -> Model:
     for member in net.members:
         for parameter in (*member.head.parameters(), member.aux_crop.weight):
             torch.nn.init.normal_(parameter, std=3)
-    return Model(net, card, card.calibration, "digest")
+    return Model(net, card, "digest")
 
 
 def make_block(row: int, col: int, height: int, width: int, touched: tuple[int, int] | None = None) -> Block:

@@ -79,10 +79,10 @@ def test_a_list_of_the_whole_bank_counts_beside_the_regions(tmp_path: Path, monk
     assert [entry.name for entry in read_retired(own_list(tmp_path / "b", "model", "two"))] == ["one", "two"]
 
 
-@pytest.mark.parametrize("name", ["acrenet-s", "acrenet-s@0.5.0", "f" * 64])
+@pytest.mark.parametrize("name", ["acrenet-s", "acrenet-s@0.5.1", "f" * 64])
 def test_a_model_goes_by_its_name_its_version_and_its_weights(tmp_path: Path, name: str) -> None:
     stops = read_retired(own_list(tmp_path, "model", name))
-    assert find_retired(stops, "model", model_names("acrenet-s", "0.5.0", "f" * 64), now=AFTER) is not None
+    assert find_retired(stops, "model", model_names("acrenet-s", "0.5.1", "f" * 64), now=AFTER) is not None
     assert find_retired(stops, "model", model_names("acrenet-m", "0.5.1", "e" * 64), now=AFTER) is None
 
 
@@ -124,14 +124,14 @@ def test_open_cases_of_a_retired_model_go_to_a_person(demo_run: Path, tmp_path: 
 
 def test_a_run_with_a_retired_model_publishes_referrals_and_says_who(repo: Path, tmp_path: Path) -> None:
     farms = tuple(evidence_farm(k) for k in range(12))
-    own = own_list(tmp_path, "model", "acrenet-s@0.5.0")
+    own = own_list(tmp_path, "model", "acrenet-s@0.5.1")
     free = publish_evidence(plan_with(repo, own, BEFORE), tmp_path / "out", farms)
     plan = plan_with(repo, own, AFTER)
     held = publish_evidence(plan, tmp_path / "out", farms)
     assert read_manifest(free)["counts"]["farms"]["approve"] > 0
     assert read_manifest(held)["counts"]["farms"] == {"in": 12, "approve": 0, "refer": 12, "decline": 0}
     by = read_log(tmp_path / "out")[-1]["model_retired"]
-    assert (by["by"], by["from"], by["name"]) == ("Li Wei", "2026-03-01 00:00 UTC", "acrenet-s@0.5.0")
+    assert (by["by"], by["from"], by["name"]) == ("Li Wei", "2026-03-01 00:00 UTC", "acrenet-s@0.5.1")
     assert verify_run(held).faults == ()
     done = replay_run(held, whole=True, now=AFTER)
     assert all(one.same for one in done.decisions)

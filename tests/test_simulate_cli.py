@@ -18,12 +18,16 @@ import structlog
 import yaml
 
 from acreline import cli
-from acreline.config import read_region
+from acreline.config import Crop, read_region
 from acreline.errors import StoreError
 from acreline.farms import read_applicants
 from acreline.geo import geodesic_area_m2
 from acreline.hashing import file_sha256
+from acreline.layers import Looks
+from acreline.model import load_model
+from acreline.promises import Calibration
 from acreline.run import run_region
+from acreline.seasons import describe_seasons
 from acreline.simulate import make
 from acreline.simulate.make import read_county, simulate_county
 from acreline.simulate.values import County
@@ -252,9 +256,20 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(acreline: Acreline, tmp_
 
 # --- a run over it ------------------------------------------------------------------------------------------------
 @pytest.mark.slow
-def test_a_run_over_the_county_decides_on_every_farm(county: Path, tmp_path: Path) -> None:
+def test_a_run_over_the_county_decides_on_every_farm(
+    county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     region = read_region(county / "region.yaml")
+    heard: list[Calibration] = []
+
+    def described(looks: Looks, crops: dict[str, Crop], calibration: Calibration, *rest: Any, **named: Any) -> Any:
+        heard.append(calibration)
+        return describe_seasons(looks, crops, calibration, *rest, **named)
+
+    monkeypatch.setattr("acreline.run.describe_seasons", described)
     result = run_region(region, Store(tmp_path / "run"))
+    model = load_model(region.model)
+    assert heard == [model.calibration(simulated=True)] != [model.calibration()]  # the scenes say they are simulated
     farms = set(gpd.read_parquet(county / "parcels.parquet")["farm_id"])
     assert {decision.farm_id for decision in result.decisions} == farms
     assert all(decision.reasons for decision in result.decisions)

@@ -33,6 +33,14 @@ class EnergyStep:
 
 
 @dataclass(frozen=True)
+class TemperatureStep:
+    """From how many clear looks on a temperature holds."""
+
+    from_looks: int
+    temperature: float
+
+
+@dataclass(frozen=True)
 class SlotCalibration:
     """What the model's card promises about the probabilities of one season slot."""
 
@@ -46,6 +54,18 @@ class SlotCalibration:
     """Of each group that has any: rising by `from_looks`, the first from 0; those of group None are always there."""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> its classes; a class is in one group at most."""
+    temperature_steps: tuple[TemperatureStep, ...] = ()
+    """Rising by `from_looks`, the first from 0; they win over the one temperature. Empty: one for all looks."""
+
+    def temperatures(self, looks: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """What the log-probabilities of parcels of so many clear looks are divided by, (parcel,)."""
+        import numpy as np
+
+        steps = self.temperature_steps or (TemperatureStep(0, self.temperature),)
+        found: npt.NDArray[np.float64] = np.array([step.temperature for step in steps])[
+            step_at(looks, [step.from_looks for step in steps])
+        ]
+        return found
 
     def threshold(self, looks: npt.NDArray[np.int64], best: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """The threshold that holds for parcels of so many clear looks and such a likeliest class.
@@ -68,6 +88,31 @@ class SlotCalibration:
             at = step_at(looks, [cell.from_looks for cell in cells])
             out = np.where(mine == k, np.array([cell.threshold for cell in cells])[at], out)
         return out
+
+    def may_be(self, share: npt.NDArray[np.float64], looks: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """The crops that a parcel may bear: those that reach the threshold, and always the likeliest.
+
+        Where none reaches it, the network is less sure than of a share 1 - alpha of fields of that kind: then the
+        runner-up is named too, so that a person looks.
+
+        Args:
+            share: calibrated probabilities, (parcel, class); class as in `classes`.
+            looks: number of clear looks, (parcel,).
+
+        Returns:
+            (parcel, class).
+        """
+        import numpy as np
+
+        best = share.argmax(axis=1)
+        inside: npt.NDArray[np.bool_] = share >= self.threshold(looks, best)[:, None]
+        nobody = ~inside.any(axis=1)
+        here = np.arange(len(share))
+        inside[here, best] = True
+        rest = share.copy()
+        rest[here, best] = -1
+        inside[here[nobody], rest.argmax(axis=1)[nobody]] = True
+        return inside
 
 
 def step_at(looks: npt.NDArray[np.int64], starts: Sequence[int]) -> npt.NDArray[np.int64]:

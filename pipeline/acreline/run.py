@@ -102,7 +102,8 @@ def run_region(
     )
 
     looks = merge_looks(store.looks(measured.parts))
-    seasons = describe_seasons(looks, crops, plan.model.calibration, region.season, as_of=day, weather=weather)
+    calibration = plan.model.calibration(simulated=scenes.simulated)
+    seasons = describe_seasons(looks, crops, calibration, region.season, as_of=day, weather=weather)
     failed = {pid: "block_failed" for b in blocks if b.block_id in measured.failed for pid in b.coverage.parcel_ids}
     parcels = judge_parcels(parcels, looks, seasons, failed, region.evidence, as_of=day)
     parcels = note_lost_scenes(parcels, blocks, measured)

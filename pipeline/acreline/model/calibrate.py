@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.model.classes import HEADS, head_groups
-from acreline.model.heads import ConformalCell, EnergyCell, Novelty, Pool, SlotHead
+from acreline.model.heads import ConformalCell, EnergyCell, Novelty, Pool, SlotHead, TemperatureCell
 from acreline.promises import step_at
 
 Logits = npt.NDArray[np.floating[Any]]
@@ -52,9 +52,12 @@ class SlotFields:
         return SlotFields(self.logits[chosen], self.label[chosen], self.looks[chosen], self.place[chosen])
 
 
-def calibrated_probability(logits: Logits, temperature: float) -> Floats:
-    """Softmax of logits / temperature, (field, class): what the river says of a field's mean log-probabilities."""
-    scaled = logits.astype(np.float64) / temperature
+def calibrated_probability(logits: Logits, temperature: float | Floats) -> Floats:
+    """Softmax of logits / temperature, (field, class): what the river says of a field's mean log-probabilities.
+
+    The temperature is one for all, or one of each field, (field,).
+    """
+    scaled = logits.astype(np.float64) / np.reshape(temperature, (-1, 1))
     scaled -= scaled.max(axis=1, keepdims=True)
     share = np.exp(scaled)
     probability: Floats = share / share.sum(axis=1, keepdims=True)
@@ -113,8 +116,28 @@ class _Found:
     source: str
 
 
+@dataclass(frozen=True)
+class Ranges:
+    """Ranges of clear looks that a promise is made for."""
+
+    steps: tuple[int, ...] = LOOK_STEPS
+    """First number of looks of each, rising from 0."""
+    own_temperature: bool = False
+    """Each has a temperature of its own; else one holds for all looks."""
+
+
+LAND = Ranges()
+"""Of the promise that holds for land: of real fields there are few hundred."""
+SIMULATED = Ranges((0, 7, 13, 25), own_temperature=True)
+"""Of simulated fields there is no end: whole seasons, which have 25 looks and more, stand apart from those cut off."""
+
+
 def fit_head(
-    slot: str, sources: Mapping[str, SlotFields], alpha: float, least: Mapping[str, int] = LEAST_FIELDS
+    slot: str,
+    sources: Mapping[str, SlotFields],
+    alpha: float,
+    least: Mapping[str, int] = LEAST_FIELDS,
+    ranges: Ranges = LAND,
 ) -> SlotHead:
     """Temperature and conformal cells of a head, from fields of several sources that were held back.
 
@@ -126,6 +149,7 @@ def fit_head(
         sources: simulated, real -> its fields; one without fields is left out.
         alpha: share of sets that may miss the truth.
         least: source -> fields that a cell of its own needs; of a source not listed 100.
+        ranges: of looks. One with too few fields for a temperature of its own takes that of all looks.
 
     Returns:
         the head, with a cell for each range of looks (any group) and for each group and range of looks.
@@ -137,20 +161,12 @@ def fit_head(
     if not given:
         raise ValueError(f"head {slot}: no field to calibrate on")
     groups = head_groups(slot)
-    weight = np.concatenate([np.full(len(fields), 1 / len(fields)) for fields in given.values()])
-    temperature = round(
-        fit_temperature(
-            np.concatenate([fields.logits for fields in given.values()]),
-            np.concatenate([fields.label for fields in given.values()]),
-            weight,
-        ),
-        4,
-    )
-    told = {name: _tell(fields, temperature, slot, groups) for name, fields in given.items()}
+    temperature, warm = _temperatures(given, least, ranges)
+    told = {name: _tell(fields, (temperature, warm), slot, groups, ranges.steps) for name, fields in given.items()}
     cells = []
     for group in (None, *groups):
         at = -1 if group is None else list(groups).index(group)
-        for step, from_looks in enumerate(LOOK_STEPS):
+        for step, from_looks in enumerate(ranges.steps):
             found = [
                 _pooled(p_true, own, steps, (at, step), alpha, least.get(name, 100), name)
                 for name, (p_true, own, steps) in told.items()
@@ -166,16 +182,48 @@ def fit_head(
                     n=careful.n, source=careful.source, taken_from=careful.pool, fields=counts,
                 )
             )  # fmt: skip
-    return SlotHead(classes=HEADS[slot], temperature=temperature, alpha=alpha, groups=groups, cells=tuple(cells))
+    return SlotHead(
+        classes=HEADS[slot], temperature=temperature, temperatures=warm, alpha=alpha, groups=groups, cells=tuple(cells)
+    )
+
+
+def _temperatures(
+    given: Mapping[str, SlotFields], least: Mapping[str, int], ranges: Ranges
+) -> tuple[float, tuple[TemperatureCell, ...]]:
+    """One temperature for all looks, and those of the ranges that have their own; sources weigh the same in each."""
+
+    def fit(parts: Mapping[str, SlotFields]) -> float:
+        weight = np.concatenate([np.full(len(fields), 1 / max(len(fields), 1)) for fields in parts.values()])
+        logits = np.concatenate([fields.logits for fields in parts.values()])
+        label = np.concatenate([fields.label for fields in parts.values()])
+        return round(fit_temperature(logits, label, weight), 4)
+
+    every = fit(given)
+    if not ranges.own_temperature:
+        return every, ()
+    cells = []
+    for step, from_looks in enumerate(ranges.steps):
+        mine = {name: fields.keep(step_at(fields.looks, ranges.steps) == step) for name, fields in given.items()}
+        enough = all(len(fields) >= least.get(name, 100) for name, fields in mine.items())
+        n = sum(len(fields) for fields in (mine if enough else given).values())
+        cells.append(TemperatureCell(from_looks=from_looks, temperature=fit(mine) if enough else every, n=n))
+    return every, tuple(cells)
 
 
 def _tell(
-    fields: SlotFields, temperature: float, slot: str, groups: Mapping[str, tuple[str, ...]]
+    fields: SlotFields,
+    temperature: tuple[float, tuple[TemperatureCell, ...]],
+    slot: str,
+    groups: Mapping[str, tuple[str, ...]],
+    steps: tuple[int, ...],
 ) -> tuple[Floats, Ints, Ints]:
     """Probability of each field's true crop, group of its likeliest class, and its range of looks."""
-    probability = calibrated_probability(fields.logits, temperature)
+    one, warm = temperature
+    at = step_at(fields.looks, steps)
+    probability = calibrated_probability(
+        fields.logits, np.array([cell.temperature for cell in warm])[at] if warm else one
+    )
     group_of = np.array([next(k for k, names in enumerate(groups.values()) if one in names) for one in HEADS[slot]])
-    at = step_at(fields.looks, LOOK_STEPS)
     return probability[np.arange(len(fields)), fields.label], group_of[probability.argmax(axis=1)], at
 
 
@@ -200,6 +248,7 @@ def fit_novelty(
     *,
     auroc: Mapping[str, float] | None = None,
     least: Mapping[str, int] = LEAST_FIELDS,
+    ranges: Ranges = LAND,
 ) -> Novelty:
     """From where on a field is unlike what was taught, by its clear looks.
 
@@ -211,14 +260,15 @@ def fit_novelty(
         alpha: share of known fields that may lie above.
         auroc: kind of made unknown land -> area under the curve.
         least: source -> fields that a range of looks needs for a number of its own.
+        ranges: of looks.
     """
     told = {name: (energy[~np.isnan(energy)], looks[~np.isnan(energy)]) for name, (energy, looks) in sources.items()}
     given = {name: pair for name, pair in told.items() if len(pair[0])}
     cells = []
-    for step, from_looks in enumerate(LOOK_STEPS):
+    for step, from_looks in enumerate(ranges.steps):
         found = []
         for name, (energy, looks) in given.items():
-            mine = step_at(looks, LOOK_STEPS) == step
+            mine = step_at(looks, ranges.steps) == step
             own = mine.sum() >= least.get(name, 100)
             pool = energy[mine] if own else energy
             found.append(_Found(energy_threshold(pool, alpha), len(pool), "looks" if own else "all", name))

@@ -23,7 +23,7 @@ from acreline.errors import ConfigError
 from acreline.layers import BANDS, HEALTH_CLASSES, SLOTS, TimeAxis
 from acreline.model.acrenet import AcreNet
 from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, HEADS, NONE
-from acreline.model.heads import Novelty, SlotHead
+from acreline.model.heads import LandPromise, Novelty, SlotHead
 from acreline.model.members import AcreNets
 from acreline.model.mlm import write_model_item
 from acreline.promises import Calibration
@@ -112,6 +112,10 @@ class Card(Settings):
     health_classes: tuple[str, ...] = tuple(HEALTH_CLASSES)
     health: str = "not validated"
     unknown: Novelty = Field(default_factory=lambda: Novelty())
+    on_simulated: LandPromise | None = Field(
+        None,
+        description="the same for scenes that call themselves simulated, from simulated fields; none: as for land",
+    )
     data: tuple[Source, ...] = ()
     recipe: dict[str, Any] = Field(default_factory=dict, description="training settings as used")
     metrics: dict[str, Any] = Field(default_factory=dict)
@@ -122,11 +126,14 @@ class Card(Settings):
     def _fits_the_house(self) -> Card:
         if self.bands != BANDS:
             raise ValueError(f"bands: expected {list(BANDS)}, found {list(self.bands)}")
-        if sorted(self.heads) != sorted(SLOTS):
-            raise ValueError(f"heads: expected one for each of the slots {list(SLOTS)}, found {sorted(self.heads)}")
-        for slot, head in self.heads.items():
-            if head.classes != HEADS[slot]:
-                raise ValueError(f"classes of head {slot}: expected {list(HEADS[slot])}, found {list(head.classes)}")
+        for heads in [self.heads, *([self.on_simulated.heads] if self.on_simulated else [])]:
+            if sorted(heads) != sorted(SLOTS):
+                raise ValueError(f"heads: expected one for each of the slots {list(SLOTS)}, found {sorted(heads)}")
+            for slot, head in heads.items():
+                if head.classes != HEADS[slot]:
+                    raise ValueError(
+                        f"classes of head {slot}: expected {list(HEADS[slot])}, found {list(head.classes)}"
+                    )
         if self.crop_slots != CROP_SLOTS:
             odd = sorted(
                 name for name in {*self.crop_slots, *CROP_SLOTS} if self.crop_slots.get(name) != CROP_SLOTS.get(name)
@@ -151,11 +158,15 @@ class Card(Settings):
         """Health class -> code in the maps, 1 upwards in card order; 0 is unknown."""
         return {name: code for code, name in enumerate(self.health_classes, start=1)}
 
-    @property
-    def calibration(self) -> Calibration:
-        """What the card promises about the crop probabilities."""
-        slots = {str(slot): head.calibration for slot, head in sorted(self.heads.items())}
-        return Calibration(slots, dict(self.crop_slots), self.unknown.energy, self.unknown.steps)
+    def promise(self, *, simulated: bool) -> LandPromise:
+        """What is promised of land, or of scenes that call themselves simulated: see `docs/decisions/0019`."""
+        return (self.on_simulated if simulated else None) or LandPromise(heads=self.heads, unknown=self.unknown)
+
+    def calibration(self, *, simulated: bool) -> Calibration:
+        """The same facts as plain values."""
+        promise = self.promise(simulated=simulated)
+        slots = {str(slot): head.calibration for slot, head in sorted(promise.heads.items())}
+        return Calibration(slots, dict(self.crop_slots), promise.unknown.energy, promise.unknown.steps)
 
 
 @dataclass(frozen=True)
@@ -164,10 +175,13 @@ class Model:
 
     net: AcreNets
     card: Card
-    calibration: Calibration
     digest: str
     """16 hex digits over weights and card."""
     card_sha256: str = ""
+
+    def calibration(self, *, simulated: bool = False) -> Calibration:
+        """What the card promises about the probabilities, on land or on scenes that call themselves simulated."""
+        return self.card.calibration(simulated=simulated)
 
 
 class ModelSettings(Settings):
@@ -262,7 +276,7 @@ def load_model(name: str, base: Path | None = None, *, crops: Mapping[str, Crop]
         raise ConfigError(f"{weights_path.name}: a weight is not a number", hint="train again: the training diverged")
     net.eval().requires_grad_(False)
     digest = hashlib.sha256(found.encode() + card_bytes).hexdigest()[:16]
-    return Model(net, card, card.calibration, digest, hashlib.sha256(card_bytes).hexdigest())
+    return Model(net, card, digest, hashlib.sha256(card_bytes).hexdigest())
 
 
 def is_packaged(name: str) -> bool:

@@ -144,10 +144,8 @@ def field_sets(maps: Maps, picked: list[npt.NDArray[np.bool_]], model: Model) ->
     for slot, head in model.card.heads.items():
         values = maps[f"crop_{slot.lower()}_logp"].values / LOGP_SCALE
         mean = np.stack([values[:, mask].mean(axis=1) for mask in picked])
-        probability = calibrated_probability(mean, head.temperature)
-        best = probability.argmax(axis=1)
-        sets = probability >= head.calibration.threshold(looks, best)[:, None]
-        sets[np.arange(len(sets)), best] = True
+        probability = calibrated_probability(mean, head.calibration.temperatures(looks))
+        sets = head.calibration.may_be(probability, looks)
         for k, (name, slots) in enumerate(CROP_SLOTS.items()):
             if slot in "".join(slots):
                 inside[:, k] |= sets[:, head.classes.index(name)]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a card says of its crop heads and of unknown land: temperatures, conformal cells, and from where on land is new.
 
-A card with cells of no group, or with one number for unknown land, is as good as one of today.
+A card with cells of no group, with one number for unknown land, or with one promise for all land, is as good as one of
+today.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from acreline.config import Settings
-from acreline.promises import ConformalStep, EnergyStep, SlotCalibration
+from acreline.promises import ConformalStep, EnergyStep, SlotCalibration, TemperatureStep
 
 Pool = Literal["cell", "looks", "all"]
 """Fields that a number was taken from: those of its own crop group and looks, of its looks, or all of the source."""
@@ -33,11 +34,20 @@ class ConformalCell(Settings):
     fields: dict[str, int] = Field(default_factory=dict, description="source -> calibration fields in this very cell")
 
 
+class TemperatureCell(Settings):
+    """The temperature of fields that were seen so often."""
+
+    from_looks: int = Field(ge=0, description="holds from this number of clear looks on")
+    temperature: float = Field(gt=0)
+    n: int = Field(0, ge=0, description="fields it was fitted on")
+
+
 class SlotHead(Settings):
     """The crop head of one season slot: what it may say, and what its probabilities are worth."""
 
     classes: tuple[str, ...] = Field(min_length=2)
     temperature: float = Field(gt=0)
+    temperatures: tuple[TemperatureCell, ...] = Field((), description="the same by clear looks; wins over the one")
     alpha: float = Field(gt=0, lt=1, description="share of fields whose set may miss the true crop")
     groups: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="crop group -> its classes; the group is that of the likeliest class"
@@ -53,6 +63,9 @@ class SlotHead(Settings):
         strangers = sorted({cell.group for cell in self.cells if cell.group is not None} - set(self.groups))
         if strangers:
             raise ValueError(f"cells of groups {strangers}: no such group; the card lists {sorted(self.groups)}")
+        warm = [cell.from_looks for cell in self.temperatures]
+        if warm and not _rises_from_0(warm):
+            raise ValueError(f"temperatures must rise by from_looks, the first from 0; found {warm}")
         for group in [None, *self.groups]:
             of_group = "" if group is None else f" of group {group}"
             starts = [cell.from_looks for cell in self.cells if cell.group == group]
@@ -64,7 +77,8 @@ class SlotHead(Settings):
     def calibration(self) -> SlotCalibration:
         """The same facts as plain values."""
         cells = tuple(ConformalStep(cell.from_looks, cell.threshold, cell.n, cell.group) for cell in self.cells)
-        return SlotCalibration(self.classes, self.temperature, self.alpha, cells, dict(self.groups))
+        warm = tuple(TemperatureStep(cell.from_looks, cell.temperature) for cell in self.temperatures)
+        return SlotCalibration(self.classes, self.temperature, self.alpha, cells, dict(self.groups), warm)
 
 
 class EnergyCell(Settings):
@@ -98,6 +112,13 @@ class Novelty(Settings):
     def steps(self) -> tuple[EnergyStep, ...]:
         """The same facts as plain values."""
         return tuple(EnergyStep(cell.from_looks, cell.above) for cell in self.cells)
+
+
+class LandPromise(Settings):
+    """What a card promises on land of one kind, where that kind has fields enough of its own to promise by."""
+
+    heads: dict[Literal["A", "B"], SlotHead] = Field(description="season slot -> its crop head")
+    unknown: Novelty = Field(default_factory=lambda: Novelty())
 
 
 def _rises_from_0(starts: Sequence[int]) -> bool:

@@ -202,11 +202,10 @@ def classify_slots(
             some = rows[start : start + PART].permute(1, 2, 0)[None, :, :, None]  # (n, k, c) -> (1, k, c, 1, n)
             heads = model.net.auxiliary(model.net.embed(some))
             for slot, logits in (("A", heads.crop_a), ("B", heads.crop_b)):
-                cooled = logits[0, :, 0].T.double() / model.card.heads[slot].temperature  # type: ignore[index]
-                parts[slot].append(torch.log_softmax(cooled, dim=1))
+                parts[slot].append(logits[0, :, 0].T.double())
             if progress is not None:
                 progress(min(start + PART, len(rows)), len(rows))
-    return {slot: torch.cat(part).numpy()[back.ravel()] for slot, part in parts.items()}
+    return {slot: _cooled(torch.cat(part)[back.ravel()], model, series, slot) for slot, part in parts.items()}
 
 
 def _classify_picture(model: Model, series: LabelledSeries, picture: Picture) -> dict[str, npt.NDArray[np.float64]]:
@@ -225,9 +224,17 @@ def _classify_picture(model: Model, series: LabelledSeries, picture: Picture) ->
         out = {}
         for slot, logits in (("A", heads.crop_a), ("B", heads.crop_b)):
             flat = logits[0, :, :rows, :cols].reshape(logits.shape[1], -1).T.double()
-            cooled = flat / model.card.heads[slot].temperature  # type: ignore[index]
-            out[slot] = torch.log_softmax(cooled, dim=1).numpy()[picture.at]
+            out[slot] = _cooled(flat[picture.at], model, series, slot)
     return out
+
+
+def _cooled(logits: torch.Tensor, model: Model, series: LabelledSeries, slot: str) -> npt.NDArray[np.float64]:
+    """Log-probabilities (n, class) of logits (n, class), by the card's promise for land like this and its looks."""
+    promise = model.calibration(simulated=series.simulated).slots[slot]
+    looks = seen_clearly(series).sum(axis=1).astype(np.int64)
+    warmth = torch.from_numpy(promise.temperatures(looks))[:, None]
+    told: npt.NDArray[np.float64] = torch.log_softmax(logits / warmth, dim=1).numpy()
+    return told
 
 
 def set_thresholds(
@@ -248,14 +255,13 @@ def set_thresholds(
         (n, classes), and the share of samples whose set may miss the truth.
     """
     looks = seen_clearly(series).sum(axis=1).astype(np.int64)
-    by_slot = {
-        slot: head.calibration.threshold(looks, slots[slot].argmax(axis=1)) for slot, head in model.card.heads.items()
-    }
+    heads = model.card.promise(simulated=series.simulated).heads
+    by_slot = {slot: head.calibration.threshold(looks, slots[slot].argmax(axis=1)) for slot, head in heads.items()}
     columns = [
         np.minimum.reduce([steps for slot, steps in by_slot.items() if slot in "".join(CROP_SLOTS.get(name, ("AB",)))])
         for name in classes
     ]
-    return np.stack(columns, axis=1), max(head.alpha for head in model.card.heads.values())
+    return np.stack(columns, axis=1), max(head.alpha for head in heads.values())
 
 
 def slot_logp(

@@ -35,7 +35,7 @@ class _Voice:
     logp: Floats
     """(parcel, class): calibrated log-probabilities."""
     inside: Mask
-    """(parcel, class): reaches the threshold of the card."""
+    """(parcel, class): may stand there, by the card."""
     n_px: Floats
     """(parcel,): pixels it spoke on."""
     majority: Floats
@@ -47,24 +47,25 @@ def choose_crops(
 ) -> pd.DataFrame:
     """Name the stands of each parcel: one row for each season slot that bears a crop.
 
-    A parcel's log-probabilities are the mean over its pixels, divided by the head's temperature. A crop of the whole
-    year (grass, orchards) must stand in both slots: it is one row of slot AB where it is likeliest in both, or where
-    its probability in both together beats that of the best pair of other classes. Else each slot has a row of its own
-    unless nothing is likeliest to have grown in it; land where nothing grew in either is one row of slot AB, crop
-    `none`.
+    A parcel's log-probabilities are the mean over its pixels, divided by the head's temperature for so many looks. A
+    crop of the whole year (grass, orchards) must stand in both slots: it is one row of slot AB where it is likeliest in
+    both, or where its probability in both together beats that of the best pair of other classes. Else each slot has a
+    row of its own unless nothing is likeliest to have grown in it; land where nothing grew in either is one row of slot
+    AB, crop `none`.
 
     Args:
         looks: what was seen.
         ids: the parcels.
         calibration: the card's promise.
-        n_looks: clear looks of each parcel, by which the card's thresholds go.
+        n_looks: clear looks of each parcel, by which the card's temperatures and thresholds go.
 
     Returns:
         rows sorted by parcel and slot: parcel (place in `ids`), slot, crop, confidence, crop_set (the crop first, then
-        the others that reach the threshold, likeliest first), unlike (the parcel is unlike all that was taught), few_px
-        (fewer than 12 pixels told of it), mixed (no class is likeliest on 80 % of them in a slot of the row).
+        the others that may stand there, `SlotCalibration.may_be`, likeliest first), unlike (the parcel is unlike all
+        that was taught), few_px (fewer than 12 pixels told of it), mixed (no class is likeliest on 80 % of them in a
+        slot of the row).
 
-        In slot AB the set holds what reaches the threshold in either slot (`none` only where it does in both), and the
+        In slot AB the set holds what may stand in either slot (`none` only where it does in both), and the
         confidence is the geometric mean of both slots'.
 
     Raises:
@@ -143,11 +144,11 @@ def _hear(
     total = n_px.sum(axis=1)
     known = total > 0
     logp[~known] = 0.0
-    score = logp / np.maximum(total, 1)[:, None] / LOGP_SCALE / promise.temperature
+    score = logp / np.maximum(total, 1)[:, None] / LOGP_SCALE / promise.temperatures(n_looks)[:, None]
     score -= score.max(axis=1, keepdims=True, initial=-np.inf)
     with np.errstate(divide="ignore"):
         score -= np.log(np.exp(score).sum(axis=1, keepdims=True))
-    inside = np.exp(score) >= promise.threshold(n_looks, score.argmax(axis=1))[:, None]
+    inside = promise.may_be(np.exp(score), n_looks)
     majority = n_px.max(axis=1, initial=0) / np.maximum(total, 1)
     return _Voice(names, score, inside & known[:, None], total, majority), known
 

@@ -14,13 +14,16 @@ import torch
 from acreline.layers import LOGP_SCALE, MIN_FULL_PX
 from acreline.model.banks import Bank, inputs_of
 from acreline.model.calibrate import (
+    LAND,
     LOOK_STEPS,
+    SIMULATED,
+    Ranges,
     SlotFields,
     area_under_curve,
     fit_head,
     fit_novelty,
 )
-from acreline.model.heads import Novelty, SlotHead
+from acreline.model.heads import LandPromise, Novelty, SlotHead
 from acreline.model.members import AcreNets
 from acreline.model.novelty import pixel_energy
 from acreline.model.segment import LOGP_MIN
@@ -251,6 +254,7 @@ def calibrate_heads(
     *,
     scale: tuple[float, float] | None = None,
     strange: Sequence[Mapping[str, Scores]] = (),
+    ranges: Ranges = LAND,
 ) -> tuple[dict[str, SlotHead], Novelty, dict[str, Any]]:
     """What a card may promise, from fields that were held back; see `docs/decisions/0008-calibration-in-cells.md`.
 
@@ -259,6 +263,7 @@ def calibrate_heads(
         counties: simulated counties that nothing was learned from, told by the shipped networks.
         scale: `energy_scale` of the shipped networks; None: the energies of real fields are left out.
         strange: what `novelty_scores` says of the counties.
+        ranges: of looks.
 
     Returns:
         slot -> head; the card's part on unknown land; and figures for its metrics: measured coverage by slot, source
@@ -272,8 +277,8 @@ def calibrate_heads(
     coverage: dict[str, Any] = {}
     for slot in ("A", "B"):
         told = {name: one.slot(slot) for name, one in sources.items()}
-        heads[slot] = fit_head(slot, told, ALPHA)
-        coverage[slot] = measured_coverage(slot, told, ALPHA)
+        heads[slot] = fit_head(slot, told, ALPHA, ranges=ranges)
+        coverage[slot] = measured_coverage(slot, told, ALPHA, ranges=ranges)
     kinds = sorted({name for one in strange for name in one} - {"known"})
     pooled = {name: np.concatenate([one[name] for one in strange]) for name in ("known", *kinds) if strange}
     energies = {name: (one.energy, one.looks) for name, one in sources.items()}
@@ -281,7 +286,7 @@ def calibrate_heads(
         middle, spread = scale or (np.nan, np.nan)
         energies["real"] = (middle + spread * real.energy, real.looks)
     auroc = {name: area_under_curve(pooled["known"], pooled[name]) for name in kinds}
-    novelty = fit_novelty(energies, UNLIKE, auroc=auroc)
+    novelty = fit_novelty(energies, UNLIKE, auroc=auroc, ranges=ranges)
     metrics: dict[str, Any] = {
         "coverage": coverage,
         "places": {name: len(np.unique(one.place)) for name, one in sources.items()},
@@ -295,6 +300,26 @@ def calibrate_heads(
             "fields": len(pooled["known"]),
         }
     return heads, novelty, metrics
+
+
+def simulated_promise(
+    counties: Sequence[Fields], strange: Sequence[Mapping[str, Scores]]
+) -> tuple[LandPromise | None, dict[str, Any]]:
+    """What a card may promise of simulated land, from simulated fields and from nothing else.
+
+    See `docs/decisions/0019-a-promise-for-each-kind-of-land.md`.
+
+    Args:
+        counties: that nothing was learned from, told by the shipped networks; none: nothing is promised apart.
+        strange: what `novelty_scores` says of them.
+
+    Returns:
+        the promise, and its figures as `calibrate_heads` measures them.
+    """
+    if not counties:
+        return None, {}
+    heads, unknown, figures = calibrate_heads(None, counties, strange=strange, ranges=SIMULATED)
+    return LandPromise(heads={"A": heads["A"], "B": heads["B"]}, unknown=unknown), figures
 
 
 def _joined(parts: Sequence[Fields]) -> Fields | None:

@@ -48,7 +48,8 @@ def trust_figures(parcels: ParcelsTold, card: Calibration | None, *, detail: boo
     right, sure, single = np.ones(n, bool), np.ones(n), np.ones(n, bool)
     for slot in ("A", "B"):
         head = card.slots[slot] if card is not None else None
-        share = calibrated_probability(mine.logp[slot].astype(np.float32), head.temperature if head else 1.0)
+        warmth = head.temperatures(mine.looks) if head else 1.0
+        share = calibrated_probability(mine.logp[slot].astype(np.float32), warmth)
         true = mine.true[slot]
         hit = share.argmax(axis=1) == true
         right, sure = right & hit, sure * share.max(axis=1)

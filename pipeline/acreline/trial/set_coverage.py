@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.model.calibrate import (
+    LAND,
     LEAST_FIELDS,
-    LOOK_STEPS,
     Floats,
     Ints,
+    Ranges,
     SlotFields,
     calibrated_probability,
     fit_head,
@@ -30,6 +31,7 @@ def measured_coverage(
     *,
     splits: int = 20,
     least: Mapping[str, int] = LEAST_FIELDS,
+    ranges: Ranges = LAND,
 ) -> dict[str, dict[str, Any]]:
     """What such sets hold on fields of other places.
 
@@ -49,12 +51,15 @@ def measured_coverage(
         some = {name: fields.keep(fit[name]) for name, fields in sources.items()}
         if not any(len(fields) for fields in some.values()):
             continue
-        head = fit_head(slot, some, alpha, halved)
+        head = fit_head(slot, some, alpha, halved, ranges)
         for name, fields in sources.items():
             rest = fields.keep(~fit[name])
             if len(rest) and len(some[name]):
-                told[name].append(_measure(head, rest))
-    return {name: _summary(rows, alpha, len(sources[name]), least.get(name, 100)) for name, rows in told.items()}
+                told[name].append(_measure(head, rest, ranges.steps))
+    return {
+        name: _summary(rows, alpha, len(sources[name]), least.get(name, 100), ranges.steps)
+        for name, rows in told.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -69,20 +74,21 @@ class _Measured:
     step: Ints
 
 
-def _measure(head: SlotHead, fields: SlotFields) -> _Measured:
-    probability = calibrated_probability(fields.logits, head.temperature)
+def _measure(head: SlotHead, fields: SlotFields, steps: tuple[int, ...]) -> _Measured:
+    probability = calibrated_probability(fields.logits, head.calibration.temperatures(fields.looks))
     best = probability.argmax(axis=1)
     rows = np.arange(len(fields))
-    sets = probability >= head.calibration.threshold(fields.looks, best)[:, None]
-    sets[rows, best] = True  # the first answer always stands
+    sets = head.calibration.may_be(probability, fields.looks)
     group_of = {name: group for group, names in head.groups.items() for name in names}
     groups = np.array([group_of[name] for name in head.classes])[best]
     return _Measured(
-        sets[rows, fields.label], sets.sum(axis=1), best == fields.label, groups, step_at(fields.looks, LOOK_STEPS)
+        sets[rows, fields.label], sets.sum(axis=1), best == fields.label, groups, step_at(fields.looks, steps)
     )
 
 
-def _summary(measured: Sequence[_Measured], alpha: float, fields: int, least: int) -> dict[str, Any]:
+def _summary(
+    measured: Sequence[_Measured], alpha: float, fields: int, least: int, steps: tuple[int, ...]
+) -> dict[str, Any]:
     out: dict[str, Any] = {"promised": round(1 - alpha, 4), "fields": fields}
     if not measured:
         return out | dict.fromkeys(("measured", "mean_set_size", "one_crop_share", "one_crop_accuracy"))
@@ -102,7 +108,7 @@ def _summary(measured: Sequence[_Measured], alpha: float, fields: int, least: in
     cells = {
         f"{name}, from {from_looks}": mine
         for name in np.unique(group)
-        for k, from_looks in enumerate(LOOK_STEPS)
+        for k, from_looks in enumerate(steps)
         for mine in [(group == name) & (step == k)]
         if mine.sum() >= least / 2 * len(measured)
     }
@@ -110,7 +116,7 @@ def _summary(measured: Sequence[_Measured], alpha: float, fields: int, least: in
         **out,
         **figures(np.ones(len(held), np.bool_)),
         "by_looks": {
-            f"from {from_looks}": figures(step == k) for k, from_looks in enumerate(LOOK_STEPS) if (step == k).any()
+            f"from {from_looks}": figures(step == k) for k, from_looks in enumerate(steps) if (step == k).any()
         },
         "by_cell": {name: _share(held[mine]) for name, mine in cells.items()},
     }

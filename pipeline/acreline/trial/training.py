@@ -18,7 +18,14 @@ from acreline.model.heads import SlotHead
 from acreline.model.members import AcreNets
 from acreline.model.painting import add_normal_bias, nets_of
 from acreline.promises import Calibration
-from acreline.trial.calibration import calibrate_heads, county_fields, energy_scale, join_fields, novelty_scores
+from acreline.trial.calibration import (
+    calibrate_heads,
+    county_fields,
+    energy_scale,
+    join_fields,
+    novelty_scores,
+    simulated_promise,
+)
 from acreline.trial.counties import Wanted, county_bank, draw_counties
 from acreline.trial.curves_page import write_curves
 from acreline.trial.drawings import drawing_scores
@@ -49,7 +56,7 @@ def train_model(
     workers: int = 2,
     device: str | None = None,
     steps: int | None = None,
-    version: str = "0.5.0",
+    version: str = "0.5.1",
     created: date | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -109,19 +116,24 @@ def train_model(
     finished = time.perf_counter()
     land = [county_bank(paths[one], teaching.axis.of) for one in calibrating]
     tell(0, 1, "calibrating")
+    counties = [county_fields(nets, bank, np.random.default_rng(k)) for k, bank in enumerate(land)]
+    strange = [novelty_scores(nets, bank, np.random.default_rng(k)) for k, bank in enumerate(land)]
     heads, unknown, promised = calibrate_heads(
         join_fields([one for fold in folds for one in fold.fields]),
-        [county_fields(nets, bank, np.random.default_rng(k)) for k, bank in enumerate(land)],
+        counties,
         scale=energy_scale(nets, [county_bank(paths[one], teaching.axis.of) for one in taught]) if land else None,
-        strange=[novelty_scores(nets, bank, np.random.default_rng(k)) for k, bank in enumerate(land)],
+        strange=strange,
     )
+    on_simulated, promised_simulated = simulated_promise(counties, strange)
+    simulated_heads = heads if on_simulated is None else on_simulated.heads
     asked = {"seed": teaching.seed, "device": device, "steps": steps}
     drawings = [pair for fold in folds for pair in fold.drawings]
     metrics = {
         "cross_validation": cross_validation(teaching, HeldBack.of([row for fold in folds for row in fold.rows])),
         "calibration": promised,
+        **({"calibration_on_simulated": promised_simulated} if on_simulated else {}),
         **({"health_head_on_drawings": drawing_scores(drawings)} if drawings else {}),
-        "simulated": measure_held_out(nets, teaching, {one: paths[one] for one in held_out}, heads),
+        "simulated": measure_held_out(nets, teaching, {one: paths[one] for one in held_out}, simulated_heads),
         "training": {
             "seed": teaching.seed,
             "minutes_drawing": round((drawn - started) / 60, 1),
@@ -149,6 +161,7 @@ def train_model(
         ),
         heads=heads,
         unknown=unknown,
+        on_simulated=on_simulated,
         data=sources,
         recipe=teaching.model_dump(mode="json"),
         metrics=metrics,
@@ -170,13 +183,18 @@ def _look_at(teaching: Teaching, counties: Sequence[Path]) -> tuple[tuple[Source
 
 
 def measure_held_out(
-    nets: AcreNets, teaching: Teaching, paths: Mapping[Wanted, Path], heads: Mapping[Any, SlotHead]
+    nets: AcreNets,
+    teaching: Teaching,
+    paths: Mapping[Wanted, Path],
+    heads: Mapping[Any, SlotHead],
+    *,
+    settle: bool = True,
 ) -> dict[str, Any]:
     """Figures on counties that were not learned from, on simulated data.
 
     Counties with the usual number of mishaps tell of crops, those with more of health, where usual land has too few of
     a kind. The first of the latter whose climate was taught settles how calm the health head is made (`nets` is
-    changed) and is not measured on.
+    changed, unless `settle` is false: they were settled before) and is not measured on.
     """
     taught = {kind.config for kind in teaching.counties}
     banks = {one: county_bank(path, teaching.axis.of) for one, path in paths.items()}
@@ -185,7 +203,7 @@ def measure_held_out(
     if not banks:
         return {}
     out: dict[str, Any] = {}
-    if settling:
+    if settling and settle:
         margins = [margin for one in settling for margin in measure_county(nets, banks[one])["normal_margins"]]
         bias = choose_normal_bias(margins)
         add_normal_bias(nets, bias)
