@@ -96,12 +96,20 @@ def test_a_temperature_goes_by_looks_and_an_old_card_has_one() -> None:
     assert calibrated_probability(logits, np.array([1.0, 0.5]))[:, 1] == pytest.approx([0.8, 16 / 17])
 
 
-def test_a_set_names_what_reaches_the_threshold_and_is_never_of_one_doubtful_crop() -> None:
-    head = SlotCalibration(("none", "maize", "rice"), 1.0, 0.1, (ConformalStep(0, 0.3, 50), ConformalStep(7, 0.7, 50)))
-    share = np.array([[0.1, 0.6, 0.3], [0.05, 0.15, 0.8], [0.1, 0.6, 0.3]])
-    told = head.may_be(share, np.array([0, 7, 7]))
-    assert told.tolist() == [[False, True, True], [False, False, True], [False, True, True]]
-    assert share.tolist() == [[0.1, 0.6, 0.3], [0.05, 0.15, 0.8], [0.1, 0.6, 0.3]]  # nothing given is changed
+def test_a_crop_stands_alone_in_a_set_only_where_it_is_sure() -> None:
+    cells = (ConformalStep(0, 0.3, 50), ConformalStep(7, 0.7, 50))
+    head = SlotCalibration(("none", "maize", "rice"), 1.0, 0.1, cells, alone_from=0.75)
+    share = np.array([[0.1, 0.6, 0.3], [0.05, 0.15, 0.8], [0.1, 0.6, 0.3], [0.28, 0.72, 0.0]])
+    looks = np.array([0, 7, 7, 7])
+    assert head.may_be(share, looks).tolist() == [
+        [False, True, True],  # both reach 0.3
+        [False, False, True],  # sure
+        [False, True, True],  # none reaches 0.7: the likeliest and its runner-up
+        [True, True, False],  # one reaches it and is not sure
+    ]
+    always = SlotCalibration(("none", "maize", "rice"), 1.0, 0.1, cells)
+    assert always.may_be(share, looks).sum(axis=1).tolist() == [2, 1, 1, 1]
+    assert share.tolist() == [[0.1, 0.6, 0.3], [0.05, 0.15, 0.8], [0.1, 0.6, 0.3], [0.28, 0.72, 0.0]]  # left as given
 
 
 def test_unknown_land_goes_by_looks_and_an_old_card_has_one_number() -> None:
@@ -161,7 +169,9 @@ def test_each_range_of_looks_has_the_temperature_of_its_own_fields() -> None:
     assert (warm[0].n, warm[25].n) == (3000, 3000)
     assert warm[7].temperature == warm[13].temperature == head.temperature  # 20 fields, and none, are too few
     assert warm[7].n == 6020
-    assert fit_head("B", given, 0.1).temperatures == ()
+    assert head.alone_from == pytest.approx(0.9)
+    plain = fit_head("B", given, 0.1)
+    assert (plain.temperatures, plain.alone_from) == ((), 0)
     coverage = measured_coverage("B", given, 0.1, splits=4, ranges=SIMULATED)["simulated"]
     assert coverage["by_looks"]["from 25"]["measured"] == pytest.approx(0.9, abs=0.03)
 

