@@ -86,11 +86,16 @@ def figures_text() -> str:
         "What stands in each of two season slots, and how it fares, is known from simulated counties alone. **On",
         "simulated data**, counties that were not learned from:",
         "",
-        "| land | slot A | slot B | damage, macro-F1 by parcel | false alarms |",
-        "| --- | --- | --- | --- | --- |",
+        "| land | slot A | slot B | parcels told without a person | damage, macro-F1 by parcel | false alarms |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     simulated = metrics["simulated"]
     lines += [land_row(key, simulated[key]) for key in LAND if key in simulated]
+    lines += [
+        "",
+        "Told without a person: one crop alone stands in each slot's set. Simulated scenes have a promise of their own",
+        "(`docs/decisions/0019-a-promise-for-each-kind-of-land.md`); real land has the more careful one above.",
+    ]
     drawn = metrics.get("health_head_on_drawings")
     if drawn:
         lines += [
@@ -135,6 +140,9 @@ def land_row(key: str, row: dict[str, Any]) -> str:
     found = health["macro_f1_events"]
     told = "-" if found is None else f"{found:.2f} (n {sum(health['n'].values())} struck)"
     alarms = health["false_alarms"]
+    both = row["both_slots"]
+    sure = "-" if not both["accepted_n"] else f"{both['accepted_share']:.2f}, right {both['accepted_accuracy']:.2f}"
+    cells.append(f"{sure} (n {both['n']})")
     return f"| {words} | {' | '.join(cells)} | {told} | {'-' if alarms is None else f'{alarms:.2f}'} |"
 
 
