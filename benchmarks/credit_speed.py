@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from rows import make_row, write_rows
 from acreline.credit import CompiledPolicy, assess_stream, decision_line, find_totals
 from acreline.credit.contract import Totals
 from acreline.records import Farm
+from acreline.workers import worker_pool
 
 COMMAND = "python benchmarks/credit_speed.py"
 MANY = 1_000_000
@@ -108,10 +108,9 @@ def main() -> None:
     summed_twice = find_totals(list(all_farms(few, crops)), policy, as_of=AS_OF)
     assert summed_twice == totals_of(partial(chunks, few, crops), policy)
     jobs = [(index, min(CHUNK, count - index * CHUNK)) for index in range(-(-count // CHUNK))]
-    spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         ready = (given.policy, totals, folder)
-        with ProcessPoolExecutor(WORKERS, mp_context=spawn, initializer=start_worker, initargs=ready) as pool:
+        with worker_pool(WORKERS, start_worker, ready) as pool:
             done = list(pool.map(decide_chunk, jobs))
         written = sum(path.stat().st_size for path in Path(folder).glob("*.jsonl"))
         lines = sum(path.read_bytes().count(b"\n") for path in Path(folder).glob("*.jsonl")) if count < MANY else count

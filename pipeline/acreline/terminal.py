@@ -7,10 +7,10 @@ import contextlib
 import multiprocessing
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from acreline.errors import ConfigError
+from acreline.workers import worker_pool
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def executor(workers: int, scheduler: str | None) -> Iterator[Any]:
         with Client(scheduler) as client:
             yield client.get_executor()
     elif workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with worker_pool(workers) as pool:
             try:
                 yield pool
             except BaseException:  # do not wait for blocks that nobody will look at

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +29,7 @@ from acreline.simulate.sensor import sense
 from acreline.simulate.settings import CountySettings, read_county
 from acreline.simulate.sky import PassSky, SkySettings, plan_sky, read_sky
 from acreline.simulate.values import County, Overpass, Window
+from acreline.workers import worker_pool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,8 +172,7 @@ def _each_pass(land: _Land, jobs: list[tuple[Overpass, PassSky, Sequence[Copy]]]
     if min(workers, len(jobs)) <= 1:
         yield from (draw_pass(land, *job) for job in jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(land,)) as pool:
+    with worker_pool(workers, _start, (land,)) as pool:
         try:
             yield from pool.map(_draw, jobs)
         except BaseException:

@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from acreline.model.classes import HEADS, NONE
 from acreline.simulate.classes import CLASSES
 from acreline.simulate.values import SUB, County
 from acreline.thermal import Temperatures
+from acreline.workers import worker_pool
 
 EVENT_STEP_DAYS = 6
 NAMED = 0.3
@@ -84,7 +83,7 @@ def draw_counties(
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{one.name}.npz" for one in wanted]
     todo = [(one, path) for one, path in zip(wanted, paths, strict=True) if not _is_current(path, one)]
-    with ProcessPoolExecutor(max(1, min(workers, len(todo) or 1)), mp_context=get_context("spawn")) as pool:
+    with worker_pool(max(1, min(workers, len(todo) or 1))) as pool:
         for done, name in enumerate(pool.map(_draw, todo), start=1):
             if progress is not None:
                 progress(done, len(todo), name)

@@ -13,7 +13,7 @@ import functools
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +34,7 @@ from acreline.trial.counties import county_bank
 from acreline.trial.drawings import tell_drawings
 from acreline.trial.packaged import read_folds
 from acreline.trial.teaching import Teaching, read_banks
+from acreline.workers import worker_pool
 
 Progress = Callable[[int, int, str], None]
 Told = Mapping[str, tuple[int, Row]]
@@ -125,7 +126,7 @@ def teach_all(ground: Ground, workers: int, tell: Progress) -> tuple[list[Fold],
     with (
         memory_told(),
         context.Manager() as manager,
-        ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c) as pool,
+        worker_pool(processes, _leave_ctrl_c) as pool,
     ):
         told = manager.dict()
 
