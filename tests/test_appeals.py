@@ -307,8 +307,10 @@ def test_another_person_upholds_or_changes(out: Path, monkeypatch: pytest.Monkey
     line = close(out, "change", str(limit + 100), "A-0002").values
     assert line["from"] == {"outcome": "approve", "limit": str(limit)}
     told = explain_farm(latest(out), "F-003", "en")[1]
-    amounts = f"approve {limit:,} CNY -> approve {limit + 100:,} CNY"
-    assert told == f"Changed by an officer on 2026-03-01 after appeal A-0002: {amounts}."
+    amounts = f"from {limit:,} CNY to {limit + 100:,} CNY"
+    assert told == f"An officer raised your limit {amounts} on 2026-03-01, after appeal A-0002."
+    zh = explain_farm(latest(out), "F-003", "zh")[1]
+    assert zh == f"2026-03-01申诉A-0002复核后，工作人员将您的额度由{limit:,}元上调至{limit + 100:,}元。"
     assert now(out) == Amount("approve", limit + 100)
 
 
@@ -321,7 +323,13 @@ def test_another_person_upholds_or_changes(out: Path, monkeypatch: pytest.Monkey
         ("cy", "change", None, ConfigError, "--decision change"),
         ("cy", "uphold", "9000", ConfigError, "--decision uphold --to 9000"),
         ("cy", "drop", None, ConfigError, "--decision drop"),
-        ("cy", "change", "800", CreditError, "an appeal does not end in less than what stood: approve 800 CNY instead"),
+        (
+            "cy",
+            "change",
+            "800",
+            CreditError,
+            "an appeal does not end in less than what stood: a limit of 800 CNY instead",
+        ),
         ("cy", "change", "refuse", CreditError, "an appeal does not end in less"),
         ("cy", "change", "90001", CreditError, "above the authority of cy"),
     ],
@@ -384,10 +392,11 @@ def test_a_grant_that_was_overtaken_says_so() -> None:
     told = Decision("F", "approve", Decimal(6000), "CNY", "cap", ("cap",), "p@1", date(2026, 1, 1), ())
     now = stand(told, acts_with(Amount("approve", Decimal(8000)), Amount("approve", Decimal(9000))))
     assert stand_lines(now, "CNY") == [
-        "Changed by an officer on 2026-03-01: x (approve 8,000 CNY -> approve 9,000 CNY).",
-        "The machine's decision was approve 8,000 CNY then and is approve 6,000 CNY now: a person looks again.",
+        "An officer raised your limit from 8,000 CNY to 9,000 CNY on 2026-03-01: x.",
+        "Since then the machine's decision has changed from a limit of 8,000 CNY to a limit of 6,000 CNY: "
+        "a person looks again.",
     ]
-    assert stand_lines(now, "CNY", "zh")[1] == "当时系统结果为批准8,000 CNY，现为批准6,000 CNY，需人工重新确认。"
+    assert stand_lines(now, "CNY", "zh")[1] == ("此后系统结果由“额度8,000元”变为“额度6,000元”，将由工作人员重新确认。")
 
 
 # --- judged again -----------------------------------------------------------------------------------------------------
@@ -601,7 +610,7 @@ def test_the_commands_do_it_all(out: Path, tmp_path: Path, monkeypatch: pytest.M
     assert "decided again on the facts" in said("appeal", "recompute", run, "A-0001")
     act_as(monkeypatch, "cy")
     to = ("--to", str(limit + 50))
-    assert f"approve {limit + 50:,} CNY" in said(
+    assert f"stood before: a limit of {limit:,} CNY; stands now: a limit of {limit + 50:,} CNY" in said(
         "appeal", "close", run, "A-0001", "--decision", "change", *to, "--why", WHY
     )
     assert "changed: 1 of 1" in said("appeal", "report", run)

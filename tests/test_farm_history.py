@@ -15,9 +15,10 @@ import pytest
 from acreline.errors import ConfigError, InputError, StoreError
 from acreline.report import FieldPicture, write_farm_pages
 from acreline.report.farm_page import render_farm
-from acreline.report.history import MOST_SEASONS, harvest_line, stage_now, tell_history
+from acreline.report.history import MOST_SEASONS, harvest_line, refuse_later, stage_now, tell_history
 from acreline.report.pdf import one_language, write_farm_page, write_farm_pdf
 from acreline.report.seen import ClassMap, crop_seen, crops_seen, read_crop_maps, shares_inside
+from acreline.report.words import word
 from tests.made_publication import make_pictures, make_publication
 
 
@@ -47,6 +48,30 @@ def test_earlier_seasons_stand_latest_first_and_at_most_six(publication: Path, t
     assert told[0]["planted_ha"] == pytest.approx(told[0]["planted_mu"] / 15)
     assert told[0]["outcome"] == "approve"
     assert tell_history([publication], "2018-12-15") == {}  # a season is not its own past
+
+
+def test_a_run_that_is_none_of_an_earlier_season_is_refused_and_not_left_out(
+    publication: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from acreline.cli import app
+
+    past, twin = (in_season(publication, tmp_path / name, 2017) for name in ("past", "twin"))
+    with pytest.raises(ConfigError, match=r"--earlier: .*: its season ends 2018-12-15, and the run's own 2018-12-15"):
+        refuse_later(publication, [past, publication])
+    with pytest.raises(ConfigError, match=r"--earlier: .*twin: its season ends 2017-12-15, and so does that of .*past"):
+        refuse_later(publication, [past, twin])
+    refuse_later(publication, [past])
+    words = ["report", str(publication), "--farm", "F-004", "--out", str(tmp_path / "f.html"), "--earlier"]
+    with pytest.raises(ConfigError, match="--earlier"):
+        app([*words, str(publication)], standalone_mode=False)
+    assert not (tmp_path / "f.html").exists()
+    app([*words, str(past)], standalone_mode=False)
+    assert "2016-10-01 … 2017-12-15" in (tmp_path / "f.html").read_text(encoding="utf-8")
+    assert "f.html" in capsys.readouterr().out
+
+
+def test_health_and_vigour_are_two_words_in_chinese_too() -> None:
+    assert word("ui", "vigour_short")[1] != word("ui", "health")[1]
 
 
 def test_a_page_tells_its_earlier_seasons_or_that_there_are_none(publication: Path, tmp_path: Path) -> None:

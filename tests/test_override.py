@@ -119,13 +119,11 @@ def test_the_last_act_is_told(out: Path) -> None:
     before = explain_farm(latest(out), "F-003", "en")
     override(out, "F-003", "1000", "asked_for_less")
     told = explain_farm(latest(out), "F-003", "en")
-    line = (
-        f"Changed by an officer on 2026-03-01: the farmer asked for less (approve {limit:,} CNY -> approve 1,000 CNY)."
-    )
-    assert told[1] == line
-    assert told[2] == f"Stands now: approve 1,000 CNY; the machine's decision stays on file: approve {limit:,} CNY."
+    was = f"{limit:,} CNY"
+    assert told[1] == f"An officer lowered your limit from {was} to 1,000 CNY on 2026-03-01: the farmer asked for less."
+    assert told[2] == f"Stands now: a limit of 1,000 CNY. The machine's own decision (a limit of {was}) stays on file."
     assert told[:1] + told[3:] == before
-    assert explain_farm(latest(out), "F-003", "zh")[1].startswith("工作人员于2026-03-01变更：农户申请减少（批准")
+    assert explain_farm(latest(out), "F-003", "zh")[1].startswith("2026-03-01，工作人员将您的额度由")
 
 
 # --- authority --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from acreline.people.override import Change, override_farm
 from acreline.people.recompute import recompute_case
 from acreline.person import delete_person, export_person
 from acreline.plan import Plan, plan_run
+from acreline.privacy import file_purpose
 from acreline.replay import replay_run
 from acreline.verify import verify_run
 from tests.made_evidence import evidence_farm, publish_evidence
@@ -97,6 +98,12 @@ def test_the_acts_on_a_persons_farms_are_given_out(out: Path) -> None:
     photo = next(one for one in acts[0]["evidence"] if one["kind"] == "photo")
     assert photo["file"] == f"{photo['sha256']}.png"
     assert photo["there"]
+    assert photo["on_deletion"] == list(file_purpose("photo").told)
+    explained = next(one for one in acts[0]["evidence"] if one["kind"] == "explanation")
+    assert explained["on_deletion"][0].startswith("stays under the pseudonym")
+    rows = {row["kind"]: row for row in export_person([out], PERSON)["kept_files"]}
+    assert rows["photo"]["retention_months"] == 36
+    assert rows["photo"]["readers"]
     assert not [act for act in acts if "by" in act]  # which officer it was is the officer's own data
     assert acts[2]["role"] == "officer"
 
@@ -126,6 +133,10 @@ def test_a_paper_that_another_act_names_stays(out: Path, tmp_path: Path) -> None
     shared = kinds(out, "F-003")["document"]
     assert delete(out, tmp_path)["evidence_removed"]
     assert (out / "evidence" / shared).is_file()
+    stays = {one["file"]: one for one in json.loads((tmp_path / "receipt.json").read_text("utf-8"))["evidence_stays"]}
+    assert stays[shared]["told"][0] == "stays: an act on another person's farm rests on the same file"
+    explained = stays[kinds(out, "F-002")["explanation"]]
+    assert explained["told"] == list(file_purpose("explanation").told)
 
 
 def test_a_file_that_was_taken_away_without_a_word_is_still_missed(out: Path, tmp_path: Path) -> None:
@@ -168,7 +179,14 @@ def test_the_command_says_what_was_taken_away(out: Path, tmp_path: Path, capsys:
         ["person", "delete", str(out), "--person", PERSON, "--term-check", "2029-04-01", "--receipt",
          str(tmp_path / "r.json")], standalone_mode=False,
     )  # fmt: skip
-    assert "taken away: 3 files that the person handed in; the acts stay" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "taken away: 3 files that the person handed in; the acts and the files' hashes stay in the log" in said
+    assert "stays: 3 files (difference, document, explanation): the receipt says of each why" in said
     receipt = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert PERSON not in json.dumps(receipt)
     assert len(receipt["evidence_removed"]) == 3
+    app(
+        ["person", "export", str(out), "--person", receipt["pseudonym"], "--out", str(tmp_path / "e.json")],
+        standalone_mode=False,
+    )
+    assert "and 4 acts of people with 6 kept files; beside each file, by its hash" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from acreline.farms import read_applicants
 from acreline.farms.applicants import APPLICANT_COLUMNS
 from acreline.parcels import read_parcels
 from acreline.parcels.read import SYNONYMS
-from acreline.privacy import Purposes, kept_until, read_purposes, refused_column
+from acreline.privacy import Purposes, file_purpose, kept_until, read_purposes, refused_column
 from acreline.records import Applicant, Farm, Stand
 from tests.made_evidence import DAY, FARMS, evidence_farm
 
@@ -44,6 +45,34 @@ def test_the_one_field_that_names_a_person_is_the_banks_pseudonym() -> None:
     assert [(row.table, row.name) for row in read_purposes().fields if row.identifies] == [("applicants", "person_id")]
     assert str(kept_until(DAY)) == "2021-12-15"
     assert str(kept_until(DAY.replace(year=2024, month=2, day=29))) == "2027-02-28"
+
+
+def test_every_kind_of_kept_file_has_purpose_term_readers_and_an_end() -> None:
+    people = Path(__file__).parents[1] / "pipeline" / "acreline" / "people"
+    made = set()
+    for path in people.glob("*.py"):
+        made |= set(re.findall(r'Kept\(\s*"([a-z]+)"', path.read_text(encoding="utf-8")))
+    assert {"photo", "document", "boundary"} <= made
+    assert {row.kind for row in read_purposes().files} == made
+    for row in read_purposes().files:
+        for words in (row.what, row.purpose, row.legal_basis, row.retention_why, row.readers, row.told):
+            assert all(len(text) > 3 for text in words)
+            assert re.search(r"[\u4e00-\u9fff]", words[1])
+        assert row.retention_months >= 36  # PIPL art. 56
+    assert {row.kind for row in read_purposes().files if row.on_deletion == "stays"} == {"explanation", "difference"}
+
+
+def test_a_kept_file_of_a_kind_nobody_spoke_of_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"purposes\.yaml: files: no row for kept files of kind 'film'") as refused:
+        file_purpose("film")
+    assert "known: boundary, difference" in str(refused.value.hint)
+
+
+def test_the_longest_term_of_names_and_files_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read_purposes()
+    longer = tuple(row.model_copy(update={"retention_months": 60}) for row in found.files[:1])
+    monkeypatch.setattr("acreline.privacy.read_purposes", lambda: found.model_copy(update={"files": longer}))
+    assert str(kept_until(DAY)) == "2023-12-15"
 
 
 def test_the_table_has_its_schema() -> None:

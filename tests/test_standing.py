@@ -16,7 +16,9 @@ from acreline.credit.actions import advise
 from acreline.decision_log import read_log
 from acreline.desk import explain_farm, find_standing, read_trail
 from acreline.errors import StoreError
+from acreline.people.acts import Amount, Standing, acts_of
 from acreline.people.override import Change, override_farm
+from acreline.people.tell import stand_lines
 from acreline.plan import plan_run
 from acreline.report.letter import render_letter
 from acreline.report.standing import NowStands, with_standing
@@ -69,13 +71,20 @@ def test_the_letter_says_what_stands_by_which_role_and_why(out: Path) -> None:
     override(out, "F-003", "1200", "asked_for_less")
     told = letter(out, "F-003")
     assert "You may borrow up to 1,200 CNY" in told
-    assert "Changed by a credit officer on 2026-03-01: the farmer asked for less" in told
-    assert "the machine&#39;s decision stays on file: approve 2,310 CNY" in told
+    assert (
+        "A credit officer lowered your limit from 2,310 CNY to 1,200 CNY on 2026-03-01: the farmer asked for less."
+    ) in told
+    assert "The machine&#39;s own decision (a limit of 2,310 CNY) stays on file." in told
+    assert "Stands now" not in told  # the first line of the letter says it
+    assert "What the rules gave, before a person changed it" in told
     assert "Why the machine decided as it did" in told
     zh = letter(out, "F-003", "zh")
     assert "您可借款的额度为 1,200元" in zh
-    assert "信贷员于2026-03-01变更：农户申请减少（批准2,310 CNY → 批准1,200 CNY）。" in zh
-    assert "系统结果仍予保存：批准2,310 CNY" in zh
+    assert "2026-03-01，信贷员将您的额度由2,310元下调至1,200元：农户申请减少。" in zh
+    assert "系统原结果（额度2,310元）仍予保存。" in zh
+    assert "变更前按规则计算的额度" in zh
+    assert "CNY" not in zh
+    assert "How the limit came about" in letter(out, "F-006")
     for text in (told, zh, *explain_farm(latest(out), "F-003", "en"), *explain_farm(latest(out), "F-003", "zh")):
         assert not re.search(r"\bbo\b", text), "a user's name is no farmer's business"
 
@@ -96,8 +105,48 @@ def test_a_grant_after_a_referral_stands_in_the_letter(out: Path) -> None:
     override(out, "F-007", "3080", "seen_on_visit")
     told = letter(out, "F-007")
     assert "You may borrow up to 3,080 CNY" in told
-    assert "(refer -&gt; approve 3,080 CNY)" in told
-    assert "the machine&#39;s decision stays on file: refer" in told
+    assert "A credit officer gave you a limit of 3,080 CNY on 2026-03-01: the field was visited" in told
+    assert "The machine&#39;s own decision (a referral to a person) stays on file." in told
+    assert "Nothing of this is granted" not in told
+    assert "what you may borrow stands at the top and was decided by a person" in told
+    assert "以本通知书开头所列为准" in letter(out, "F-007", "zh")
+    override(out, "F-007", "refer", "too_near")
+    assert "Nothing of this is granted" in letter(out, "F-007")
+
+
+NO, ASKS, LOW, HIGH = (
+    Amount("decline", Decimal(0)),
+    Amount("refer", None),
+    Amount("approve", Decimal(1200)),
+    Amount("approve", Decimal("2300.50")),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "to", "en", "zh"),
+    [
+        (LOW, HIGH, "raised your limit from 1,200 CNY to 2,300.5 CNY on D",
+         "D，信贷员将您的额度由1,200元上调至2,300.5元"),
+        (HIGH, LOW, "lowered your limit from 2,300.5 CNY to 1,200 CNY on D",
+         "D，信贷员将您的额度由2,300.5元下调至1,200元"),
+        (LOW, NO, "withdrew your limit of 1,200 CNY on D", "D，信贷员取消了您1,200元的额度"),
+        (LOW, ASKS, "put your limit of 1,200 CNY on hold on D, and a person decides again",
+         "D，信贷员暂停了您1,200元的额度，转由工作人员重新决定"),
+        (ASKS, LOW, "gave you a limit of 1,200 CNY on D", "D，信贷员给予您1,200元的额度"),
+        (ASKS, NO, "decided on D that no limit is given", "D，信贷员决定不给予额度"),
+        (NO, LOW, "gave you a limit of 1,200 CNY on D, where none was given before",
+         "D，信贷员将原“不给予额度”改为给予您1,200元的额度"),
+        (NO, ASKS, "took the refusal back on D, and a person decides again",
+         "D，信贷员撤回了不给予额度的结果，转由工作人员重新决定"),
+    ],
+)  # fmt: skip
+def test_each_change_is_a_sentence_as_a_person_would_write_it(before: Amount, to: Amount, en: str, zh: str) -> None:
+    values = {"farm_id": "F", "machine": before.facts(), "from": before.facts(), "to": to.facts(),
+              "reason": "asked_for_less", "role_said": ["a credit officer", "信贷员"]}  # fmt: skip
+    act = acts_of([{"event": "override", "at": "2026-03-01T00:00:00+00:00", "by": "bo", **values}])["F"]
+    now = Standing(to, before, act[0])
+    said = [stand_lines(now, "CNY", lang)[0].replace("2026-03-01", "D") for lang in ("en", "zh")]
+    assert said == [f"A credit officer {en}: the farmer asked for less.", f"{zh}：农户申请减少。"]
 
 
 def test_the_command_writes_it_and_the_log_keeps_the_roles_words(out: Path, tmp_path: Path) -> None:
@@ -106,7 +155,7 @@ def test_the_command_writes_it_and_the_log_keeps_the_roles_words(out: Path, tmp_
     (tmp_path / "people.yaml").unlink()  # what a role was called on the day is told from the log alone
     app(["letter", str(out), "F-003", "--out", str(tmp_path / "l.html")], standalone_mode=False)
     text = (tmp_path / "l.html").read_text(encoding="utf-8")
-    assert "Changed by a credit officer on 2026-03-01" in text
+    assert "A credit officer lowered your limit from 2,310 CNY to 1,200 CNY on 2026-03-01" in text
     assert "<strong>1,200 CNY</strong>" in text
 
 
@@ -116,11 +165,13 @@ def test_the_farms_page_says_it_above_the_machines_decision(out: Path, tmp_path:
     app(["report", str(out), "--farm", "F-003", "--out", str(tmp_path / "f.html")], standalone_mode=False)
     text = (tmp_path / "f.html").read_text(encoding="utf-8")
     people, machine = (
-        text.index("Changed by a credit officer"),
+        text.index("A credit officer lowered your limit"),
         text.index('<section class="decision outcome-approve">'),
     )
     assert people < machine < text.index("2,310 CNY", machine)
-    assert "信贷员于2026-03-01变更" in text
+    assert "2026-03-01，信贷员将您的额度由2,310元下调至1,200元" in text
+    assert "Stands now: a limit of 1,200 CNY." in text
+    assert "现行结果：额度1,200元。" in text
     assert {path: path.read_bytes() for path in latest(out).rglob("*") if path.is_file()} == before
 
 

@@ -27,7 +27,7 @@ from acreline.decision_log import append_log, log_head, pruned_files, read_log
 from acreline.errors import ConfigError, CreditError, StoreError
 from acreline.hashing import digest, file_sha256
 from acreline.people.acts import Act
-from acreline.people.personal import farm_acts, refuse_open, remove_evidence, tell_acts
+from acreline.people.personal import farm_acts, kept_files, refuse_open, remove_evidence, tell_acts
 from acreline.privacy import kept_until, read_purposes
 from acreline.retired import utc_now
 from acreline.store import Store, open_publication, read_manifest, verify_publication
@@ -63,9 +63,11 @@ def export_person(runs: Sequence[Path], person_id: str) -> dict[str, Any]:
     """
     held = _find(runs, person_id)
     purposes = [row.model_dump(mode="json") for row in read_purposes().fields]
+    files = [row.model_dump(mode="json") for row in read_purposes().files]
     acts = [row for root, mine in _acts(held, person_id).items() for row in tell_acts(root, mine)]
     publications = [_export(one) for one in held]
-    return {"person_id": person_id, "purposes": purposes, "publications": publications, "acts": acts}
+    told = {"purposes": purposes, "kept_files": files, "publications": publications, "acts": acts}
+    return {"person_id": person_id, **told}
 
 
 def write_export(export: dict[str, Any], out: Path) -> None:
@@ -122,11 +124,13 @@ def delete_person(runs: Sequence[Path], person_id: str, asked_on: date, *, recei
     del salt
     done: list[dict[str, Any]] = []
     removed: list[str] = []
+    stays: dict[str, dict[str, Any]] = {}
     roots = sorted({one.root for one in held if one.root is not None})
     for root in roots:
         here = [one for one in held if one.root == root]
         with Store(root).locked(uuid.uuid4().hex[:12], utc_now().isoformat(timespec="seconds")):
             removed += remove_evidence(root, acts.get(root, ()))
+            stays |= kept_files(root, acts.get(root, ()))
             done += [_rewrite(one, root, person_id, pseudonym) for one in here]
     names = _file_names({line["farm_id"] for one in held for line in one.lines})
     whole = [root for root in roots if not any(other in root.parents for other in roots)]
@@ -138,6 +142,7 @@ def delete_person(runs: Sequence[Path], person_id: str, asked_on: date, *, recei
         "publications": done,
         "decisions": sum(one["decisions"] for one in done),
         "evidence_removed": removed,
+        "evidence_stays": [{"file": name, **told} for name, told in sorted(stays.items())],
         "log_heads": [log_head(root) for root in roots],
         "left": left,
         "pages_searched": _tellable(person_id),

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import Field
 
 from acreline.config import Settings, packaged_configs, read_settings
+from acreline.errors import ConfigError
 
 Words = tuple[str, str]
 """English and Chinese."""
@@ -32,6 +33,20 @@ class PersonalField(Settings):
     legal_basis: Words
     retention_months: int = Field(ge=1, le=600, description="from the day of the decision")
     retention_why: Words
+
+
+class KeptFile(Settings):
+    """One kind of file under the evidence folder of a run: handed in by people, or kept by an act of theirs."""
+
+    kind: Literal["photo", "place", "document", "boundary", "explanation", "difference"]
+    what: Words
+    purpose: Words
+    legal_basis: Words
+    retention_months: int = Field(ge=1, le=600, description="from the day of the act")
+    retention_why: Words
+    readers: Words
+    on_deletion: Literal["removed", "stays"] = Field(description="when the person is deleted, once every term is over")
+    told: Words = Field(description="what becomes of it then, in the words that the person is told")
 
 
 class RefusedWords(Settings):
@@ -58,6 +73,7 @@ class Purposes(Settings):
     """`configs/privacy/purposes.yaml`."""
 
     fields: tuple[PersonalField, ...]
+    files: tuple[KeptFile, ...]
     features: Features
     refused: tuple[RefusedWords, ...]
 
@@ -70,6 +86,21 @@ def read_purposes() -> Purposes:
         ConfigError: the file is missing or wrong.
     """
     return read_settings(Purposes, packaged_configs() / "privacy" / "purposes.yaml")
+
+
+def file_purpose(kind: str) -> KeptFile:
+    """The row of a kind of kept file.
+
+    Raises:
+        ConfigError: no row: nobody has said what such a file is kept for.
+    """
+    rows = {row.kind: row for row in read_purposes().files}
+    if kind not in rows:
+        raise ConfigError(
+            f"configs/privacy/purposes.yaml: files: no row for kept files of kind {kind!r}",
+            hint=f"say there what it is kept for, how long and who reads it; known: {', '.join(sorted(rows))}",
+        )
+    return rows[kind]
 
 
 def refused_column(name: str) -> RefusedWords | None:
@@ -100,7 +131,9 @@ def personal_value(person_id: str) -> str | None:
 
 
 def kept_until(decided: date) -> date:
-    """The day until which a person's name must stay with a decision: the longest term of the fields that identify."""
-    months = max(row.retention_months for row in read_purposes().fields if row.identifies)
+    """The day until which a person's name must stay with a decision or an act: the longest term of names and files."""
+    purposes = read_purposes()
+    months = max(row.retention_months for row in (*purposes.fields, *purposes.files)
+                 if isinstance(row, KeptFile) or row.identifies)  # fmt: skip
     year, month = divmod(decided.year * 12 + decided.month - 1 + months, 12)
     return date(year, month + 1, min(decided.day, calendar.monthrange(year, month + 1)[1]))

@@ -70,6 +70,11 @@ def export(
     write_export(found, out)
     farms = sum(len(one["farms"]) for one in found["publications"])
     typer.echo(f"{out}: {farms} decisions of {len(found['publications'])} publications")
+    files = sum(len(act["evidence"]) for act in found["acts"])
+    typer.echo(
+        f"and {len(found['acts'])} acts of people with {files} kept files; beside each file, by its hash, stands what "
+        "becomes of it on deletion"
+    )
 
 
 @person.command()
@@ -90,7 +95,13 @@ def delete(
     for one in done["publications"]:
         typer.echo(f"{one['instead_of']} -> {one['publication_id']}: {one['decisions']} decisions under pseudonym")
     if done["evidence_removed"]:
-        typer.echo(f"taken away: {len(done['evidence_removed'])} files that the person handed in; the acts stay")
+        typer.echo(
+            f"taken away: {len(done['evidence_removed'])} files that the person handed in; the acts and the files' "
+            "hashes stay in the log"
+        )
+    if done["evidence_stays"]:
+        kinds = ", ".join(sorted({one["kind"] for one in done["evidence_stays"]}))
+        typer.echo(f"stays: {len(done['evidence_stays'])} files ({kinds}): the receipt says of each why")
     for path in done["left"]:
         typer.echo(f"left, look at it: {path}")
     if not done["pages_searched"]:

@@ -280,7 +280,8 @@ def report(
     farm: Annotated[str | None, typer.Option("--farm", metavar="FARM", help="the page of this farm")] = None,
     pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="as PDF (extra `pdf`)")] = None,
     earlier: Annotated[
-        list[Path] | None, typer.Option("--earlier", metavar="RUN", help="run of an earlier season")
+        list[Path] | None,
+        typer.Option("--earlier", metavar="RUN", help="run of an earlier season (repeat it, six at most are told)"),
     ] = None,
     lang: Annotated[str, typer.Option("--lang", help="of a PDF: en or zh")] = "en",
     pictures: Annotated[bool, typer.Option("--pictures", help="of a farm's page, read again from the scenes")] = False,
@@ -292,6 +293,7 @@ def report(
     from acreline.desk import find_standing, report_pages
     from acreline.errors import ConfigError
     from acreline.farm_view import farm as read_farm
+    from acreline.report.history import refuse_later
     from acreline.report.page import write_portfolio
     from acreline.report.pdf import write_farm_page, write_farm_pdf
     from acreline.report.read import farm_files
@@ -307,6 +309,7 @@ def report(
         raise ConfigError("no place is given for the page", hint="add --out FILE")
     if farm is not None:
         before = [open_publication(one) for one in earlier or []]
+        refuse_later(publication, before)
         stands = find_standing(publication, farm)
         seen = read_farm(publication, farm, region=region).pictures() if pictures else None
         if out is not None or pdf is None:

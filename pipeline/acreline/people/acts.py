@@ -20,6 +20,7 @@ from typing import Any
 
 from acreline.chain import check_chain
 from acreline.credit import machine_word
+from acreline.credit.facts import plain
 from acreline.decision_log import LOG_FILE, append_log, read_log
 from acreline.errors import ConfigError, StoreError
 from acreline.records import Decision
@@ -53,8 +54,10 @@ class Amount:
         return {"outcome": self.outcome, "limit": None if self.limit is None else format(self.limit, "f")}
 
     def words(self, currency: str) -> str:
-        """As a few words: `approve 8,000 CNY`."""
-        return self.outcome if not self.limit else f"{self.outcome} {self.limit:,} {currency}"
+        """As a few words that fit into a sentence: `a limit of 8,000 CNY`."""
+        if self.outcome == "approve" and self.limit:
+            return f"a limit of {plain(self.limit)} {currency}"
+        return "a referral to a person" if self.outcome == "refer" else "no limit"
 
 
 @dataclass(frozen=True, slots=True)

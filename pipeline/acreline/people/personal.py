@@ -17,10 +17,11 @@ from acreline.errors import CreditError, StoreError
 from acreline.people.acts import Act, read_acts
 from acreline.people.appeals import read_appeals
 from acreline.people.evidence import FOLDER
+from acreline.privacy import file_purpose
 
 DELETED = "evidence_deleted"
-STAYS = ("explanation", "difference")
-"""Kinds of kept files that are evidence of the decision, not the person's own."""
+SHARED = ("stays: an act on another person's farm rests on the same file", "保留：另一农户的操作记录以同一文件为依据")
+"""Of a file that one person handed in, where an act on another's farm names it as well."""
 WITHHELD = ("by", "people_sha256")
 """Of an act: who the officer is, which is the officer's own data; the role is told."""
 
@@ -50,13 +51,14 @@ def farm_acts(root: Path, farm_ids: set[str], not_theirs: set[tuple[str, str]]) 
 
 
 def tell_acts(root: Path, acts: Sequence[Act]) -> list[dict[str, Any]]:
-    """Acts as the person gets them: reasons, amounts, each kept file by name and hash, by role and not by whom."""
+    """Acts as the person gets them: reasons, amounts, each kept file by hash with what becomes of it, by role alone."""
     told = []
     for act in acts:
         files = [
-            {**one, "sha256": one["file"].partition(".")[0], "there": (root / FOLDER / one["file"]).is_file()}
+            {**one, "sha256": one["file"].partition(".")[0], "there": (root / FOLDER / one["file"]).is_file(),
+             "on_deletion": list(file_purpose(one["kind"]).told)}
             for one in act.values.get("evidence", ())
-        ]
+        ]  # fmt: skip
         told.append({**{k: v for k, v in act.values.items() if k not in WITHHELD}, "evidence": files})
     return told
 
@@ -108,5 +110,18 @@ def remove_evidence(root: Path, acts: Sequence[Act]) -> list[str]:
     return names
 
 
+def kept_files(root: Path, acts: Sequence[Act]) -> dict[str, dict[str, Any]]:
+    """Files of some acts that are still there after `remove_evidence`, by name: kind, and why in both languages."""
+    return {
+        one["file"]: {
+            "kind": one["kind"],
+            "told": list(SHARED if (row := file_purpose(one["kind"])).on_deletion == "removed" else row.told),
+        }
+        for act in acts
+        for one in act.values.get("evidence", ())
+        if (root / FOLDER / one["file"]).is_file()
+    }
+
+
 def _files(values: Mapping[str, Any]) -> list[str]:
-    return [one["file"] for one in values.get("evidence", ()) if one["kind"] not in STAYS]
+    return [one["file"] for one in values.get("evidence", ()) if file_purpose(one["kind"]).on_deletion == "removed"]

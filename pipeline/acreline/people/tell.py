@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 from acreline.people.acts import (
     ANSWERED,
@@ -24,6 +25,7 @@ from acreline.people.appeals import Case, opened_from
 from acreline.people.asks import KINDS, VISIT, Ask
 from acreline.people.authority import read_reasons
 from acreline.report.standing import NowStands
+from acreline.report.waterfall import print_amount
 
 ABOUT = {
     OVERRIDE: "changed",
@@ -37,24 +39,47 @@ ABOUT = {
 }
 """What each act did, for whoever did it."""
 UNNAMED_ROLE = ("an officer", "工作人员")
-OUTCOMES = {"approve": "批准", "refer": "转人工", "decline": "未批准"}
+_CHANGES: dict[tuple[str, str], tuple[str, str]] = {
+    ("approve", "approve"): (
+        "{role} {moved} your limit from {before} to {to} {when}",
+        "{when}，{role}将您的额度由{before}{moved}至{to}",
+    ),
+    ("approve", "decline"): ("{role} withdrew your limit of {before} {when}", "{when}，{role}取消了您{before}的额度"),
+    ("approve", "refer"): (
+        "{role} put your limit of {before} on hold {when}, and a person decides again",
+        "{when}，{role}暂停了您{before}的额度，转由工作人员重新决定",
+    ),
+    ("refer", "approve"): ("{role} gave you a limit of {to} {when}", "{when}，{role}给予您{to}的额度"),
+    ("refer", "decline"): ("{role} decided {when} that no limit is given", "{when}，{role}决定不给予额度"),
+    ("decline", "approve"): (
+        "{role} gave you a limit of {to} {when}, where none was given before",
+        "{when}，{role}将原“不给予额度”改为给予您{to}的额度",
+    ),
+    ("decline", "refer"): (
+        "{role} took the refusal back {when}, and a person decides again",
+        "{when}，{role}撤回了不给予额度的结果，转由工作人员重新决定",
+    ),
+}
+"""What a person did, from the outcome before to the one after, as a sentence that a farmer reads."""
 
 
 def amount_words(amount: Amount, currency: str, lang: str) -> str:
-    """An amount in a few words."""
+    """An amount in a few words that fit into a sentence: `a limit of 8,000 CNY`, `额度8,000元`."""
     if lang != "zh":
         return amount.words(currency)
-    told = OUTCOMES[amount.outcome]
-    return told if not amount.limit else f"{told}{amount.limit:,} {currency}"
+    if amount.outcome == "approve" and amount.limit:
+        return f"额度{print_amount(amount.limit, currency, True)}"
+    return "由工作人员决定" if amount.outcome == "refer" else "不给予额度"
 
 
-def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str]:
+def stand_lines(standing: Standing, currency: str, lang: str = "en", *, letter: bool = False) -> list[str]:
     """What people did to a decision, the last act first; nothing where nobody did anything.
 
     Args:
         standing: from `stand`.
         currency: of the decision.
         lang: `en` or `zh`.
+        letter: for a letter, which says what stands in its first line and needs it no second time.
     """
     zh, lines = lang == "zh", []
     if standing.review is not None:
@@ -79,13 +104,13 @@ def stand_lines(standing: Standing, currency: str, lang: str = "en") -> list[str
     if standing.act is not None:
         lines.append(_changed(standing.act, currency, lang))
         if standing.amount != standing.machine and standing.review is None and not standing.overtaken:
-            lines.append(_stays(standing, currency, lang))
+            lines.append(_stays(standing, currency, lang, letter=letter))
     if standing.overtaken and standing.act is not None:
         before, now = (amount_words(one, currency, lang) for one in (standing.act.machine, standing.machine))
         lines.append(
             (
-                f"The machine's decision was {before} then and is {now} now: a person looks again.",
-                f"当时系统结果为{before}，现为{now}，需人工重新确认。",
+                f"Since then the machine's decision has changed from {before} to {now}: a person looks again.",
+                f"此后系统结果由“{before}”变为“{now}”，将由工作人员重新确认。",
             )[zh]
         )
     return lines
@@ -102,8 +127,9 @@ def now_stands(standing: Standing, currency: str) -> NowStands | None:
     asked = tuple(zip(ask_lines(standing, "en"), ask_lines(standing, "zh"), strict=True))
     if not said and not asked:
         return None
+    letter = tuple(zip(*(stand_lines(standing, currency, lang, letter=True) for lang in ("en", "zh")), strict=True))
     amount, machine = standing.amount, standing.machine
-    return NowStands(amount.outcome, amount.limit, amount != machine, machine.outcome == "refer", said, asked)
+    return NowStands(amount.outcome, amount.limit, amount != machine, machine.outcome == "refer", said, asked, letter)
 
 
 def ask_lines(standing: Standing, lang: str = "en") -> list[str]:
@@ -133,12 +159,11 @@ def ask_lines(standing: Standing, lang: str = "en") -> list[str]:
     return lines
 
 
-def _stays(standing: Standing, currency: str, lang: str) -> str:
+def _stays(standing: Standing, currency: str, lang: str, *, letter: bool) -> str:
+    zh = lang == "zh"
     now, machine = (amount_words(one, currency, lang) for one in (standing.amount, standing.machine))
-    return (
-        f"Stands now: {now}; the machine's decision stays on file: {machine}.",
-        f"现行结果：{now}；系统结果仍予保存：{machine}。",
-    )[lang == "zh"]
+    stays = (f"The machine's own decision ({machine}) stays on file.", f"系统原结果（{machine}）仍予保存。")[zh]
+    return stays if letter else f"Stands now: {now}. {stays}" if not zh else f"现行结果：{now}。{stays}"
 
 
 def role_words(act: Act) -> tuple[str, str]:
@@ -149,20 +174,24 @@ def role_words(act: Act) -> tuple[str, str]:
 
 def _changed(act: Act, currency: str, lang: str) -> str:
     zh = lang == "zh"
-    role = role_words(act)[zh]
-    before, to = (amount_words(amount_from(act.values[key]), currency, lang) for key in ("from", "to"))
+    before, to = (amount_from(act.values[key]) for key in ("from", "to"))
+    raised = (to.limit or 0) > (before.limit or 0)
+    when = (f"on {act.day}", act.day)[zh]
     if act.event == CLOSED:
-        case = act.values["case"]
-        return (
-            f"Changed by {role} on {act.day} after appeal {case}: {before} -> {to}.",
-            f"申诉{case}后由{role}于{act.day}变更：{before} → {to}。",
-        )[zh]
+        when = (f"{when}, after appeal {act.values['case']}", f"{act.day}申诉{act.values['case']}复核后")[zh]
+    said = _CHANGES[before.outcome, to.outcome][zh].format(
+        role=role_words(act)[zh],
+        moved=(("raised", "上调") if raised else ("lowered", "下调"))[zh],
+        before=print_amount(before.limit or Decimal(0), currency, zh),
+        to=print_amount(to.limit or Decimal(0), currency, zh),
+        when=when,
+    )
+    said = said[0].upper() + said[1:]
+    if act.event == CLOSED:
+        return said + (".", "。")[zh]
     reason = read_reasons().get(act.values["reason"])
-    said = act.values["reason"] if reason is None else reason.said[zh]
-    return (
-        f"Changed by {role} on {act.day}: {said} ({before} -> {to}).",
-        f"{role}于{act.day}变更：{said}（{before} → {to}）。",
-    )[zh]
+    why = act.values["reason"] if reason is None else reason.said[zh]
+    return (f"{said}: {why}.", f"{said}：{why}。")[zh]
 
 
 def act_lines(act: Act) -> list[str]:
@@ -173,7 +202,8 @@ def act_lines(act: Act) -> list[str]:
     case = "" if name is None else f" {name}"
     lines = [f"{act.farm_id}: {about}{case} by {act.by} at {act.at}"]
     if act.to is not None:
-        lines.append(f"{amount_from(values['from']).words(currency)} -> {act.to.words(currency)}")
+        before = amount_from(values["from"]).words(currency)
+        lines.append(f"stood before: {before}; stands now: {act.to.words(currency)}")
     if "due" in values:
         lines.append(f"a person answers by {values['due']}; until then the farm is shown as referred")
     if act.event == ASKED:
@@ -190,7 +220,7 @@ def case_rows(cases: Mapping[str, Case], today: date) -> list[dict[str, str]]:
         state = "open" if one.closed is None else one.closed.values["decision"]
         left = (one.due - today).days
         late = "" if one.closed is not None else f"{-left} days late" if left < 0 else f"{left} days left"
-        about_en = f"appeal against {opened_from(one).words(one.opened.values['currency'])}"
+        against, currency = opened_from(one), one.opened.values["currency"]
         rows.append(
             {
                 "case": one.name,
@@ -199,8 +229,8 @@ def case_rows(cases: Mapping[str, Case], today: date) -> list[dict[str, str]]:
                 "due": one.due.isoformat(),
                 "state": state,
                 "left": late,
-                "about_en": about_en,
-                "about_zh": f"对原结果（{opened_from(one).outcome}）提出申诉",
+                "about_en": f"appeal against {amount_words(against, currency, 'en')}",
+                "about_zh": f"对原结果（{amount_words(against, currency, 'zh')}）提出申诉",
             }
         )
     return sorted(rows, key=lambda row: (row["state"] != "open", row["due"], row["case"]))

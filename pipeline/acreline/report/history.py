@@ -10,6 +10,7 @@ from typing import Any
 
 from acreline.codes import harvest_window
 from acreline.config import packaged_crops
+from acreline.errors import ConfigError
 from acreline.report.read import Row, legends, read_manifest, read_rows
 from acreline.report.stages import stage_words
 from acreline.report.tell import vigour_grade
@@ -40,7 +41,7 @@ def tell_history(earlier: Sequence[Path], until: str | None) -> dict[str, list[R
     ends: dict[str, tuple[Path, Row]] = {}
     for folder in sorted(earlier):
         manifest = read_manifest(folder)
-        end = str((manifest.get("season") or {}).get("end") or "")
+        end = _season_end(folder)
         if end and (until is None or end < until):
             ends[end] = (folder, manifest)  # one run a season
     told: dict[str, list[Row]] = {}
@@ -50,6 +51,37 @@ def tell_history(earlier: Sequence[Path], until: str | None) -> dict[str, list[R
         for row in read_rows(folder, "farms"):
             told.setdefault(row["farm_id"], []).append(_season(row, decided.get(row["farm_id"]), names, manifest))
     return told
+
+
+def refuse_later(publication: Path, earlier: Sequence[Path]) -> None:
+    """A run that was named as one of an earlier season, and is none, would be left out of the page without a word.
+
+    Args:
+        publication: whose page is written.
+        earlier: folders of publications.
+
+    Raises:
+        ConfigError: a season among them does not end before the publication's own, or two are of the same.
+        StoreError: a manifest is missing or cannot be read.
+    """
+    own, seen = _season_end(publication), dict[str, Path]()
+    for folder in earlier:
+        end = _season_end(folder)
+        if own and end >= own:
+            raise ConfigError(
+                f"--earlier: {folder}: its season ends {end}, and the run's own {own}",
+                hint="give runs of seasons that ended before; runs of the same season: acreline watch, acreline drift",
+            )
+        if end in seen:
+            raise ConfigError(
+                f"--earlier: {folder}: its season ends {end}, and so does that of {seen[end]}",
+                hint="one run a season: leave one of them out",
+            )
+        seen[end] = folder
+
+
+def _season_end(folder: Path) -> str:
+    return str((read_manifest(folder).get("season") or {}).get("end") or "")
 
 
 def _season(farm: Row, decision: Row | None, names: Mapping[str, Sequence[Row]], manifest: Mapping[str, Any]) -> Row:

@@ -71,7 +71,7 @@ def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise, st
         outcome=farm["outcome"] if stands is None else stands.outcome,
         changed=stands is not None and stands.changed,
         machine_referred=refers if stands is None else stands.machine_referred,
-        people=[] if stands is None else [pair[zh] for pair in stands.said],
+        people=[] if stands is None else [pair[zh] for pair in stands.letter],
         asked=[] if stands is None else [pair[zh] for pair in stands.asked],
         reasons=_with_plots(tell_reasons(farm, told, lang, advise), farm, parcels[:MOST_PARCELS], zh),
         contact=_contact(manifest, zh),

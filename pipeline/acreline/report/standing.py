@@ -31,6 +31,8 @@ class NowStands:
     """What people did, the last act first, by their role and never by name."""
     asked: tuple[Pair, ...] = ()
     """What the farmer is asked for, and by when."""
+    letter: tuple[Pair, ...] = ()
+    """`said` for a letter: the amount that stands is its first line already."""
 
 
 def with_standing(page: str, stands: NowStands | None) -> str:

@@ -217,7 +217,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "range90": ("5–95 %", "5–95%"),
         "of_land": ("of the land", "占土地面积"),
         "main_crop": ("Main crop", "主要作物"),
-        "vigour_short": ("Vigour", "长势"),
+        "vigour_short": ("Vigour", "相对长势"),
         "beside_neighbours": ("beside the same crop nearby", "与周边同种作物相比"),
         "beside_normal": ("beside earlier years", "与往年同期相比"),
         "sd": ("σ", "σ"),
