@@ -252,6 +252,36 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(acreline: Acreline, tmp_
     assert done.code == 2
     assert "small.yaml: unknown key 'sky.cloudz'" in done.err
     assert not (tmp_path / "out").exists()
+    path.write_text("- a list", encoding="utf-8")
+    done = acreline("simulate", path, "--out", tmp_path / "out")
+    assert "expected keys and values, found list" in done.err
+    assert "regions" not in done.err
+    done = acreline("simulate", "sim-county", "--out", tmp_path / "out", "--parcels", 20_001)
+    assert done.code == 2
+    assert "'--parcels': Input should be less than or equal to 20000" in done.err
+
+
+def test_a_county_that_is_stopped_keeps_nothing_and_says_so(
+    acreline: Acreline, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_arguments: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(make, "make_county", stopped)
+    done = acreline("simulate", small(tmp_path, repo), "--out", tmp_path / "out", "--workers", 1)
+    assert done.code == 5
+    assert done.err.splitlines()[-1] == "stopped; nothing was written: run the same command again"
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+@pytest.mark.usefixtures("_drawn")
+def test_without_a_terminal_a_county_does_not_tell_of_every_pass(
+    acreline: Acreline, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acreline.cli.trials.PLAIN_EVERY_S", 1e9)
+    done = acreline("simulate", small(tmp_path, repo), "--out", tmp_path / "out", "--workers", 1)
+    lines = [line for line in done.err.splitlines() if "what=passes" in line]
+    assert len(lines) <= 2  # the first and the last
 
 
 # --- a run over it ------------------------------------------------------------------------------------------------

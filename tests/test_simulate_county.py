@@ -110,6 +110,9 @@ def test_unknown_class_is_refused_with_the_nearest_word(tmp_path: Path) -> None:
         read_sim_crops(path)
 
 
+FROST = {"kind": "frost", "expected": 1}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -121,11 +124,28 @@ def test_unknown_class_is_refused_with_the_nearest_word(tmp_path: Path) -> None:
         ({"rotations": [{"b": "cotton", "share": 1.0, "after": {"wheat": 0.5}}]}, "crop 'wheat' is not known"),
         ({"land": {"villages": 0.5, "woods": 0.3}}, "leave 0.4 to fields"),
         ({"events": [{"kind": "floods", "expected": 1}]}, "late_failed"),
+        ({"crops": {"winter_wheat": {"sow": "02-31"}}}, "crops.winter_wheat.sow: '02-31' is not a day of every year"),
+        ({"events": [FROST | {"window": ["04-20", "04-01"]}]}, "events.0.window: 04-20 comes before 04-01"),
+        ({"events": [FROST | {"severity": [0.9, 0.1]}]}, "events.0.severity: 0.9 comes before 0.1"),
+        ({"events": [FROST | {"size_m": [350, 150]}]}, "events.0.size_m: 350.0 comes before 150.0"),
+        ({"events": [FROST | {"size_m": [-350, -150]}]}, "events.0.size_m.0: Input should be greater than 0"),
+        ({"shapes": {"median_m2": 4600, "block_m": [380, 140]}}, "shapes.block_m: 380.0 comes before 140.0"),
+        ({"shapes": {"median_m2": 4600, "block_m": [0, 1]}}, "shapes.block_m.0: Input should be greater than or equal"),
+        ({"shapes": {"median_m2": 4600, "farm_parcels": [5, 1]}}, "shapes.farm_parcels: 5 comes before 1"),
+        ({"shapes": {"median_m2": 4600, "farm_parcels": [0, 1]}}, "shapes.farm_parcels.0: Input should be greater"),
+        ({"place": {"lat": 37.3, "lon": 115.6, "tile": "XYZ"}}, "place.tile: 'XYZ' is not the name of a Sentinel-2"),
     ],
 )
 def test_wrong_settings_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read_county(str(_written(tmp_path, **changes)))
+
+
+def test_the_file_of_crops_is_no_county() -> None:
+    with pytest.raises(ConfigError, match="'crops' is no county") as caught:
+        read_county("crops")
+    assert "sim-county" in caught.value.hint
+    assert "crops" not in caught.value.hint
 
 
 def test_crop_in_the_wrong_slot_is_refused() -> None:

@@ -147,7 +147,10 @@ def read_settings(model: type[SettingsT], path: Path, overrides: Mapping[str, An
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError(f"{path}{where}: not valid YAML: {problem}", hint="mend the line named") from error
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: expected keys and values, found {type(raw).__name__}", hint="see configs/regions/")
+        raise ConfigError(
+            f"{path}: expected keys and values, found {type(raw).__name__}",
+            hint="write lines of `key: value`; `configs/` has a file of each kind",
+        )
     settings = check_settings(model, _merge(raw, overrides or {}), path)
     settings._file = path.resolve()
     return settings
@@ -367,7 +370,7 @@ def _explain(error: ValidationError, model: type[Settings], path: Path) -> Confi
     """The first thing wrong with a settings file, in words; the hint names the nearest known key."""
     errors = error.errors()  # a misspelt key comes with the missing one it was meant for: the misspelling is told
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    where = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
     if first["type"] == "extra_forbidden":
         known = sorted(_fields_at(model, first["loc"][:-1]))
         word = str(first["loc"][-1])
@@ -376,7 +379,11 @@ def _explain(error: ValidationError, model: type[Settings], path: Path) -> Confi
         )
     message = first["msg"].removeprefix("Value error, ")
     found = "" if first["type"] in ("missing", "value_error") else f"; found {first['input']!r}"
-    return ConfigError(f"{path}: {where}: {message}{found}", hint=f"mend {where!r} in the file", key=where)
+    return ConfigError(
+        f"{path}: {where}: {message}{found}",
+        hint=f"mend {where!r} in the file" if first["loc"] else "mend the file",
+        key=where,
+    )
 
 
 def _fields_at(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:

@@ -37,7 +37,7 @@ LONGEST_HELP = 200
 
 
 class Stopped(Exception):  # noqa: N818 - the user, or cron, asked for it
-    """Ctrl-C or SIGTERM on its way past typer, which has an exit code of its own for it."""
+    """Ctrl-C or SIGTERM on its way past typer, which has an exit code of its own for it; its text says what is left."""
 
 
 class Commands(TyperGroup):
@@ -121,8 +121,8 @@ def main() -> None:
         for one in error.errors if isinstance(error, SeveralErrors) else (error,):
             _complain(one, one.message, one.hint, verbose=verbose)
         sys.exit(error.exit_code)
-    except (Stopped, KeyboardInterrupt):
-        typer.echo("stopped; what is done is kept: run the same command again to go on", err=True)
+    except (Stopped, KeyboardInterrupt) as error:
+        typer.echo(str(error) or "stopped; what is done is kept: run the same command again to go on", err=True)
         sys.exit(EXIT_INCOMPLETE)
     except Exception as error:  # noqa: BLE001 - the last door: whatever it is, say it in one line
         hint = "this is a fault of acreline: run again with -v and report what it prints"

@@ -4,18 +4,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from acreline.cli.app import RegionFile, app
+from acreline.cli.app import RegionFile, Stopped, app
 from acreline.errors import ConfigError
 from acreline.terminal import stop_on_term
 
 PLAIN_EVERY_S = 5.0
-"""Without a terminal, a training tells of itself no oftener than this."""
+"""Without a terminal, a command tells of itself no oftener than this."""
+MOST_PARCELS = 20_000
+
+
+@contextmanager
+def whole_or_nothing() -> Iterator[None]:
+    """A command that keeps nothing on the way says so where it is stopped."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped("stopped; nothing was written: run the same command again") from error
 
 
 @app.command()
@@ -95,7 +107,8 @@ def evaluate(
     from acreline.trial import evaluate_data, report_table
 
     configure_logs(plain=not sys.stderr.isatty())
-    with progress_bar(shown=sys.stderr.isatty()) as progress:
+    shown = sys.stderr.isatty()
+    with whole_or_nothing(), progress_bar(shown=shown, every_s=PLAIN_EVERY_S) as progress:
         report = evaluate_data(data, out, model=name, labels=labels, progress=progress)
     for line in report_table(report.metrics):
         typer.echo(line)
@@ -106,7 +119,9 @@ def evaluate(
 def simulate(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="a name of configs/simulate/, or a YAML file")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder to make")],
-    parcels: Annotated[int | None, typer.Option("--parcels", min=1, help="instead of the settings' own")] = None,
+    parcels: Annotated[
+        int | None, typer.Option("--parcels", min=1, max=MOST_PARCELS, help="instead of the settings' own")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="instead of the settings' own")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="processes that draw passes")] = 2,
     force: Annotated[bool, typer.Option("--force", help="replace another simulated county in DIR")] = False,
@@ -115,9 +130,10 @@ def simulate(
     from acreline.logs import configure_logs, progress_bar
     from acreline.simulate.make import read_county, simulate_county
 
-    configure_logs(plain=not sys.stderr.isatty())
+    shown = sys.stderr.isatty()
+    configure_logs(plain=not shown)
     settings = read_county(config)
-    with progress_bar(shown=sys.stderr.isatty()) as told, stop_on_term(told) as step:
+    with whole_or_nothing(), progress_bar(shown=shown, every_s=PLAIN_EVERY_S) as told, stop_on_term(told) as step:
         done = simulate_county(settings, out, parcels=parcels, seed=seed, workers=workers, force=force, progress=step)
     typer.echo("\n".join(done.lines()))
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from acreline.config import Settings, packaged_configs, read_settings
 from acreline.errors import ConfigError
@@ -16,7 +17,23 @@ from acreline.simulate.classes import CLASSES
 
 SIM_CROPS = "crops.yaml"
 Share = Annotated[float, Field(ge=0, le=1)]
-MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+USUAL_YEAR = 2001
+"""A year without a 29 February: days of a calendar hold in every year."""
+
+
+def _a_day(text: str) -> str:
+    try:
+        dt.date(USUAL_YEAR, int(text[:2]), int(text[3:]))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a day of every year: write it as MM-DD") from error
+    return text
+
+
+MonthDay = Annotated[
+    str,
+    Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", description="MM-DD"),
+    AfterValidator(_a_day),
+]
 Shape = Literal["annual", "cycles", "sward", "deciduous", "evergreen", "weeds"]
 
 

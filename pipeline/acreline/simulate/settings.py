@@ -6,17 +6,39 @@ from __future__ import annotations
 import datetime as dt
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from acreline.config import Settings, find_config, read_settings
-from acreline.simulate.crops import SIM_CROPS, SimCrops, read_sim_crops
+from acreline.config import Settings, find_config, list_configs, read_settings
+from acreline.errors import ConfigError, SourceError
+from acreline.simulate.crops import SIM_CROPS, MonthDay, SimCrops, read_sim_crops
+from acreline.tiles import tile_grid
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Monthly = Annotated[list[float], Field(min_length=12, max_length=12)]
-MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", description="MM-DD")]
+PairT = TypeVar("PairT", tuple[float, float], tuple[int, int], tuple[str, str])
+
+
+def _rising(pair: PairT) -> PairT:
+    """Lowest and highest, or first and last, in this order."""
+    if pair[0] > pair[1]:
+        raise ValueError(f"{pair[0]} comes before {pair[1]}: write the lower, or the earlier, of the two first")
+    return pair
+
+
+def _a_tile(name: str) -> str:
+    try:
+        return tile_grid(name).tile
+    except SourceError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from error
+
+
+Rising = AfterValidator(_rising)
+Metres = Annotated[tuple[Positive, Positive], Rising]
+BlockSide = Annotated[float, Field(ge=40)]
+AtLeastOne = Annotated[int, Field(ge=1)]
 EventKind = Literal["flood", "drought", "lodging", "hail", "pest_disease", "frost", "late_failed"]
 
 
@@ -25,7 +47,7 @@ class Place(Settings):
 
     lat: float = Field(ge=-60, le=75, description="middle of the county, degrees north")
     lon: float = Field(ge=-180, le=180, description="degrees east")
-    tile: str = Field(description="Sentinel-2 tile that holds it, e.g. 50SLG")
+    tile: Annotated[str, AfterValidator(_a_tile)] = Field(description="Sentinel-2 tile that holds it, e.g. 50SLG")
 
 
 class ParcelShapes(Settings):
@@ -33,12 +55,16 @@ class ParcelShapes(Settings):
 
     median_m2: float = Field(ge=300, le=200_000, description="median area of a parcel, m2")
     log_sd: float = Field(0.5, ge=0.05, le=1.2, description="standard deviation of the log of the area")
-    block_m: tuple[float, float] = Field((120, 400), description="sides of the blocks between roads, metres")
+    block_m: Annotated[tuple[BlockSide, BlockSide], Rising] = Field(
+        (120, 400), description="sides of the blocks between roads, metres"
+    )
     aspect: float = Field(2.5, ge=1, le=12, description="length of a strip over its width, median")
     bearing_deg: float = Field(0, ge=-90, le=90, description="turn of the blocks from north, degrees")
     bend_m: float = Field(25, ge=0, le=80, description="how far roads swing from straight lines, metres")
     skew: float = Field(0.06, ge=0, le=0.3, description="how far field borders lean, share of the field's width")
-    farm_parcels: tuple[int, int] = Field((1, 12), description="fewest and most parcels of one farm")
+    farm_parcels: Annotated[tuple[AtLeastOne, AtLeastOne], Rising] = Field(
+        (1, 12), description="fewest and most parcels of one farm"
+    )
 
 
 class LandUse(Settings):
@@ -50,7 +76,7 @@ class LandUse(Settings):
     woods: Share = 0.01
     hills: Share = 0.0
     relief_m: float = Field(4, ge=0.5, le=600, description="height of the highest ground above the lowest, metres")
-    road_m: tuple[float, float] = Field((3, 8), description="width of tracks and of roads, metres")
+    road_m: Metres = Field((3, 8), description="width of tracks and of roads, metres")
     ditches: Share = Field(0.3, description="share of roads with a ditch beside them")
     tree_rows: Share = Field(0.3, description="share of roads with a row of trees beside them")
 
@@ -129,9 +155,9 @@ class Event(Settings):
 
     kind: EventKind
     expected: float = Field(ge=0, description="mean count per 1,000 parcels; of parcels where kind is late_failed")
-    window: tuple[MonthDay, MonthDay] = ("04-01", "09-30")
-    severity: tuple[Share, Share] = (0.3, 1.0)
-    size_m: tuple[float, float] = Field((150, 600), description="radius, or width of a swath, metres")
+    window: Annotated[tuple[MonthDay, MonthDay], Rising] = ("04-01", "09-30")
+    severity: Annotated[tuple[Share, Share], Rising] = (0.3, 1.0)
+    size_m: Metres = Field((150, 600), description="radius, or width of a swath, metres")
     crops: list[str] = Field(default_factory=list, description="only these crops; empty: any that may suffer")
 
 
@@ -193,6 +219,11 @@ def read_county(name_or_path: str, **overrides: Any) -> CountySettings:
     Raises:
         ConfigError: no such file, an unknown key, or a wrong value; the message names file and key.
     """
+    if name_or_path == Path(SIM_CROPS).stem:
+        known = ", ".join(name for name in list_configs("simulate") if name != Path(SIM_CROPS).stem)
+        raise ConfigError(
+            f"simulate: {name_or_path!r} is no county: it is where crops are described", hint=f"known: {known}"
+        )
     path = find_config("simulate", name_or_path)
     settings = read_settings(CountySettings, Path(path), overrides)
     check_crops(settings, read_sim_crops())
