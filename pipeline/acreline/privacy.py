@@ -133,7 +133,7 @@ def personal_value(person_id: str) -> str | None:
 def kept_until(decided: date) -> date:
     """The day until which a person's name must stay with a decision or an act: the longest term of names and files."""
     purposes = read_purposes()
-    months = max(row.retention_months for row in (*purposes.fields, *purposes.files)
-                 if isinstance(row, KeptFile) or row.identifies)  # fmt: skip
+    names = [row.retention_months for row in purposes.fields if row.identifies]
+    months = max([*names, *(row.retention_months for row in purposes.files)])
     year, month = divmod(decided.year * 12 + decided.month - 1 + months, 12)
     return date(year, month + 1, min(decided.day, calendar.monthrange(year, month + 1)[1]))

@@ -285,12 +285,12 @@ def _impact_paper(answers: Sequence[Answer], cards: Mapping[str, Mapping[str, An
     ]  # fmt: skip
     head = ("field", "purpose", "legal basis", "kept", "why so long")
     parts.append(Part(("Personal data taken in", "所处理的个人信息"), _table(head, rows)))
-    files = [
+    kept = [
         (row.kind, row.what[0], row.purpose[0], f"{row.retention_months} months", row.readers[0], row.told[0])
         for row in purposes.files
     ]
-    head = ("kind", "what it is", "purpose", "kept", "who reads it", "when the person is deleted")
-    parts.append(Part(("Files that people hand in or acts keep", "提交及保存的材料"), _table(head, files)))
+    about = ("kind", "what it is", "purpose", "kept", "who reads it", "when the person is deleted")
+    parts.append(Part(("Files that people hand in or acts keep", "提交及保存的材料"), _table(about, kept)))
     refused = [f"{', '.join(entry.words)}: {entry.reason[0]}" for entry in purposes.refused]
     parts.append(Part(("Never taken in", "不予接收的字段"), _list(refused)))
     return Paper("impact-assessment.md", ("Impact assessment", "个人信息保护与基本权利影响评估"), tuple(parts))
