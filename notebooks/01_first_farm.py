@@ -22,6 +22,7 @@ import numpy as np
 
 import acreline as al
 from acreline.cubes import reflectance
+from acreline.seasons import judged_only, without_guesses
 
 repo = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "configs").is_dir())
 region = al.read_region(repo / "configs" / "regions" / "flanders-2018.yaml")
@@ -49,7 +50,7 @@ cube = al.load_cube(scenes, blocks[0], plan.provider.read)
 cube
 
 # %%
-clearest = int(cube["clear"].mean(("y", "x")).argmax())
+clearest = int(cube["clear"].mean(("y", "x")).argmax("time"))
 picture = reflectance(cube.isel(time=[clearest]), ["B04", "B03", "B02"]).isel(time=0)
 inside = np.isfinite(picture).all("band")
 rows, cols = np.where(inside.any("x"))[0], np.where(inside.any("y"))[0]
@@ -81,13 +82,19 @@ ax.set_title(f"{field.parcel_id}: {field.declared_crop} declared")
 
 # %% [markdown]
 # ## From parcels to farms to money
+# Same order and same weather as in a run (`acreline/run.py`), so the amounts are a run's to the cent.
 
 # %%
-seasons = al.describe_seasons(looks, plan.crops, plan.model.calibration, region.season, as_of=plan.as_of)
+weather = al.read_weather(region.weather, as_of=plan.as_of)
+seasons = al.describe_seasons(
+    looks, plan.crops, plan.model.calibration, region.season, as_of=plan.as_of, weather=weather
+)
 parcels = al.judge_parcels(parcels, looks, seasons, {}, region.evidence, as_of=plan.as_of)
-health = al.score_health(looks, seasons)
-events = al.detect_events(looks, seasons, health, region.events)
-growth = al.measure_growth(looks, seasons, plan.crops)
+judged = judged_only(seasons, parcels)
+health = al.score_health(looks, judged)
+events = al.detect_events(looks, judged, health, region.events, weather)
+growth = al.measure_growth(looks, judged, plan.crops, weather)
+seasons = without_guesses(seasons, parcels)
 applicants = al.read_applicants(region.applicants)
 farms = al.gather_farms(parcels, looks, seasons, health, events, growth, plan.crops, applicants)
 farms = al.estimate_yields(farms, plan.crops)

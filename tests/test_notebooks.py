@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,23 @@ def test_the_pair_is_equal_and_stripped(script: Path) -> None:
     for cell in kept.cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
+
+
+@pytest.mark.slow
+def test_the_first_notebook_has_the_amounts_of_the_run_step_by_step(demo_run: Path) -> None:
+    code = (
+        "import json, pathlib, runpy\n"
+        f"told = runpy.run_path({str(FOLDER / '01_first_farm.py')!r})['decisions']\n"
+        "print(json.dumps({d.farm_id: [[s.rule, s.text_en] for s in d.trail] for d in told}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=400,
+        env={**os.environ, "MPLBACKEND": "Agg"}, cwd=FOLDER.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = map(json.loads, (demo_run / "latest" / "trail.jsonl").read_text(encoding="utf-8").splitlines())
+    run = {line["farm_id"]: [[step["rule"], step["text_en"]] for step in line["trail"]] for line in lines}
+    assert json.loads(done.stdout.splitlines()[-1]) == run
 
 
 @pytest.mark.slow

@@ -110,10 +110,17 @@ def test_who_holds_a_folder_is_told_while_he_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (61, "1 min 1 s"), (3720, "1 h 2 min")]
+    ("seconds", "words", "zh"),
+    [
+        (0.4, "0 s", "0秒"),
+        (59.6, "1 min 0 s", "1分0秒"),
+        (61, "1 min 1 s", "1分1秒"),
+        (3720, "1 h 2 min", "1小时2分"),
+    ],
 )
-def test_lengths_of_time(seconds: float, words: str) -> None:
+def test_lengths_of_time(seconds: float, words: str, zh: str) -> None:
     assert spell_seconds(seconds) == words
+    assert spell_seconds(seconds, zh=True) == zh
 
 
 # --- exit codes of a run ---------------------------------------------------------------------------------------------

@@ -115,8 +115,10 @@ def run_line(night: Night | None, holder: str | None) -> str:
     return f"last run: {night.run}, started {begun}, exit {night.exit}{took}{news}{why}"
 
 
-def spell_seconds(seconds: float) -> str:
-    """A length of time as people say it."""
+def spell_seconds(seconds: float, *, zh: bool = False) -> str:
+    """A length of time as people say it: 1 min 12 s, 1分12秒."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
+    if zh:
+        return f"{hours}小时{minutes}分" if hours else f"{minutes}分{whole % 60}秒" if minutes else f"{whole}秒"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

@@ -127,7 +127,7 @@ def _run(one: RegionNight, zh: int) -> str:
     said = EXITS.get(night.exit, ("", ""))[zh]
     news = ("published", "已发布")[zh] if one.published else ("nothing new published", "没有新发布")[zh]
     again = (f", {len(one.nights)} runs", f"，共{len(one.nights)}次")[zh] if len(one.nights) > 1 else ""
-    took = spell_seconds(one.seconds)
+    took = spell_seconds(one.seconds, zh=bool(zh))
     if zh:
         return f"{begun}，退出码{night.exit}：{said}；{news}；用时{took}{again}"
     return f"{begun}, exit {night.exit}: {said}; {news}; took {took}{again}"
@@ -202,7 +202,7 @@ def cards(morning: Morning, zh: int) -> list[tuple[str, str]]:
         (f"{sum(one.outcomes for one in moved):,}", ("farms with another outcome", "农户结果不同")[zh]),
         (money, ("limits in sum", "额度合计变动")[zh]),
         (f"{sum(one.watch.farms for one in moved):,}", ("farms new to watch", "户新增关注")[zh]),
-        (spell_seconds(sum(one.seconds for one in morning.regions)), ("of work", "总用时")[zh]),
+        (spell_seconds(sum(one.seconds for one in morning.regions), zh=bool(zh)), ("of work", "总用时")[zh]),
     ]
 
 
