@@ -21,6 +21,7 @@ from acreline.trial.evaluate import MODEL_PART, evaluate_data, group_probability
 from acreline.trial.forest import binned_inputs, forest_says, parcel_inputs
 from acreline.trial.packaged import read_packaged
 from acreline.trial.page import render_report
+from acreline.trial.squares import read_square
 from acreline.trial.tables import read_parcel_table, read_point_table
 from acreline.trial.tasks import TASKS, region_task
 from acreline.trial.words import report_table
@@ -260,6 +261,20 @@ def test_a_square_is_told_by_pixel_and_by_region(tmp_path: Path, model_file: str
     assert metrics["random_forest"]["trained_on"] == "france-2023 and flanders-2019"
     assert "Region by region" in report.page.read_text(encoding="utf-8")
     assert any(line.startswith("regions right: model") for line in report_table(metrics))
+
+
+def test_pixels_of_a_square_that_are_not_scored_are_left_out_and_counted(tmp_path: Path, model_file: str) -> None:
+    codes = np.zeros((8, 8), int)
+    codes[:4, :4], codes[6:, :], codes[0, 6:] = 1200, 4711, 5100
+    series = read_square(write_square(tmp_path / "site", codes))
+    assert series.picture is not None
+    kept = series.keep(series.code != 4711)
+    assert kept.picture is not None
+    assert kept.picture.at.tolist() == [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, *range(16, 20), *range(24, 28)]
+    metrics = evaluate_data(tmp_path / "site", tmp_path / "out", model=model_file).metrics
+    assert metrics["n"] == 16 + 2
+    assert sum(row["n"] for row in metrics["not_scored"]) == 16
+    assert sum(map(sum, metrics["confusion"]["rows_true_columns_found"])) == 18
 
 
 def test_a_region_takes_the_highest_mean_probability_of_its_pixels() -> None:

@@ -84,7 +84,9 @@ class LabelledSeries:
         sizes = None if self.size_m2 is None else self.size_m2[chosen]
         slots = None if self.slot is None else self.slot[chosen]
         zones = None if self.zone is None else self.zone[chosen]
-        return replace(self, **arrays, cell=self.cell[chosen], size_m2=sizes, slot=slots, zone=zones)
+        picture = None if self.picture is None else replace(self.picture, at=self.picture.at[chosen])
+        arrays["cell"] = self.cell[chosen]
+        return replace(self, **arrays, size_m2=sizes, slot=slots, zone=zones, picture=picture)
 
     def until(self, day: date) -> LabelledSeries:
         """As it was known at the end of a day: what was seen or measured later is gone."""
