@@ -315,6 +315,17 @@ def test_data_without_a_scored_label_are_refused(points: Path) -> None:
         measure_series(series.keep(np.array([6, 7])), made_model(), "0" * 64)
 
 
+def test_data_without_one_value_are_refused_and_samples_without_one_are_counted(points: Path) -> None:
+    series: LabelledSeries = read_point_table(points)
+    empty = replace(series, values=np.full_like(series.values, np.nan))
+    with pytest.raises(InputError, match=r"points\.parquet: not one of its 6 points has a value on any date"):
+        measure_series(empty, made_model(), "0" * 64)
+    some = series.values.copy()
+    some[:2] = np.nan
+    notes = measure_series(replace(series, values=some), made_model(), "0" * 64)["data"]["notes"]
+    assert notes[-1] == "2 of them have no value on any date and count all the same"
+
+
 def test_a_folder_that_cannot_be_written_is_told(points: Path, model_file: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="the report cannot be written"):

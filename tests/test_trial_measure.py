@@ -87,6 +87,8 @@ def test_sizes_are_those_of_the_reports() -> None:
         (0.1, 0.3, 1, 0.0),
         (1.0, None, 1, 1.0),
     ]
+    mixed = measure.by_size(np.array([0, 1, 1]), np.array([0, 0, 1]), 2, np.full(3, 2_000.0))
+    assert [(row["n"], row["majority_oa"]) for row in mixed] == [(3, 0.6667)]
 
 
 def test_drawings_keep_their_marks_inside_the_frame() -> None:

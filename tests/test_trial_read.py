@@ -76,12 +76,34 @@ def test_a_table_of_parcels_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="columns B8A_mean, B10_mean are missing"):
         read_labelled(path)
     parcel_table([115]).assign(Date="last week").to_csv(path, index=False)
-    with pytest.raises(InputError, match=r"parcels\.csv: ") as told:
+    with pytest.raises(InputError, match=r"^parcels\.csv: Date, row 1: 'last week' is not a date$") as told:
         read_labelled(path)
-    assert "dates as 2018-06-15" in told.value.hint
+    assert told.value.hint == "dates as 2018-06-15"
+    odd = parcel_table([115]).astype({"B4_mean": object})
+    odd.loc[odd.index[2], "B4_mean"] = "n/a?"
+    odd.to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"^parcels\.csv: B4_mean, row 3: 'n/a\?' is not a number$"):
+        read_labelled(path)
     parcel_table([115]).iloc[:0].to_csv(path, index=False)
     with pytest.raises(InputError, match="has no rows"):
         read_labelled(path)
+
+
+def test_rows_that_repeat_a_date_are_told_and_rows_without_a_name_refused(tmp_path: Path) -> None:
+    path = tmp_path / "parcels.csv"
+    once = parcel_table([115])
+    pd.concat([once, once.iloc[:2].assign(B8_mean=9999)]).to_csv(path, index=False)
+    series = read_labelled(path)[0]
+    assert series.notes[-1] == "2 rows repeat a sample and date: the first of each is taken"
+    assert float(np.nanmax(series.values)) < 0.9999
+    once.to_csv(path, index=False)
+    assert not any("repeat" in note for note in read_labelled(path)[0].notes)
+    once.astype({"id": object}).assign(id=[None, *once["id"][1:]]).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"parcels\.csv: id, row 1: 'nan' names no parcel"):
+        read_labelled(path)
+    points = point_table([1101060000])
+    pd.concat([points, points.iloc[:1]]).to_parquet(tmp_path / "points.parquet")
+    assert read_labelled(tmp_path / "points.parquet")[0].notes[-1].startswith("1 rows repeat")
 
 
 # --- points -------------------------------------------------------------------------------------------------------
@@ -128,6 +150,15 @@ def test_points_say_what_they_lack(tmp_path: Path) -> None:
         read_labelled(path)
     point_table([1101060000]).iloc[:0].to_parquet(path)
     with pytest.raises(InputError, match="has no rows"):
+        read_labelled(path)
+    point_table([1101060000]).assign(timestamp="yesterday").to_parquet(path)
+    with pytest.raises(InputError, match=r"points\.parquet: timestamp, row 1: 'yesterday' is not a date"):
+        read_labelled(path)
+    point_table([1101060000]).assign(**{"S2-L2A-B05": "30x"}).to_parquet(path)
+    with pytest.raises(InputError, match=r"points\.parquet: S2-L2A-B05, row 1: '30x' is not a number"):
+        read_labelled(path)
+    point_table([1101060000]).assign(year="two").to_parquet(path)
+    with pytest.raises(InputError, match=r"points\.parquet: year: 'two' is not a year"):
         read_labelled(path)
 
 
@@ -238,6 +269,8 @@ def test_what_is_of_no_known_kind_is_refused_with_the_kinds(tmp_path: Path) -> N
         with pytest.raises(InputError, match=f"{name}: not labelled data of a known kind") as told:
             read_labelled(tmp_path / name)
         assert all(kind in told.value.hint for kind in KINDS)
+        assert ("columns a" in told.value.message) == name.startswith("table")
+        assert ("it is empty" in told.value.message) == (name == "empty")
     with pytest.raises(InputError, match="no such file or folder"):
         read_labelled(tmp_path / "nowhere.csv")
     (tmp_path / "broken.parquet").write_bytes(b"PAR?")

@@ -87,6 +87,13 @@ def measure_series(
             f"{series.name}: no sample has a label that is scored", hint=f"scored groups: {', '.join(groups)}"
         )
     known = series.keep(scored)
+    never = int((~np.isfinite(known.values)).all(axis=(1, 2)).sum())
+    if never == len(known.ids):
+        raise InputError(
+            f"{series.name}: not one of its {never:,} {task.unit[0]} has a value on any date",
+            hint="reflectance stands as numbers x 10000; empty, 0 and 65535 are no data (data/README.md)",
+        )
+    notes = [*series.notes, *([f"{never:,} of them have no value on any date and count all the same"] if never else [])]
     true = np.array([groups.index(group) for group in known.group.tolist()], np.int64)
     baseline = forest_says(known, task, progress)
     told = measure.scores(true, baseline.probability.argmax(axis=1), groups, known.cell)
@@ -96,7 +103,7 @@ def measure_series(
         "task": task.name,
         "unit": list(task.unit),
         "data": {"name": series.name, "rows": len(series.ids), "sha256": digest, "level": series.level}
-        | {"harvest_year": series.harvest_year, "notes": list(series.notes)},
+        | {"harvest_year": series.harvest_year, "notes": notes},
         "model": {"name": model.card.name, "version": model.card.version, "digest": model.digest},
         "simulated": series.simulated,
         "n": int(scored.sum()),

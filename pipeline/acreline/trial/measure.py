@@ -135,7 +135,7 @@ def kept_interval(true: Indices, probability: Shares, share: float, unit: npt.ND
 
 
 def by_size(true: Indices, found: Indices, groups: int, size_m2: Shares) -> list[dict[str, Any]]:
-    """Accuracy by parcel size."""
+    """Accuracy by parcel size, beside the share of the most frequent class of that size."""
     out = []
     for low, high in SIZES_HA:
         mine = (size_m2 >= low * 10_000) & (size_m2 < high * 10_000)
@@ -143,7 +143,8 @@ def by_size(true: Indices, found: Indices, groups: int, size_m2: Shares) -> list
             table = confusion(true[mine], found[mine], groups)
             limit = None if np.isinf(high) else high
             row = {"from_ha": low, "to_ha": limit, "n": int(mine.sum()), "oa": _round(_accuracy(table))}
-            out.append({**row, "macro_f1": _round(_macro_f1(table))})
+            most = float(table.sum(axis=1).max() / table.sum())
+            out.append({**row, "macro_f1": _round(_macro_f1(table)), "majority_oa": _round(most)})
     return out
 
 

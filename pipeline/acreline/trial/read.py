@@ -18,6 +18,8 @@ KINDS = (
     "a region: region.yaml, or its folder, with truth/parcels.parquet or labels/labels.tif beside it",
 )
 """What can be read; `data/README.md` says it in full."""
+SHOWN = 8
+"""Columns or files that a message names."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -43,6 +45,7 @@ def read_labelled(
             f"{path}: no such file or folder", hint="--data takes a path; known kinds: " + "; ".join(KINDS)
         )
     path = path.resolve()
+    found = ""
     if path.is_dir() and squares.is_square(path):
         return squares.read_square(path), digest_of(squares.files_of(path))
     if regions.is_region(path):
@@ -52,13 +55,26 @@ def read_labelled(
         if {"Date", "NC"} & set(columns):
             beside = labels or tables.find_labels(path)
             return tables.read_parcel_table(path, beside), digest_of([path, *([beside] if beside else [])])
+        found = _columns_told(columns)
     if path.is_file() and path.suffix in (".parquet", ".geoparquet"):
         columns = tables.parquet_columns(path)
         if "ndvi_doy001" in columns:
             tables.refuse_ndvi(path)
         if "ewoc_code" in columns and "timestamp" in columns:
             return tables.read_point_table(path), digest_of([path])
-    raise InputError(f"{path.name}: not labelled data of a known kind", hint="known kinds: " + "; ".join(KINDS))
+        found = _columns_told(columns)
+    elif path.is_dir():
+        names = sorted(one.name for one in path.iterdir())
+        found = (
+            f"; found the files {', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
+            if names
+            else "; it is empty"
+        )
+    raise InputError(f"{path.name}: not labelled data of a known kind{found}", hint="known kinds: " + "; ".join(KINDS))
+
+
+def _columns_told(columns: list[str]) -> str:
+    return f"; found the columns {', '.join(columns[:SHOWN])}{', ...' if len(columns) > SHOWN else ''}"
 
 
 def digest_of(files: Iterable[Path]) -> str:

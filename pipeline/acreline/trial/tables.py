@@ -74,13 +74,12 @@ def read_parcel_table(path: Path, labels: Path | None = None) -> LabelledSeries:
         raise InputError(f"{path.name}: cannot be read: {error}", hint="give a CSV table in UTF-8") from error
     columns = {f"B{band.removeprefix('B').removeprefix('0')}_mean": band for band in BANDS_L1C}
     _need(path, table.columns, ("id", "Date", "NC", *columns))
-    try:
-        table["Date"] = pd.to_datetime(table["Date"], format="ISO8601")
-        bands = table[list(columns)].astype(np.float32)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path.name}: {error}", hint="dates as 2018-06-15, reflectance x 10000 as numbers") from error
+    table["Date"] = _days(path, table["Date"])
+    bands = _numbers(path, table[list(columns)])
     if table.empty:
         raise InputError(f"{path.name}: has no rows", hint="give labelled parcels")
+    _refuse_first(path, table["id"], table["id"].isna(), "names no parcel", "each row names its parcel")
+    twice = _twice(table["id"], table["Date"])
     ids, times, values = _cube(table["id"].astype(str), table["Date"], (bands.to_numpy() / SCALE).astype(np.float32))
     codes = table.assign(id=table["id"].astype(str)).groupby("id")["NC"].first().reindex(ids)
     code = _codes(codes)
@@ -98,7 +97,7 @@ def read_parcel_table(path: Path, labels: Path | None = None) -> LabelledSeries:
             cell = places
     return LabelledSeries(
         "A", path.name, "L1C", harvest_year_of(times), BANDS_L1C, times, values, ids, code, name, slug, group, cell,
-        size, notes=notes,
+        size, notes=(*notes, *twice),
     )  # fmt: skip
 
 
@@ -167,12 +166,13 @@ def read_point_table(path: Path) -> LabelledSeries:
     table = pd.read_parquet(path, columns=read)
     if table.empty:
         raise InputError(f"{path.name}: has no rows", hint="give labelled points")
+    _refuse_first(path, table["sample_id"], table["sample_id"].isna(), "names no point", "each row names its point")
     bands: tuple[str, ...] = BANDS_POINTS
     if "S2-L2A-B8A" in extra and bool((table["S2-L2A-B8A"] != NO_DATA).any()):
         bands = (*BANDS_POINTS[:7], "B8A", *BANDS_POINTS[7:])
-    raw = table[[f"S2-L2A-{band}" for band in bands]].to_numpy(np.float32)
+    raw = _numbers(path, table[[f"S2-L2A-{band}" for band in bands]]).to_numpy()
     share = np.where((raw == NO_DATA) | (raw <= 0), np.float32("nan"), raw / np.float32(SCALE))
-    days = pd.to_datetime(table["timestamp"], utc=True).dt.tz_localize(None)
+    days = _days(path, table["timestamp"])
     ids, times, values = _cube(table["sample_id"].astype(str), days, share)
     first = table.assign(sample_id=table["sample_id"].astype(str)).drop_duplicates("sample_id").set_index("sample_id")
     first = first.reindex(ids)
@@ -190,7 +190,10 @@ def read_point_table(path: Path) -> LabelledSeries:
     return LabelledSeries(
         "B" if step_days <= DEKAD_DAYS else "series", path.name, "L2A", _years(path, first, times), bands,
         times + (step / 2).astype("timedelta64[s]"), values, ids, code, name, slug, group, _cells(first, ids),
-        notes=(f"composites of {step_days:.0f} days, each put in the middle of its step",),
+        notes=(
+            f"composites of {step_days:.0f} days, each put in the middle of its step",
+            *_twice(table["sample_id"], days),
+        ),
         temperatures=temperatures, zone=zone,
     )  # fmt: skip
 
@@ -233,6 +236,45 @@ def _need(path: Path, columns: Sequence[Any] | pd.Index[Any], needed: Sequence[s
         )
 
 
+def _days(path: Path, column: pd.Series[Any]) -> pd.Series[Any]:
+    """Days of a column, without a zone.
+
+    Raises:
+        InputError: one is no date; the message has its row and what stands there.
+    """
+    given = column if pd.api.types.is_datetime64_any_dtype(column) else column.astype(str)
+    days = pd.to_datetime(given, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+    _refuse_first(path, column, days.isna(), "is not a date", "dates as 2018-06-15")
+    return days
+
+
+def _numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Columns as numbers; what is empty stays empty.
+
+    Raises:
+        InputError: one is no number; the message has its column, its row and what stands there.
+    """
+    out = {}
+    for name, column in table.items():
+        out[name] = pd.to_numeric(column, errors="coerce").astype(np.float32)
+        _refuse_first(
+            path, column, out[name].isna() & column.notna(), "is not a number", "reflectance x 10000 as numbers"
+        )
+    return pd.DataFrame(out)
+
+
+def _refuse_first(path: Path, column: pd.Series[Any], bad: pd.Series[bool], what: str, hint: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad.to_numpy())[0])
+        raise InputError(f"{path.name}: {column.name}, row {row + 1}: {str(column.iloc[row])!r} {what}", hint=hint)
+
+
+def _twice(ids: pd.Series[Any], days: pd.Series[Any]) -> tuple[str, ...]:
+    """A note where rows of one sample bear the same date."""
+    count = int(pd.DataFrame({"id": ids, "day": days}).duplicated().sum())
+    return (f"{count:,} rows repeat a sample and date: the first of each is taken",) if count else ()
+
+
 def _cube(
     ids: pd.Series[Any], times: pd.Series[Any], values: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.datetime64], npt.NDArray[np.float32]]:
@@ -266,7 +308,11 @@ def _by_name(named: dict[str, str], *coded: npt.NDArray[np.str_]) -> tuple[npt.N
 def _years(path: Path, first: pd.DataFrame, times: npt.NDArray[np.datetime64]) -> int:
     """The one harvest year of all points."""
     if "year" in first:
-        years = first["year"].astype(int)
+        years = pd.to_numeric(first["year"], errors="coerce")
+        if years.isna().any():
+            odd = str(first["year"][years.isna()].iloc[0])
+            raise InputError(f"{path.name}: year: {odd!r} is not a year", hint="the year of the harvest, as 2023")
+        years = years.astype(int)
     elif "valid_time" in first:
         years = pd.to_datetime(first["valid_time"]).dt.year
     else:
