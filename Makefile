@@ -41,7 +41,7 @@ docs: $(VENV)/.installed-dev ## guide and reference as a site that needs no netw
 	$(BIN)/python docs/build.py
 
 benchmarks: $(VENV)/.installed-dev ## ratios in one run; results in benchmarks/results/
-	for script in $(filter-out benchmarks/model.py benchmarks/land.py benchmarks/front_page.py benchmarks/teach_rivals.py benchmarks/credit.py benchmarks/credit_speed.py benchmarks/pages.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/model.py benchmarks/land.py benchmarks/front_page.py benchmarks/teach_rivals.py benchmarks/credit.py benchmarks/credit_speed.py benchmarks/pages.py benchmarks/promise_again.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
 bench-model: $(VENV)/.installed-dev ## the model against its targets and rivals; more by ARGS="--seeds DIR --rivals DIR"
 	$(BIN)/python benchmarks/model.py $(ARGS)

@@ -86,9 +86,8 @@ ax.set_title(f"{field.parcel_id}: {field.declared_crop} declared")
 
 # %%
 weather = al.read_weather(region.weather, as_of=plan.as_of)
-seasons = al.describe_seasons(
-    looks, plan.crops, plan.model.calibration, region.season, as_of=plan.as_of, weather=weather
-)
+promise = plan.model.calibration(simulated=scenes.simulated)  # what the model's card promises for land of this kind
+seasons = al.describe_seasons(looks, plan.crops, promise, region.season, as_of=plan.as_of, weather=weather)
 parcels = al.judge_parcels(parcels, looks, seasons, {}, region.evidence, as_of=plan.as_of)
 judged = judged_only(seasons, parcels)
 health = al.score_health(looks, judged)

@@ -70,11 +70,12 @@ def export(
     write_export(found, out)
     farms = sum(len(one["farms"]) for one in found["publications"])
     typer.echo(f"{out}: {farms} decisions of {len(found['publications'])} publications")
-    files = sum(len(act["evidence"]) for act in found["acts"])
-    typer.echo(
-        f"and {len(found['acts'])} acts of people with {files} kept files; beside each file, by its hash, stands what "
-        "becomes of it on deletion"
-    )
+    if found["acts"]:
+        files = sum(len(act["evidence"]) for act in found["acts"])
+        typer.echo(
+            f"and {len(found['acts'])} acts of people with {files} kept files; beside each file, by its hash, stands "
+            "what becomes of it on deletion"
+        )
 
 
 @person.command()
