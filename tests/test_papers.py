@@ -102,6 +102,9 @@ def test_the_papers_of_the_package_are_written_from_code_and_cards(tmp_path: Pat
     for file in listed["papers"]:
         assert (tmp_path / "papers" / file).is_file()
     impact = (tmp_path / "papers" / "impact-assessment.md").read_text(encoding="utf-8")
+    assert "Files that people hand in or acts keep" in impact
+    assert "| photo | a photo of a field, handed in by the farmer" in impact
+    assert "taken away on deletion" in impact
     assert "个人信息保护" in impact
     assert "applicants.existing_debt" in impact, "the fields come from configs/privacy/purposes.yaml"
     assert re.search(r"the demo square in Flanders: 0\.\d+ \(95 % 0\.\d+ to 0\.\d+\), n 19", impact)
