@@ -33,6 +33,9 @@ from tests.made_bank import toy_bank
 KINDS = list(HEALTH_CLASSES)
 
 
+COUNTY = {"config": "loess", "parcels": 5, "seeds": [3]}
+
+
 # --- what a recipe may not say ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("recipe", "message", "hint"),
@@ -42,6 +45,16 @@ KINDS = list(HEALTH_CLASSES)
         ({"counties": [{"config": "atlantis", "seeds": [1]}]}, "'atlantis' is not known", "known: .*loess"),
         ({"labels": ["bavaria-2018"]}, "bavaria-2018 is of level L1C, the recipe of level L2A", "labels of one level"),
         ({"labels": ["bavaria-2018"], "level": "L1C"}, "squares and simulated counties are of level L2A", "empty"),
+        (
+            {"counties": [COUNTY], "calibrate_on": [COUNTY | {"parcels": 9}]},
+            "recipe: calibrate_on: loess with seed 3 is among the counties that are learned from",
+            "another seed",
+        ),
+        (
+            {"counties": [COUNTY], "held_out": [COUNTY | {"mishaps": 5}]},
+            "recipe: held_out: loess with seed 3 is among",
+            "another seed",
+        ),
         ({"labels": [], "squares": []}, "recipe: nothing to learn from", "name labels, squares or counties"),
     ],
 )
@@ -53,7 +66,7 @@ def test_a_recipe_that_cannot_be_taught_is_refused_before_anything_is_drawn(
     assert re.search(hint, caught.value.hint)
 
 
-@pytest.mark.parametrize(("key", "value"), [("device", "tpu"), ("steps", 0), ("stem", 4)])
+@pytest.mark.parametrize(("key", "value"), [("device", "tpu"), ("steps", 0), ("stem", 4), ("folds", 1000)])
 def test_a_number_or_name_out_of_range_is_refused(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"recipe: {key}: .*; found {value!r}"):
         check_teaching({key: value})

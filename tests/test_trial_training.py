@@ -11,7 +11,7 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
-from acreline.errors import ConfigError, InputError
+from acreline.errors import ConfigError, InputError, StoreError
 from acreline.layers import HEALTH_CLASSES, TimeAxis
 from acreline.model.banks import Bank
 from acreline.model.card import load_model
@@ -22,6 +22,7 @@ from acreline.model.outputs import Heads
 from acreline.model.painting import add_normal_bias, paint_bank
 from acreline.trial.counties import Wanted, county_bank, draw_counties
 from acreline.trial.curves_page import curves_beside, render_curves
+from acreline.trial.demo import train_packaged
 from acreline.trial.held_back import main_labels
 from acreline.trial.land import series_bank
 from acreline.trial.packaged import read_packaged
@@ -37,9 +38,20 @@ TINY = {
 
 
 def test_a_recipe_with_a_slip_is_refused() -> None:
-    with pytest.raises(ConfigError, match="recipe: stepz: Extra inputs are not permitted") as caught:
+    with pytest.raises(ConfigError, match="recipe: unknown key 'stepz'") as caught:
         check_teaching({"stepz": 3})
-    assert "steps" in caught.value.hint
+    assert caught.value.hint.startswith("did you mean 'steps'?")
+    with pytest.raises(ConfigError, match=r"recipe: unknown key 'points\.step'") as caught:
+        check_teaching({"points": {"step": 3}})
+    assert caught.value.hint.startswith("did you mean 'steps'? known here: blend, ")
+
+
+def test_a_training_without_a_recipe_or_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bare.yaml").write_text("name: bare\nweights: a.safetensors\ncard: a.json\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"bare\.yaml: has no recipe"):
+        train_packaged(str(tmp_path / "bare.yaml"), tmp_path / "out", seed=None, progress=lambda *_: None)
+    with pytest.raises(StoreError, match=r"bare\.yaml: cannot be written: Not a directory"):
+        train_model(TINY | {"squares": []}, tmp_path / "bare.yaml", name="tiny")
 
 
 def test_the_declared_crop_is_found_again_from_what_it_teaches() -> None:

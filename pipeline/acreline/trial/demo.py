@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.config import SeasonSettings, find_config, packaged_configs, read_provider, read_region, read_settings
-from acreline.errors import InputError
+from acreline.errors import ConfigError, InputError
 from acreline.geo import place_parcels, split_blocks
 from acreline.imagery import load_cube
 from acreline.layers import Block, Coverage, Cube, Weather
@@ -54,10 +54,17 @@ def train_packaged(
 
     Returns:
         the YAML file, which a region file may name under `model:`; the curves stand beside it.
+
+    Raises:
+        ConfigError: there is no recipe; else as `train_model`.
     """
     from acreline.trial.training import train_model
 
     settings = read_settings(ModelSettings, find_config("models", name))
+    if not settings.recipe:
+        raise ConfigError(
+            f"{settings.file or name}: has no recipe", hint="write `recipe:`, as configs/models/acrenet-xs.yaml does"
+        )
     return train_model(
         settings.recipe, out, name=settings.name, seed=seed, workers=workers, device=device, steps=steps,
         progress=progress,

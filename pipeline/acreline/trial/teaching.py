@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from acreline.config import Settings, find_config, packaged_configs, read_settings
+from acreline.config import Settings, check_settings, find_config, packaged_configs, read_settings
 from acreline.errors import ConfigError, InputError
 from acreline.layers import HEALTH_CLASSES
 from acreline.model.banks import Bank, square_bank
@@ -45,7 +45,7 @@ class Counties(Settings):
 
     config: str
     parcels: int = Field(300, ge=1)
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = Field(min_length=1)
     mishaps: float = Field(1, gt=0, description="times the usual number of floods, hail storms and so on")
 
 
@@ -74,7 +74,7 @@ class Teaching(Recipe):
     counties: tuple[Counties, ...] = ()
     calibrate_on: tuple[Counties, ...] = Field((), description="counties that set what the card promises")
     held_out: tuple[Counties, ...] = Field((), description="counties that are only measured on, never learned from")
-    folds: int = Field(5, ge=2, description="parts of the labelled places, each held back once to calibrate on")
+    folds: int = Field(5, ge=2, le=5, description="parts of the labelled places, each held back once to calibrate on")
     points: Points = Field(Points(), description="how labelled points are taught, to members and folds alike")
     fold_members: int | None = Field(None, ge=1, description="networks of a fold; null: as many as are members")
     fold_health_steps: int = Field(0, ge=0, description="steps of a fold's network in which health alone is taught")
@@ -127,15 +127,7 @@ def check_teaching(recipe: dict[str, Any]) -> Teaching:
     Raises:
         ConfigError: a key is unknown or a number is out of range; the message names it.
     """
-    try:
-        return Teaching.model_validate(recipe)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"recipe: {where}: {first['msg']}; found {first['input']!r}",
-            hint=f"known keys: {', '.join(Teaching.model_fields)}",
-        ) from error
+    return check_settings(Teaching, recipe, Path("recipe"))
 
 
 def packaged_teaching(name: str) -> Teaching:
@@ -175,6 +167,14 @@ def check_sources(teaching: Teaching) -> None:
         )
     for one in one_by_one(counties):
         _ = one.settings  # refuses a county that is not known
+    learned = {(one.config, one.seed) for one in one_by_one(teaching.counties)}
+    for key, kinds in (("calibrate_on", teaching.calibrate_on), ("held_out", teaching.held_out)):
+        for one in one_by_one(kinds):
+            if (one.config, one.seed) in learned:
+                raise ConfigError(
+                    f"recipe: {key}: {one.config} with seed {one.seed} is among the counties that are learned from",
+                    hint="name another seed: what was learned says nothing of land that was not seen",
+                )
     if not (teaching.labels or teaching.squares or teaching.counties):
         raise ConfigError("recipe: nothing to learn from", hint="name labels, squares or counties")
     read_banks(teaching, ())

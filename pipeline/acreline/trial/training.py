@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import structlog
 
+from acreline.errors import StoreError
 from acreline.model.card import Architecture, Card, Source, save_model
 from acreline.model.heads import SlotHead
 from acreline.model.members import AcreNets
@@ -82,6 +83,7 @@ def train_model(
         ConfigError: the recipe has a key, name or number that is wrong, a GPU is asked for and there is none, memory
             does not suffice, or the training diverged.
         InputError: training data are missing or damaged, teach nothing, or name the demo region's square.
+        StoreError: the folder cannot be made.
     """
     given = {"seed": seed, "device": device, "steps": steps}
     teaching = check_teaching({**recipe, **{key: value for key, value in given.items() if value is not None}})
@@ -96,7 +98,10 @@ def train_model(
     chosen = teaching.chosen_device()
     check_sources(teaching)
     work = out / "work"
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written: {error.strerror or error}", hint="choose another --out") from error
     tell = progress or (lambda done, total, words: None)
     started = time.perf_counter()
     taught, calibrating, held_out = (
