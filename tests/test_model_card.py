@@ -19,6 +19,7 @@ from acreline.model.acrenet import AcreNet
 from acreline.model.card import Architecture, Model, build_net, save_model
 from acreline.model.classes import CROP_CLASSES, CROP_SLOTS, HEADS
 from acreline.model.inputs import CHANNELS
+from acreline.model.mlm import write_model_item
 from acreline.records import NO_CROP
 from tests.test_model_segment import make_card, make_head, make_model
 
@@ -200,8 +201,6 @@ def test_an_unseen_bin_is_played_down_by_the_attention():
 
 
 def test_a_stac_item_of_the_model_stands_beside_the_weights(tmp_path):
-    import json
-
     import pystac.validation
 
     card = make_model().card
@@ -214,6 +213,35 @@ def test_a_stac_item_of_the_model_stands_beside_the_weights(tmp_path):
     assert [out["name"] for out in item.properties["mlm:output"]] == ["crop of slot A", "crop of slot B", "health"]
     assert item.properties["mlm:total_parameters"] > 0
     assert item.assets["model"].href.endswith(f"{card.name}.safetensors")
+    assert _breaks_the_extension(told) == []
+
+
+def _breaks_the_extension(told):
+    """What the MLM schema asks beyond the types that pystac writes: artifact type, a dimension `bands`, bands told."""
+    models = [one for one in told["assets"].values() if "mlm:model" in one["roles"]]
+    others = [one for one in told["assets"].values() if "mlm:model" not in one["roles"]]
+    rules = {
+        "a model asset": len(models) >= 1,
+        "artifact type of the model": all(one.get("mlm:artifact_type") for one in models),
+        "artifact type of nothing else": not any("mlm:artifact_type" in one for one in others),
+        "dimension bands": all("bands" in one["input"]["dim_order"] for one in told["properties"]["mlm:input"]),
+        "as many dimensions": all(
+            len(one["input"]["dim_order"]) == len(one["input"]["shape"]) for one in told["properties"]["mlm:input"]
+        ),
+        "bands of the item": [band["name"] for band in told["properties"].get("bands", [])]
+        == [band["name"] for band in told["properties"]["mlm:input"][0]["bands"]],
+    }
+    return [name for name, kept in rules.items() if not kept]
+
+
+@pytest.mark.parametrize("name", ["acrenet-s", "acrenet-toa"])
+def test_the_items_that_ship_are_those_that_their_cards_give(name, tmp_path):
+    model = load_model(name)
+    folder = Path(departures.__file__).parent / "weights"
+    parameters = sum(value.numel() for value in model.net.parameters())
+    again = write_model_item(model.card, tmp_path, folder / f"{name}.safetensors", parameters)
+    assert again.read_bytes() == (folder / f"{name}.stac.json").read_bytes()
+    assert _breaks_the_extension(json.loads(again.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("name", ["acrenet-xs", "acrenet-m"])

@@ -311,8 +311,11 @@ def test_training_data_of_the_model_are_called_no_evidence() -> None:
 
 def test_data_without_a_scored_label_are_refused(points: Path) -> None:
     series: LabelledSeries = read_point_table(points)
-    with pytest.raises(InputError, match=r"points\.parquet: no sample has a label that is scored"):
+    with pytest.raises(
+        InputError, match=r"points\.parquet: no sample has a label that is scored; found .*\(4711\)"
+    ) as caught:
         measure_series(series.keep(np.array([6, 7])), made_model(), "0" * 64)
+    assert "maize" in caught.value.hint
 
 
 def test_data_without_one_value_are_refused_and_samples_without_one_are_counted(points: Path) -> None:
@@ -328,8 +331,10 @@ def test_data_without_one_value_are_refused_and_samples_without_one_are_counted(
 
 def test_a_folder_that_cannot_be_written_is_told(points: Path, model_file: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(StoreError, match="the report cannot be written"):
-        evaluate_data(points, tmp_path / "file", model=model_file)
+    with pytest.raises(StoreError, match="the report cannot be written: it is a file"):
+        evaluate_data(tmp_path / "nowhere.csv", tmp_path / "file", model=model_file)  # said before data are read
+    with pytest.raises(StoreError, match=r"the report cannot be written: .*Not a directory"):
+        evaluate_data(points, tmp_path / "file" / "deeper", model=model_file)
 
 
 # --- the command --------------------------------------------------------------------------------------------------

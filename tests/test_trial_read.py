@@ -82,6 +82,13 @@ def test_a_table_of_parcels_says_what_it_lacks(tmp_path: Path) -> None:
     odd = parcel_table([115]).astype({"B4_mean": object})
     odd.loc[odd.index[2], "B4_mean"] = "n/a?"
     odd.to_csv(path, index=False)
+    shares = parcel_table([115])
+    bands = [name for name in shares if name.endswith("_mean")]
+    shares.assign(**{name: shares[name] / 10_000 for name in bands}).to_csv(tmp_path / "shares.csv", index=False)
+    with pytest.raises(
+        InputError, match=r"shares\.csv: the highest reflectance is 0\.\d+: these look like shares of 1"
+    ):
+        read_labelled(tmp_path / "shares.csv")
     with pytest.raises(InputError, match=r"^parcels\.csv: B4_mean, row 3: 'n/a\?' is not a number$"):
         read_labelled(path)
     parcel_table([115]).iloc[:0].to_csv(path, index=False)
@@ -276,6 +283,9 @@ def test_what_is_of_no_known_kind_is_refused_with_the_kinds(tmp_path: Path) -> N
     (tmp_path / "broken.parquet").write_bytes(b"PAR?")
     with pytest.raises(InputError, match=r"broken\.parquet: not a parquet file"):
         read_labelled(tmp_path / "broken.parquet")
+    (tmp_path / "hollow.csv").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"hollow\.csv: not labelled data of a known kind; it has no columns"):
+        read_labelled(tmp_path / "hollow.csv")
     (tmp_path / "odd.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(InputError, match=r"odd\.csv: cannot be read"):
         read_labelled(tmp_path / "odd.csv")

@@ -13,6 +13,8 @@ from acreline.model.inputs import CHANNELS
 if TYPE_CHECKING:
     from acreline.model.card import Card
 
+ARTIFACT = "safetensors.torch.save_file"
+"""What wrote the weights, in the extension's words."""
 EXTENT_PX = 256
 """Side of a picture in the item's shapes; the network takes any multiple of four."""
 
@@ -45,7 +47,10 @@ def write_model_item(card: Card, folder: Path, weights: Path, parameters: int) -
     item = pystac.Item(card.name, geometry=None, bbox=None, datetime=day, properties={"license": card.licence})
     item.properties["description"] = f"AcreNet {card.version}: crop of two season slots, health, vigour and field edges"
     shape = [-1, card.axis.bins, len(CHANNELS), EXTENT_PX, EXTENT_PX]
-    order = ["batch", "time", "channel", "height", "width"]
+    order = ["batch", "time", "bands", "height", "width"]
+    item.properties["bands"] = [
+        {"name": band} for band in card.bands
+    ]  # the extension asks for them where inputs name any
     entry = ModelInput.create(
         name="Sentinel-2 season in bins",
         bands=[ModelBand.create(name=band) for band in card.bands],
@@ -81,8 +86,11 @@ def write_model_item(card: Card, folder: Path, weights: Path, parameters: int) -
     )
     item.add_asset(
         "model",
-        pystac.Asset(f"./{weights.name}", title="weights", media_type="application/octet-stream", roles=["mlm:model"]),
-    )
+        pystac.Asset(
+            f"./{weights.name}", title="weights", media_type="application/octet-stream", roles=["mlm:model"],
+            extra_fields={"mlm:artifact_type": ARTIFACT},
+        ),
+    )  # fmt: skip
     item.add_asset(
         "card", pystac.Asset(f"./{card.name}.json", title="card", media_type="application/json", roles=["metadata"])
     )

@@ -29,6 +29,8 @@ from acreline.trial.times import month_ends
 
 METRICS, PAGE = "metrics.json", "index.html"
 KEEP_SHARE = 0.8
+SHOWN = 5
+"""Labels that a message names."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -61,6 +63,8 @@ def evaluate_data(
         InputError: the data cannot be read, or hold nothing that is scored.
         StoreError: the folder cannot be written.
     """
+    if out.exists() and not out.is_dir():
+        raise StoreError(f"{out}: the report cannot be written: it is a file", hint="choose another --out")
     named = None if model is None else load_model(model)  # a slip is told before the data are read
     series, digest = read_labelled(path, labels=labels, progress=progress)
     loaded = named or load_model(MODELS[series.level])
@@ -83,8 +87,14 @@ def measure_series(
     groups = list(task.groups)
     scored = np.isin(series.group, groups)
     if not scored.any():
+        found = [
+            f"{row['name']} ({row['code'] or 'no code'})"
+            for row in count_not_scored(series.code, series.label, ~scored)
+        ]
         raise InputError(
-            f"{series.name}: no sample has a label that is scored", hint=f"scored groups: {', '.join(groups)}"
+            f"{series.name}: no sample has a label that is scored; found {', '.join(found[:SHOWN])}"
+            f"{', ...' if len(found) > SHOWN else ''}",
+            hint=f"scored groups: {', '.join(groups)}; configs/labels/ says which codes belong to them",
         )
     known = series.keep(scored)
     never = int((~np.isfinite(known.values)).all(axis=(1, 2)).sum())

@@ -74,6 +74,9 @@ def read_labelled(
 
 
 def _columns_told(columns: list[str]) -> str:
+    columns = [name for name in columns if name]
+    if not columns:
+        return "; it has no columns"
     return f"; found the columns {', '.join(columns[:SHOWN])}{', ...' if len(columns) > SHOWN else ''}"
 
 

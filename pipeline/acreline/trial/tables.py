@@ -23,6 +23,8 @@ BANDS_POINTS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12")
 PARCEL_CODES, POINT_CODES = "bavaria-nc", "worldcereal-ewoc"
 SCALE = 10_000
 NO_DATA = 65535
+LEAST_SCALED = 2.0
+"""Reflectance x 10000 is above it wherever anything was seen; a share of 1 hardly ever is."""
 TEMPERATURE = "AGERA5-TMEAN"
 DEKAD_DAYS = 16
 """Steps of up to so many days are dekads, longer ones are months."""
@@ -252,13 +254,20 @@ def _numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     """Columns as numbers; what is empty stays empty.
 
     Raises:
-        InputError: one is no number; the message has its column, its row and what stands there.
+        InputError: one is no number, and the message has its column, its row and what stands there; or all are far too
+            small for reflectance x 10000.
     """
     out = {}
     for name, column in table.items():
         out[name] = pd.to_numeric(column, errors="coerce").astype(np.float32)
         _refuse_first(
             path, column, out[name].isna() & column.notna(), "is not a number", "reflectance x 10000 as numbers"
+        )
+    most = max(float(column.max()) for column in out.values())
+    if 0 < most <= LEAST_SCALED:
+        raise InputError(
+            f"{path.name}: the highest reflectance is {most:g}: these look like shares of 1",
+            hint="give reflectance x 10000, as data/README.md says",
         )
     return pd.DataFrame(out)
 
