@@ -228,8 +228,11 @@ def _breaks_the_extension(told):
         "as many dimensions": all(
             len(one["input"]["dim_order"]) == len(one["input"]["shape"]) for one in told["properties"]["mlm:input"]
         ),
-        "bands of the item": [band["name"] for band in told["properties"].get("bands", [])]
-        == [band["name"] for band in told["properties"]["mlm:input"][0]["bands"]],
+        "bands of the weights": all(
+            [band["name"] for band in one.get("bands", [])]
+            == [band["name"] for band in told["properties"]["mlm:input"][0]["bands"]]
+            for one in models
+        ),
     }
     return [name for name, kept in rules.items() if not kept]
 

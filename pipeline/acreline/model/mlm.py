@@ -48,9 +48,6 @@ def write_model_item(card: Card, folder: Path, weights: Path, parameters: int) -
     item.properties["description"] = f"AcreNet {card.version}: crop of two season slots, health, vigour and field edges"
     shape = [-1, card.axis.bins, len(CHANNELS), EXTENT_PX, EXTENT_PX]
     order = ["batch", "time", "bands", "height", "width"]
-    item.properties["bands"] = [
-        {"name": band} for band in card.bands
-    ]  # the extension asks for them where inputs name any
     entry = ModelInput.create(
         name="Sentinel-2 season in bins",
         bands=[ModelBand.create(name=band) for band in card.bands],
@@ -88,9 +85,10 @@ def write_model_item(card: Card, folder: Path, weights: Path, parameters: int) -
         "model",
         pystac.Asset(
             f"./{weights.name}", title="weights", media_type="application/octet-stream", roles=["mlm:model"],
-            extra_fields={"mlm:artifact_type": ARTIFACT},
+            extra_fields={"mlm:artifact_type": ARTIFACT, "bands": [{"name": band} for band in card.bands]},
         ),
     )  # fmt: skip
+    # the extension asks for bands where inputs name any; STAC 1.1 wants them at an asset
     item.add_asset(
         "card", pystac.Asset(f"./{card.name}.json", title="card", media_type="application/json", roles=["metadata"])
     )
