@@ -136,13 +136,14 @@ def touched_parcels(publication: Path, outlines: Outlines) -> pd.DataFrame:
     return rows
 
 
-def read_outlines(path: Path, name: str | None = None) -> Outlines:
+def read_outlines(path: Path, name: str | None = None, column: str = "event") -> Outlines:
     """The ground of the events in a file; all its polygons are one event, unless a column `event` names several.
 
     Args:
         path: polygons of a flood, a hail swath and the like (GeoJSON, GeoPackage, GeoParquet or another vector file)
             with a coordinate reference system.
-        name: of the one event that all polygons are; default the column `event`, else the file's name.
+        name: of the one event that all polygons are; default the named column, else the file's name.
+        column: that names the events, or places, of a file with several.
 
     Raises:
         InputError: the file cannot be read, has no reference system, no polygon or no ground, lies nowhere on earth, or
@@ -174,7 +175,7 @@ def read_outlines(path: Path, name: str | None = None) -> Outlines:
             f"{path}: the outline lies nowhere on earth: {west:g} to {east:g} east, {south:g} to {north:g} north",
             hint=f"its coordinates do not fit its reference system {table.crs.to_string()}",
         )
-    named = _event_names(table[ground], path, name)
+    named = _event_names(table[ground], path, name, column)
     names = sorted(set(named))
     joined = [shapely.union_all(shapes[named == one]) for one in names]
     return Outlines(tuple(names), np.array(joined, dtype=object), mended, int((~ground).sum()))
@@ -203,17 +204,19 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     return table
 
 
-def _event_names(table: gpd.GeoDataFrame, path: Path, name: str | None) -> npt.NDArray[Any]:
+def _event_names(table: gpd.GeoDataFrame, path: Path, name: str | None, column: str) -> npt.NDArray[Any]:
     """The event that each polygon is of."""
     import numpy as np
 
-    if name is not None or "event" not in table.columns:
+    if name is not None or column not in table.columns:
         return np.full(len(table), name or path.stem, dtype=object)
-    named = table["event"].astype("string").fillna("").str.strip()
+    named = table[column].astype("string").fillna("").str.strip()
     if (named == "").any():
         raise InputError(
-            f"{path}: {int((named == '').sum())} of {len(table)} polygons have no name in the column event",
-            hint="name each polygon's event, or give --name: all are one event",
+            f"{path}: {int((named == '').sum())} of {len(table)} polygons have no name in the column {column}",
+            hint="name each polygon's event, or give --name: all are one event"
+            if column == "event"
+            else f"name each polygon's {column}",
         )
     return np.asarray(named, dtype=object)
 

@@ -25,8 +25,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Decide": ("credit", "override", "confirm", "ask", "visit", "answer", "asks"),
     "For the farmer": ("letter", "appeal", "person"),
     "Risk and proof": (
-        "policy", "shadow", "stress", "backtest", "drift", "segments", "proxies", "papers", "overrides",
-        "vintage", "verify", "replay",
+        "policy", "shadow", "stress", "backtest", "drift", "segments", "concentration", "proxies", "papers",
+        "overrides", "vintage", "verify", "replay",
     ),
     "For analysts": ("area", "normals", "curve", "export", "simulate", "train", "evaluate"),
 }  # fmt: skip

@@ -82,6 +82,38 @@ def watch(
 
 
 @app.command()
+def concentration(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="OUT folders of runs, one of each region")],
+    groups: Annotated[
+        Path | None, typer.Option("--groups", metavar="FILE", help="CSV with farm_id and a column a kind: buyer ...")
+    ] = None,
+    places: Annotated[
+        Path | None, typer.Option("--places", metavar="FILE", help="polygons that do not overlap: watersheds ...")
+    ] = None,
+    place: Annotated[
+        str, typer.Option("--place", metavar="COLUMN", help="the polygons' column of names, and what they are")
+    ] = "place",
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for CSV, JSON and a page")] = None,
+) -> None:
+    """Tell how much of the harvests and limits stands on one crop, person, county, size of farm, buyer or watershed."""
+    from acreline.review.book import read_book
+    from acreline.review.concentration import measure_concentration, read_columns, read_places
+    from acreline.review.concentration_page import concentration_figures, concentration_lines, concentration_page
+    from acreline.review.files import write_review
+    from acreline.store import open_publication
+
+    book = read_book([open_publication(run) for run in runs])
+    told = None if groups is None else read_columns(groups, book)
+    drawn = None if places is None else read_places(places, place, book)
+    found = measure_concentration(book, told, drawn, place)
+    typer.echo("\n".join(concentration_lines(found)))
+    if out is not None:
+        tables = {"concentration": found.table}
+        for path in write_review(out, "concentration", tables, concentration_figures(found), concentration_page(found)):
+            typer.echo(f"written: {path}")
+
+
+@app.command()
 def segments(
     run: RunFolder,
     out: Annotated[

@@ -58,7 +58,15 @@ def sum_up(farms: Iterable[Farm], currency: str, find_limit: Callable[[Farm], De
 
 def worth_of(farm: Farm, currency: str) -> Decimal:
     """Cautious worth of a farm's harvest, summed as in the totals."""
-    return Decimal(sum(math.floor(value.low) for _, value in _valued(farm, currency)))
+    return sum(worth_by_crop(farm, currency).values(), Decimal(0))
+
+
+def worth_by_crop(farm: Farm, currency: str) -> dict[str, Decimal]:
+    """Cautious worth of a farm's harvest by crop slug, summed as in the totals."""
+    told: dict[str, Decimal] = {}
+    for crop, value in _valued(farm, currency):
+        told[crop] = told.get(crop, Decimal(0)) + math.floor(value.low)
+    return told
 
 
 def _valued(farm: Farm, currency: str) -> Iterator[tuple[str, Interval]]:
