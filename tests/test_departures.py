@@ -15,6 +15,7 @@ from acreline.model.departures import (
     SIGN_PAIRS,
     SIGNS,
     Usual,
+    _ranked,
     depart,
     shortest_half,
     signs_of,
@@ -28,6 +29,14 @@ NDVI, NDRE = 0, 2
 
 def column(*values: float) -> torch.Tensor:
     return torch.tensor(values)[:, None]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 11, 300])
+def test_values_are_ranked_as_torch_ranks_them(rows: int) -> None:
+    values = torch.from_numpy(np.random.default_rng(rows).normal(0, 1, (rows, 40)).astype(np.float32)).round(decimals=1)
+    assert torch.equal(_ranked(values), values.sort(dim=0).values)
+    asked = values.clone().requires_grad_()
+    assert _ranked(asked).requires_grad  # a gradient goes through it where one is wanted
 
 
 def test_the_shortest_half_by_hand() -> None:
