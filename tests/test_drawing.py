@@ -11,7 +11,7 @@ import pytest
 
 from acreline.layers import BANDS, TimeAxis
 from acreline.model import drawing
-from acreline.model.banks import Bank
+from acreline.model.banks import Bank, reflectance_of
 from acreline.model.classes import HEADS
 from acreline.model.damage import HEALTH
 from acreline.model.departures import CHANNELS, SIGNS
@@ -49,8 +49,8 @@ def compare(bank: Bank, pixels: np.ndarray, seed: int = 0) -> np.ndarray:
     drawer = Drawer([bank], STILL, Shares(singles=8, mosaics=0, crops=0))
     rng = np.random.default_rng(seed)
     sky = vary_sky(bank, STILL, rng)
-    values, clear = sky.look(bank, pixels, rng)
-    x = add_visible(bin_quickly(values, clear, sky.days, bank.axis), sky.visible)
+    seen = sky.look(bank, pixels)
+    x = add_visible(bin_quickly(seen.values, seen.clear, seen.days, bank.axis), sky.visible)
     return drawer._compare(bank, pixels, x, np.arange(40), sky, rng)
 
 
@@ -142,11 +142,42 @@ def test_a_draw_in_season_ends_on_its_day() -> None:
         assert (sky.days[sky.kept] <= sky.as_of).all()
         assert sky.kept[sky.days <= sky.as_of].all()
         ends.append(sky.as_of)
-        x = bin_quickly(*sky.look(bank, np.arange(4), np.random.default_rng(0)), sky.days, bank.axis)
+        seen = sky.look(bank, np.arange(4))
+        x = bin_quickly(seen.values, seen.clear, seen.days, bank.axis)
         later = int(np.ceil(sky.as_of / ((bank.axis.end - bank.axis.start).days / bank.axis.bins))) + 1
         assert not x[later:, len(BANDS)].any()  # nothing supports the bins of days to come
     assert min(ends) >= 150
     assert max(ends) - min(ends) > 150
+
+
+def test_looks_that_show_nothing_are_left_out_and_change_nothing() -> None:
+    bank = toy_bank()
+    clear = bank.clear.copy()
+    clear[1] = False  # a cloud over all of them
+    clear[2, :2] = False
+    bank = replace(bank, clear=clear)
+    sky, pixels = vary_sky(bank, replace(STILL, drop=0.5), np.random.default_rng(3)), np.array([3, 0, 1])
+    seen = sky.look(bank, pixels)
+    whole = clear[:, pixels] & sky.kept[:, None]
+    shown = whole.any(axis=1)
+    assert not shown[1]
+    assert seen.clear.tolist() == whole[shown].tolist()
+    assert seen.days.tolist() == sky.days[shown].tolist()
+    values = reflectance_of(bank.read(pixels)) * sky.gain[:, :, None] + sky.haze[:, :, None]
+    if not sky.visible:
+        values[:, :3] = 0
+    values = values.clip(0, 1)
+    assert seen.values == pytest.approx(values[shown])
+    x = bin_quickly(values, whole, sky.days, bank.axis)
+    assert bin_quickly(seen.values, seen.clear, seen.days, bank.axis) == pytest.approx(x, abs=1e-6)
+
+
+def test_land_that_no_look_shows_is_still_drawn() -> None:
+    bank = replace(toy_bank(), clear=np.zeros_like(toy_bank().clear))
+    seen = vary_sky(bank, STILL, np.random.default_rng(0)).look(bank, np.arange(4))
+    assert (len(seen.days), seen.clear.any()) == (1, False)
+    x = bin_quickly(seen.values, seen.clear, seen.days, bank.axis)
+    assert not x[:, : len(BANDS) + 1].any()  # neither values nor support
 
 
 def test_a_whole_season_has_no_end() -> None:
@@ -174,7 +205,7 @@ def test_a_mishap_is_taught_from_the_day_on_which_it_shows(as_of: float, told: l
     )  # fmt: skip
     drawer = Drawer([bank], STILL, Shares(singles=8, mosaics=0, crops=0))
     sky, rng, pixels = still_sky(bank, as_of), np.random.default_rng(0), np.arange(4)
-    found = drawer._health(bank, pixels, *sky.look(bank, pixels, rng), sky, pixels, rng)
+    found = drawer._health(bank, pixels, sky.look(bank, pixels), sky.as_of, pixels, rng)
     assert found.tolist() == told  # the third is too weak to be told; the last is of no field
 
 

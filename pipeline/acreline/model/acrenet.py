@@ -126,7 +126,8 @@ class AcreNet(nn.Module):
         known = torch.ones_like(bands[:, :, :1])
         known[:, :3] = visible[:, :, :1]
         scaled = (bands - self.mean.view(1, -1, 1, 1)) / self.sd.view(1, -1, 1, 1) * known
-        z = self.stem(torch.cat([scaled, *ratios, flat[:, c - 3 :]], dim=1))  # (b, c, k, n) -> (b, wide, k/4, n)
+        given = torch.cat([scaled, *ratios, flat[:, c - 3 :]], dim=1)
+        z = self.stem(_laid(given, self.stem))  # (b, c, k, n) -> (b, wide, k/4, n)
         z = z + self.position
         season = self.whole_season(z)  # (b, wide, k/4, n) -> (b, wide, 1, n)
         pooled = _pool(z, self.attend_crop(z) + _seen(support, z))
@@ -174,7 +175,7 @@ class AcreNet(nn.Module):
     def fare_seen(self, seen: Tensor, y: Tensor) -> Fares:
         """As `fare`, from what the health branch is given, (b, sign + sign + 1 + 2, k, h w)."""
         b, _, h, w = y.shape
-        f = self.health_stem(seen)
+        f = self.health_stem(_laid(seen, self.health_stem))
         pooled = _pool(f, self.attend_health(f) + _seen(seen[:, -2:-1], f))
         kind = y.detach().reshape(b, -1, 1, h * w)
         top = reduce(torch.maximum, f.unbind(2))[:, :, None]  # as amax, which is many times slower here
@@ -194,6 +195,11 @@ def _inside(z: Tensor, before: int, after: int) -> Tensor:
 def _over_time(before: int, after: int, length: int, stride: int) -> nn.Module:
     layer: nn.Module = Conv2dNormActivation(before, after, (length, 1), stride=(stride, 1), padding=(length // 2, 0))
     return layer
+
+
+def _laid(z: Tensor, stem: nn.Module) -> Tensor:
+    """Channels last while the stem is taught, which takes a third less time; what is measured keeps its bits."""
+    return z.contiguous(memory_format=torch.channels_last) if stem.training else z
 
 
 def health_input(x: Tensor, signs: Tensor, z: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acreline.cubes import clear_from_scl
-from acreline.layers import BANDS_20M, DN_OFFSET, DN_SCALE, TimeAxis
+from acreline.layers import BANDS, BANDS_20M, DN_OFFSET, DN_SCALE, TimeAxis
 from acreline.model.classes import slot_targets
 from acreline.model.inputs import add_visible, bin_quickly, gather_bands
 from acreline.model.labels import Square
@@ -57,15 +57,26 @@ class Bank:
     registered: int | None = None
     """Fields up to this number are parcels of a farm file, those above it pool other ground; None: all are parcels."""
 
-    def read(self, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
-        """(time, 10, pixel) of some pixels, in the order of `BANDS`; a 20 m pixel is repeated on its four."""
-        fine = self.fine[:, :, pixels]
-        if self.coarse is None:
-            return fine
-        assert self.shape is not None
-        cols = self.shape[1]
-        at = pixels // cols // 2 * (cols // 2) + pixels % cols // 2
-        return np.concatenate([fine, self.coarse[:, :, at]], axis=1)
+    def read(self, pixels: npt.NDArray[np.int64], looks: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint16]:
+        """(look, 10, pixel) of some pixels, in the order of `BANDS`; a 20 m pixel is repeated on its four.
+
+        Args:
+            pixels: (pixel,), which.
+            looks: (look,), places in time; None: all.
+        """
+        looks = np.arange(len(self.fine)) if looks is None else looks
+        fine = self.fine.shape[1]
+        out = np.empty((len(looks), fine if self.coarse is None else len(BANDS), len(pixels)), np.uint16)
+        at = pixels
+        if self.coarse is not None:
+            assert self.shape is not None
+            cols = self.shape[1]
+            at = pixels // cols // 2 * (cols // 2) + pixels % cols // 2
+        for row, look in zip(out, looks.tolist(), strict=True):  # look by look: a county has a hundred of them and more
+            np.take(self.fine[look], pixels, axis=1, out=row[:fine], mode="wrap")
+            if self.coarse is not None:
+                np.take(self.coarse[look], at, axis=1, out=row[fine:], mode="wrap")
+        return out
 
     def keep(self, chosen: npt.NDArray[np.bool_]) -> Bank:
         """Only these pixels, no longer a picture."""

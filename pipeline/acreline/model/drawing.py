@@ -23,7 +23,7 @@ from acreline.model.banks import UNTAUGHT, Bank, boundary_distance
 from acreline.model.damage import draw_damage, weak_label
 from acreline.model.departures import CHANNELS, depart, signs_of, usual_of
 from acreline.model.inputs import add_visible, bin_quickly
-from acreline.model.skies import Changes, Sky, vary_sky
+from acreline.model.skies import Changes, Looked, Sky, vary_sky
 from acreline.model.targets import Targets, field_weights, no_targets, targets_of
 
 PATCH_PX = 32
@@ -131,9 +131,9 @@ class Drawer:
         at = rng.integers(len(table.first), size=OTHERS)
         others = table.order[table.first[at] + (rng.random(OTHERS) * table.count[at]).astype(np.int64)]
         sky = vary_sky(bank, self.changes, rng)
-        values, clear = sky.look(bank, pixels, rng)
-        health = self._health(bank, pixels, values, clear, sky, np.arange(count), rng)
-        x = add_visible(bin_quickly(values, clear, sky.days, bank.axis), sky.visible)  # (k, c, n)
+        seen = sky.look(bank, pixels)
+        health = self._health(bank, pixels, seen, sky.as_of, np.arange(count), rng)
+        x = add_visible(bin_quickly(seen.values, seen.clear, seen.days, bank.axis), sky.visible)  # (k, c, n)
         x[:, : len(BANDS)] *= 1 + rng.normal(0, 0.03, (1, len(BANDS), count)).astype(np.float32)
         told = targets_of(bank, pixels, health, sky, np.ones(count, np.float32))
         return _Part(x, self._compare(bank, pixels, x, others, sky, rng), told)
@@ -150,8 +150,8 @@ class Drawer:
         """Departures (bin, sign + 1, pixel) from what is usual of their kinds among them and some others."""
         if rng.random() < LONELY:
             return np.zeros((x.shape[0], CHANNELS, x.shape[2]), np.float32)
-        values, clear = sky.look(bank, others, rng)
-        beside = add_visible(bin_quickly(values, clear, sky.days, bank.axis), sky.visible)
+        seen = sky.look(bank, others)
+        beside = add_visible(bin_quickly(seen.values, seen.clear, seen.days, bank.axis), sky.visible)
         both = np.concatenate([pixels, others])
         _, kind = np.unique(bank.crop_a[both].astype(np.int64) * 1000 + bank.crop_b[both], return_inverse=True)
         signs = signs_of(torch.from_numpy(np.concatenate([x, beside], axis=2))[None])[0]
@@ -199,10 +199,10 @@ class Drawer:
         near_rows = rng.integers(max(top - AROUND_PX, 0), min(top + PATCH_PX + AROUND_PX, rows), OTHERS)
         near_cols = rng.integers(max(left - AROUND_PX, 0), min(left + PATCH_PX + AROUND_PX, cols), OTHERS)
         sky = vary_sky(bank, self.changes, rng)
-        values, clear = sky.look(bank, pixels, rng)
+        seen = sky.look(bank, pixels)
         numbers = bank.field[pixels]
-        health = self._health(bank, pixels, values, clear, sky, numbers, rng)
-        x = add_visible(bin_quickly(values, clear, sky.days, bank.axis), sky.visible)
+        health = self._health(bank, pixels, seen, sky.as_of, numbers, rng)
+        x = add_visible(bin_quickly(seen.values, seen.clear, seen.days, bank.axis), sky.visible)
         apart = self._compare(bank, pixels, x, near_rows * cols + near_cols, sky, rng)
         picture = numbers.reshape(PATCH_PX, PATCH_PX)
         told = targets_of(bank, pixels, health, sky, field_weights(picture).ravel())
@@ -215,16 +215,16 @@ class Drawer:
         self,
         bank: Bank,
         pixels: npt.NDArray[np.int64],
-        values: npt.NDArray[np.float32],
-        clear: npt.NDArray[np.bool_],
-        sky: Sky,
+        looked: Looked,
+        as_of: float,
         numbers: npt.NDArray[np.int64],
         rng: np.random.Generator,
     ) -> npt.NDArray[np.int64]:
-        """Health of each pixel; into fields of real sources damage may be drawn (`values` is changed in place)."""
+        """Health of each pixel; into fields of real sources damage may be drawn (the values are changed in place)."""
+        values = looked.values
         health = np.full(len(pixels), UNTAUGHT, np.int64)
         if bank.event is not None and bank.event_day is not None:
-            struck = (bank.event[pixels] != 0) & (bank.event_day[pixels] <= sky.as_of)
+            struck = (bank.event[pixels] != 0) & (bank.event_day[pixels] <= as_of)
             health = np.where(struck, bank.event[pixels], 0).astype(np.int64)  # -1: too weak to be told
             health[bank.field[pixels] <= 0] = UNTAUGHT
             return health
@@ -232,10 +232,10 @@ class Drawer:
             mine = numbers == field
             if not bank.field[pixels[mine]].all():
                 continue
-            seen = np.logical_or.reduce(clear[:, mine], axis=1)
+            seen = np.logical_or.reduce(looked.clear[:, mine], axis=1)
             if rng.random() < self.changes.damage:
                 changed, found = draw_damage(
-                    values[:, :, mine], seen, bank.axis.on_calendar(sky.source_days), BANDS, rng
+                    values[:, :, mine], seen, bank.axis.on_calendar(looked.source_days), BANDS, rng
                 )
                 values[:, :, mine] = changed
             else:

@@ -102,9 +102,9 @@ def bin_quickly(
     low = np.where(before >= 0, before, np.where(after < axis.bins, after, 0))
     high = np.where(after < axis.bins, after, low)
     share = ((index - low) / np.maximum(high - low, 1)).clip(0, 1).astype(np.float32)
-    left = np.take_along_axis(total, low[:, None], axis=0)
-    right = np.take_along_axis(total, high[:, None], axis=0)
-    total = np.where(filled[:, None], total, left + (right - left) * share[:, None])
+    at_bin, at_pixel = np.nonzero(~filled)
+    left, right = (total[ends[at_bin, at_pixel], :, at_pixel] for ends in (low, high))
+    total[at_bin, :, at_pixel] = left + (right - left) * share[at_bin, at_pixel][:, None]
     centres = (np.arange(axis.bins) + 0.5) * step
     cut = np.searchsorted(days, centres)  # the looks before a bin's centre are the first `cut`
     told = np.where(clear, days[:, None], -np.inf).astype(np.float32)

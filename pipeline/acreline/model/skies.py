@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,18 @@ class Changes:
     """Share of draws whose visible bands are taken away."""
 
 
+class Looked(NamedTuple):
+    """What is seen of some pixels."""
+
+    values: npt.NDArray[np.float32]
+    """Reflectance (look, band, pixel), 0 to 1."""
+    clear: npt.NDArray[np.bool_]
+    """(look, pixel)."""
+    days: npt.NDArray[np.float64]
+    """(look,) as the network is told."""
+    source_days: npt.NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Sky:
     """One year, sensor and sky for all pixels of a draw."""
@@ -50,14 +63,17 @@ class Sky:
     as_of: float
     """In days of the source."""
 
-    def look(
-        self, bank: Bank, pixels: npt.NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Reflectance (time, band, pixel) and clear (time, pixel) under this sky."""
-        values = reflectance_of(bank.read(pixels)) * self.gain[:, :, None] + self.haze[:, :, None]
+    def look(self, bank: Bank, pixels: npt.NDArray[np.int64]) -> Looked:
+        """Some pixels under this sky, in the looks that show one of them: from the others nothing is learned."""
+        clear = bank.clear[:, pixels] & self.kept[:, None]
+        seen = np.flatnonzero(clear.any(axis=1))
+        seen = seen if len(seen) else np.zeros(1, np.int64)  # a look that shows nothing, rather than none at all
+        values = reflectance_of(bank.read(pixels, seen))
+        values *= self.gain[seen, :, None]
+        values += self.haze[seen, :, None]
         if not self.visible:
             values[:, :3] = 0
-        return np.clip(values, 0, 1).astype(np.float32), bank.clear[:, pixels] & self.kept[:, None]
+        return Looked(np.clip(values, 0, 1, out=values), clear[seen], self.days[seen], self.source_days[seen])
 
 
 def vary_sky(bank: Bank, changes: Changes, rng: np.random.Generator) -> Sky:
