@@ -72,6 +72,22 @@ def farm_rows(
         )
 
 
+def count_lines(counts: Mapping[str, Mapping[str, int]], *, acted: bool = False) -> list[str]:
+    """The counts of a run, a line each; the outcomes are the machine's, which the table is not where people acted.
+
+    Args:
+        counts: of the manifest.
+        acted: people acted on farms of the table above.
+    """
+    lines = []
+    for name in ("parcels", "farms", "scenes"):
+        told = ", ".join(f"{value} {key}" for key, value in counts[name].items() if value)
+        lines.append(f"{name}: {told}" if name != "farms" else f"farms, by the machine: {told}")
+        if acted and name == "farms":
+            lines[-1] += " (the table: what stands after people acted)"
+    return lines
+
+
 def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, str]]:
     """Farm id and outcome in a few words, for comparing two policies."""
     return [

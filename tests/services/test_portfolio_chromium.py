@@ -63,7 +63,7 @@ def small(publication: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def acted(publication: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The thirteen farms after people acted on three: one approved farm lowered, one under appeal, one referral granted."""
+    """The thirteen farms after people acted: one limit lowered, one under appeal, one referral granted."""
     farms = tell_page(publication)["farms"]
     lowered, appealed = [farm["id"] for farm in farms if farm["outcome"] == "approve"][:2]
     granted = next(farm["id"] for farm in farms if farm["outcome"] == "refer")

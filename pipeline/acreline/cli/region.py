@@ -347,7 +347,7 @@ def list_kinds(
 
 
 def _tell(result: RunResult, region: Region, *, table: bool) -> None:
-    from acreline.desk import farm_rows
+    from acreline.desk import count_lines, farm_rows
     from acreline.people.acts import read_acts, run_root
     from acreline.store import read_manifest
 
@@ -365,12 +365,7 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
         for row in farm_rows(result.farms, result.decisions, acts=acts):
             grid.add_row(*(escape(word) for word in row))
         console.print(grid)
-    counts = read_manifest(result.publication)["counts"]
-    for name in ("parcels", "farms", "scenes"):
-        whose = ", by the machine" if name == "farms" else ""
-        typer.echo(f"{name}{whose}: " + ", ".join(f"{value} {key}" for key, value in counts[name].items() if value))
-    if acts:
-        typer.echo("the table tells what stands after people's acts; these counts are the machine's decisions")
+    typer.echo("\n".join(count_lines(read_manifest(result.publication)["counts"], acted=bool(acts))))
     typer.echo(
         f"blocks: {len(result.made_blocks)} made, {len(result.kept_blocks)} kept, {len(result.failed_blocks)} failed"
     )

@@ -29,8 +29,8 @@ PORTFOLIO: dict[str, tuple[str, str]] = {
     "acts_appealed": ("under appeal", "申诉复核中"),
     "acts_overtaken": ("to be looked at again", "待重新确认"),
     "acts_left": ("left as it is", "维持不变"),
-    "acts_asked": ("waits for an answer", "待答复"),
-    "acts_answered": ("answer to be looked at", "材料已到，待查看"),
+    "acts_asked": ("asked for more", "待补充"),
+    "acts_answered": ("answer has come", "答复待查看"),
     "acts_none": ("nobody acted", "无人工处理"),
     "wait_appeal": ("Under appeal; the machine had decided", "申诉复核中（系统原已作出决定）"),
     "wait_overtaken": (

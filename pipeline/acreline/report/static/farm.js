@@ -20,8 +20,8 @@ function settleList(lines, named) {
 // What people did, above the machine's decision, which stays.
 function actsBox(farm) {
   if (!farm.now) return null;
-  return el("section", { class: "acted" }, el("h3", {}, el("i", { class: "mark-now", "aria-hidden": "true" }, "✎"), say("stands_now") + ": ", el("b", {}, nowText(farm)), " ", el("small", {}, nowBy(farm))),
-    el("ul", {}, farm.now.said.map((pair) => el("li", {}, pick(pair)))));
+  return el("section", { class: "acted" }, el("h3", {}, el("i", { class: "mark-now", "aria-hidden": "true" }, "✎"), say("stands_now") + ": ", el("b", {}, nowText(farm)), " ", el("small", {}, unbroken(nowBy(farm)))),
+    el("ul", {}, farm.now.said.map((pair) => el("li", {}, unbroken(pick(pair))))));
 }
 
 function decisionBox(farm) {

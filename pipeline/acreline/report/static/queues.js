@@ -58,7 +58,7 @@ function drawRefer() {
 }
 
 function queueRow(place, name, aside, words) {
-  const inside = [el("b", {}, name), el("small", { class: "number" }, aside), el("span", { class: "said" }, words)];
+  const inside = [el("b", {}, name), el("small", { class: "number" }, aside), el("span", { class: "said" }, unbroken(words))];
   if (place < 0) return el("li", { class: "queued" }, inside, el("small", {}, say("farm_gone")));
   return el("li", { class: "queued" }, el("button", { type: "button", "data-place": place, on: { click: () => chooseFarm(place) } }, inside));
 }

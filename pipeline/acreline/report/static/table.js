@@ -7,12 +7,15 @@ const COLUMNS = [
   { key: "planted", head: () => say("planted"), value: (farm) => farm.planted[1], number: true },
   { key: "crop", head: () => ui("crop"), value: (farm) => className("crop", farm.crop) },
   { key: "health", head: () => ui("health"), value: (farm) => className("health", farm.health) },
-  { key: "limit", head: () => (anyActs ? say("machine_limit") : ui("limit")) + (onlyCurrency() ? ", " + onlyCurrency() : ""), value: (farm) => (farm.limit === null ? -1 : Number(farm.limit)), number: true },
+  { key: "limit", head: () => (anyActs ? say("machine_limit") : ui("limit")) + (onlyCurrency() ? ", " + currencyName(onlyCurrency()) : ""), value: (farm) => (farm.limit === null ? -1 : Number(farm.limit)), number: true },
   { key: "outcome", head: () => (anyActs ? say("f_outcome") : ui("outcome")), value: (farm) => OUTCOMES.indexOf(farm.outcome) },
   { key: "reason", head: () => ui("reason"), value: (farm) => firstReason(farm) },
 ];
-const NOW_AT = 1; // beside the name: what an officer looks for first
-if (anyActs) COLUMNS.splice(NOW_AT, 0, { key: "now", head: () => say("stands_now"), value: (farm) => (farm.now ? farm.now.day : "") });
+// Where people acted, what an officer looks for comes first: the machine's word, and beside it what stands.
+if (anyActs) {
+  const machine = COLUMNS.splice(COLUMNS.findIndex((column) => column.key === "limit"), 2);
+  COLUMNS.splice(1, 0, ...machine, { key: "now", head: () => say("stands_now"), value: (farm) => (farm.now ? farm.now.day : "") });
+}
 const collator = new Intl.Collator("en", { numeric: true });
 const view = { order: [], place: new Map(), first: -1, last: -1, at: 0 };
 
@@ -46,10 +49,11 @@ function nowCell(farm) {
 }
 
 function cellsOf(farm) {
-  const cells = [farm.id, farm.parcels.length, landNumber(farm.mu, farm.ha), landNumber(farm.planted[1], farm.planted_ha), cropCell(farm), healthCell(farm),
-    farm.limit === null ? "–" : money(farm.limit, onlyCurrency() ? "" : farm.limit_currency), badge("outcome", farm.outcome), firstReason(farm)];
-  if (anyActs) cells.splice(NOW_AT, 0, nowCell(farm));
-  return cells;
+  const limit = farm.limit === null ? "–" : money(farm.limit, onlyCurrency() ? "" : farm.limit_currency);
+  const own = anyActs && farm.limit !== null ? el("small", { class: "own-limit" }, money(farm.limit, farm.limit_currency)) : null; // on a phone, for want of a column
+  const cells = { id: farm.id, parcels: farm.parcels.length, mu: landNumber(farm.mu, farm.ha), planted: landNumber(farm.planted[1], farm.planted_ha), crop: cropCell(farm), health: healthCell(farm),
+    limit, outcome: [badge("outcome", farm.outcome), own], now: nowCell(farm), reason: firstReason(farm) };
+  return COLUMNS.map((column) => cells[column.key]);
 }
 
 // The chosen farms in the table's order; equal ones, and those without a value, keep the order of their names.

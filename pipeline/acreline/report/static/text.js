@@ -79,6 +79,15 @@ function money(text, currency) {
   return grouped + (cents && /[1-9]/.test(cents) ? "." + cents : "") + unit;
 }
 
+// A text in which names with a digit behind a hyphen, and days, stay on one line.
+function unbroken(text) {
+  return String(text).split(/(\b[0-9A-Za-z]+(?:-[0-9A-Za-z]*[0-9][0-9A-Za-z]*)+\b)/).map((part, i) => (i % 2 ? el("span", { class: "unbroken" }, part) : part));
+}
+
+function currencyName(currency) {
+  return money("", currency).trim();
+}
+
 function rounded(value, currency) {
   return money(String(Math.round(value)), currency);
 }
