@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -91,6 +92,7 @@ def test_the_farmer_reads_what_is_asked_for_and_by_when(out: Path) -> None:
     assert zh[2] == f"银行人员将于2026-03-15前实地查看：{WHY}（E-0002）。"
     for lang, head, words in (("en", "What we ask of you", told[1:3]), ("zh", "请您提供", zh[1:3])):
         letter = render_letter(latest(out), "F-007", lang, advise, find_standing(latest(out), "F-007"))
+        letter = re.sub(r"</?span[^>]*>", "", letter)
         assert head in letter
         assert [one for one in words if one not in letter] == []
         assert 'class="people"' not in letter  # nobody changed anything
