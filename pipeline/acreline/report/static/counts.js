@@ -47,7 +47,7 @@ function countCard(code, sum, label) {
   const pressed = code !== "in" && state.filters.outcome === code;
   const asked = sumText(sum.asked);
   const lines = [
-    code === "in" || code === "approve" ? [say(code === "in" ? "machine_limits" : "granted") + " ", el("b", { class: "money" }, sumText(sum.granted) || "–")] : null,
+    code === "in" || code === "approve" ? [(code === "in" ? say("machine_limits") : say("granted")) + " ", el("b", { class: "money" }, sumText(sum.granted) || "–")] : null,
     asked ? [say("asked") + " ", el("b", { class: "money" }, asked)] : null,
     code === "in" ? el("span", { class: "money" }, land(sum.mu, sum.ha)) : null,
     sum.without && asked ? number(sum.without, 0) + " " + say("not_asked") : null,
