@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The portfolio after people acted, in a real browser: what stands beside the machine's decision, and counts of both."""
+"""The portfolio after people acted, in a real browser: what stands beside the machine's word, and counts of both."""
 
 from __future__ import annotations
 
