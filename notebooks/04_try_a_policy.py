@@ -14,6 +14,9 @@
 # A bank wants to lend more on what a harvest is worth. Before anyone signs that, we decide last season again under
 # the new numbers and look at who gains, who loses and why. The farms are those that a run measured; nothing in it
 # changes. Numbers of the policies are invented, farms of the demo region too.
+#
+# It needs a finished run of the demo region in `runs/flanders-2018`. Where `make demo` or `acreline demo` has made one,
+# that one is taken; else the next cell makes it, which takes about as long as `acreline demo` does.
 
 # %%
 from pathlib import Path
@@ -28,7 +31,11 @@ from acreline.credit import reason_words
 from acreline.desk import read_farms
 
 repo = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "configs").is_dir())
-publication = al.open_publication(repo / "runs" / "flanders-2018")
+run = repo / "runs" / "flanders-2018"
+if not (run / "latest").exists():
+    print(f"no finished run in {run}: it is made now, as `acreline demo` would")
+    al.run_region(al.read_region(repo / "configs" / "regions" / "flanders-2018.yaml"), al.Store(run))
+publication = al.open_publication(run)
 farms, day = read_farms(publication)
 len(farms), day
 

@@ -220,6 +220,7 @@ def test_a_run_in_one_process_tells_its_farms_and_leaves_the_lock_free(
     assert done.code == 0, done.err
     assert "no news: the publication that is there stays" in done.out
     assert "first reason" in done.out
+    assert re.search(r"^farms, by the machine: \d approve, 7 in, \d refer$", done.out, re.M)
     assert "\x1b[" not in done.out + done.err
     quiet = acreline("run", repo / DEMO, "--out", demo_run, "--scheduled")
     assert "first reason" not in quiet.out

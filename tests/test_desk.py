@@ -16,7 +16,16 @@ import yaml
 
 from acreline.codes import all_codes, split_codes
 from acreline.credit import decision_from_json
-from acreline.desk import KINDS, decide_again, decision_rows, explain_farm, farm_rows, list_kind, read_farms
+from acreline.desk import (
+    KINDS,
+    count_lines,
+    decide_again,
+    decision_rows,
+    explain_farm,
+    farm_rows,
+    list_kind,
+    read_farms,
+)
 from acreline.errors import ConfigError, StoreError
 from acreline.report.doubts import read_codes, read_parcels
 
@@ -257,3 +266,11 @@ def test_what_was_not_looked_for_is_explained(publication: Path, tmp_path: Path)
     assert "未查找的灾害：霜冻；未提及不等于未发生" in explain_farm(copy, farm.farm_id, "zh")
     (copy / "manifest.json").write_text(json.dumps(manifest | {"not_looked_for": []}), encoding="utf-8")
     assert words not in explain_farm(copy, farm.farm_id, "en")
+
+
+def test_the_counts_of_a_run_say_whose_they_are() -> None:
+    counts = {"parcels": {"in": 3, "ok": 3}, "farms": {"in": 2, "approve": 1, "refer": 1, "decline": 0}, "scenes": {}}
+    assert count_lines(counts)[:2] == ["parcels: 3 in, 3 ok", "farms, by the machine: 2 in, 1 approve, 1 refer"]
+    assert count_lines(counts, acted=True)[1] == (
+        "farms, by the machine: 2 in, 1 approve, 1 refer (the table: what stands after people acted)"
+    )

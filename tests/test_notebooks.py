@@ -27,6 +27,14 @@ def test_the_pair_is_equal_and_stripped(script: Path) -> None:
         assert cell.get("execution_count") is None
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+def test_a_notebook_makes_the_run_that_it_needs(script: Path) -> None:
+    """A newcomer opens any of them first: without `make demo` it must not end with "no publication here"."""
+    text = script.read_text(encoding="utf-8")
+    opened = text.find("open_publication(")
+    assert opened < 0 or 0 < text.find("run_region(") < opened
+
+
 @pytest.mark.slow
 def test_the_first_notebook_has_the_amounts_of_the_run_step_by_step(demo_run: Path) -> None:
     code = (

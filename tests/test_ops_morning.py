@@ -148,6 +148,9 @@ def test_lost_blocks_stale_scenes_a_full_disk_drift_and_counts_each_have_a_code(
     rows = [{"verdict": "alert"}, {"verdict": "stable"}, {"verdict": "alert"}]
     (tmp_path / "drift" / "drift.json").write_text(json.dumps({"run": "made", "since": "old", "rows": rows}))
     assert codes(tmp_path) == ["blocks_failed", "no_new_scene", "counts_differ", "over_disk_ceiling", "drift"]
+    chinese = text(tmp_path, "zh")
+    assert " / 1 字节；剩余" in chinese
+    assert "bytes" not in chinese
     told = text(tmp_path)
     for words in (
         "2 blocks were not measured",

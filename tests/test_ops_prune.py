@@ -364,6 +364,7 @@ def test_bytes_are_counted_once_and_free_only_with_their_last_name(tmp_path: Pat
 )
 def test_bytes_in_words(count: int, words: str) -> None:
     assert spell_bytes(count) == words
+    assert spell_bytes(count, zh=True) == words.replace("bytes", "字节")
 
 
 @given(count=st.integers(0, 10**18))

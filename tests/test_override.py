@@ -236,6 +236,9 @@ def test_the_packaged_files_hold_and_have_their_schema() -> None:
         text = (packaged_configs() / f"{name}.yaml").read_text(encoding="utf-8")
         assert text.startswith(f"# yaml-language-server: $schema={name}.schema.json")
     assert "invented" in read_people().author
+    assert read_reasons()["seen_on_visit"].said == (
+        "the field was visited, and it is not as the satellite measured it", "实地查看结果与卫星测量不符"
+    )  # fmt: skip
     assert {way for reason in read_reasons().values() for way in reason.ways} == {
         *("raise", "lower", "grant", "refuse", "refer")
     }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ from acreline.review.compare import records
 from acreline.review.files import write_review
 from acreline.review.overrides import Overrides, find_alerts, measure_overrides, overrides_figures
 from acreline.review.overrides_page import alert_words, overrides_lines, overrides_page
+from acreline.review.page import render_page
 from acreline.review.reviewed import Reviewed
 from acreline.verify import verify_run
 from tests.made_evidence import evidence_farm, publish_evidence
@@ -348,6 +350,8 @@ def test_the_page_the_file_and_the_gate(
     text = page.read_text(encoding="utf-8")
     assert "bo (officer)" in text
     assert "变更比例超过设定上限0%。" in text
+    assert "lowered by, CNY" in text
+    assert "下调金额（元）" in text
     assert "<script" not in text
     told = json.loads(figures.read_text(encoding="utf-8"))
     assert (told["overridden"], told["overridden_above_limit"]) == (1, True)
@@ -358,3 +362,27 @@ def test_the_page_the_file_and_the_gate(
     assert (tmp_path / "p" / "overrides.html").is_file()  # what was found is written before the exit code tells of it
     assert "ALERT more is changed" in capsys.readouterr().out
     app(["overrides", str(out)], standalone_mode=False)
+
+
+def test_the_page_speaks_both_languages_and_names_units(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No word of a setting and no code stands in the Chinese text, and no column of money is without its currency."""
+    act_as(monkeypatch, "cy")
+    cap = next(step.evidence["cap"] for step in decision(out, "F-003").trail if step.rule == "crop_cap_per_mu")
+    override(out, "F-003", str(Decimal(cap.removesuffix(" CNY").replace(",", "")) + 1))
+    override(out, "F-007", "6160")
+    page = overrides_page(measured(out))
+    cases = page.sections[2]
+    assert cases.head[3:5] == [("before, CNY", "变更前（元）"), ("after, CNY", "变更后（元）")]
+    [row] = [row for row in cases.rows if row[0] == "F-003"]
+    assert row[1] == ("cy (reviewer)", "cy（工作人员）")
+    assert row[5] == ("Amount per mu", "每亩额度")
+    text = render_page(page)
+    assert "crop_cap_per_mu" not in text
+    assert '<td>cy (reviewer) <span class="zh" lang="zh">cy（工作人员）</span></td>' in text
+    units = [en for en, _ in page.sections[0].head if en.endswith(", CNY")]
+    assert units == ["raised by, CNY", "lowered by, CNY", "granted, CNY", "withdrawn, CNY"]
+    chinese = [zh for words in (*page.notices, *cases.notes, *page.sections[0].notes, *page.sections[1].notes)
+               for zh in words[1:]]  # fmt: skip
+    chinese += [cell[1] for part in page.sections for row in part.rows for cell in row if not isinstance(cell, str)]
+    assert chinese
+    assert not [zh for zh in chinese if re.search(r"[A-Za-z]{3,}", zh)]

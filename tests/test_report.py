@@ -27,6 +27,7 @@ from acreline.report.png import palette_png
 from acreline.report.portfolio import unpack
 from acreline.report.portfolio_words import PORTFOLIO
 from acreline.report.read import read_manifest, read_rows, read_trails
+from acreline.report.standing import STATES
 from acreline.report.tell import tell_page, vigour_grade
 from acreline.report.words import WORDS, word
 from tests.made_publication import ODD_FARM, farm_name, make_publication, ndvi_of
@@ -315,7 +316,11 @@ def test_every_word_has_both_languages_and_every_used_word_is_known() -> None:
     said = set(re.findall(r"\bsay\(\"(\w+)\"\)", script))
     assert said <= set(PORTFOLIO)
     page = (STATIC.parent / "templates" / "page.html.j2").read_text(encoding="utf-8")
-    built = {name for name in PORTFOLIO if name.startswith("f_")} | {"all", "refer", "watch", "appeal", "ask"}
+    built = {name for name in PORTFOLIO if name.startswith("f_")} | {"all", "refer", "acts", "watch", "appeal", "ask"}
+    [states] = re.findall(r"const STATES = (\[[^\]]*\]);", script)
+    assert tuple(json.loads(states)) == STATES  # what the page knows is what `standing` says
+    built |= {f"acts_{state}" for state in (*STATES, "none")}
+    built |= set(re.findall(r"\bby_\w+: \"(\w+)\"", script))
     assert set(PORTFOLIO) == said | built | set(re.findall(r'data-say="(\w+)"', page))
 
 

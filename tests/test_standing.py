@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,14 +16,19 @@ from acreline.cli import app
 from acreline.config import read_region
 from acreline.credit.actions import advise
 from acreline.decision_log import read_log
-from acreline.desk import explain_farm, find_standing, read_trail
+from acreline.desk import explain_farm, find_people, find_standing, read_trail
 from acreline.errors import StoreError
 from acreline.people.acts import Amount, Standing, acts_of
-from acreline.people.override import Change, override_farm
-from acreline.people.tell import stand_lines
+from acreline.people.appeals import close_appeal, open_appeal
+from acreline.people.asks import answer_ask, ask_farm
+from acreline.people.override import Change, confirm_farm, override_farm
+from acreline.people.tell import now_stands, stand_lines
 from acreline.plan import plan_run
+from acreline.report import write_map_page
 from acreline.report.letter import render_letter
+from acreline.report.page import render_page
 from acreline.report.standing import NowStands, with_standing
+from acreline.report.unbroken import unbroken
 from tests.made_evidence import evidence_farm, publish_evidence
 from tests.made_people import PEOPLE, act_as, people_file
 
@@ -56,7 +63,8 @@ def override(out: Path, farm_id: str, to: str, reason: str) -> None:
 def letter(out: Path, farm_id: str, lang: str = "en") -> str:
     """The words of a letter, without its marks."""
     text = render_letter(latest(out), farm_id, lang, advise, find_standing(latest(out), farm_id))
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text[text.index("<body>") :]))
+    text = re.sub(r'<span class="unbroken">([^<]*)</span>', r"\1", text[text.index("<body>") :])
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
 
 
 def test_where_nobody_acted_nothing_is_said(out: Path) -> None:
@@ -154,7 +162,7 @@ def test_the_command_writes_it_and_the_log_keeps_the_roles_words(out: Path, tmp_
     assert read_log(out)[-1]["role_said"] == ["a credit officer", "信贷员"]
     (tmp_path / "people.yaml").unlink()  # what a role was called on the day is told from the log alone
     app(["letter", str(out), "F-003", "--out", str(tmp_path / "l.html")], standalone_mode=False)
-    text = (tmp_path / "l.html").read_text(encoding="utf-8")
+    text = re.sub(r"</?span[^>]*>", "", (tmp_path / "l.html").read_text(encoding="utf-8"))
     assert "A credit officer lowered your limit from 2,310 CNY to 1,200 CNY on 2026-03-01" in text
     assert "<strong>1,200 CNY</strong>" in text
 
@@ -164,6 +172,7 @@ def test_the_farms_page_says_it_above_the_machines_decision(out: Path, tmp_path:
     override(out, "F-003", "1200", "asked_for_less")
     app(["report", str(out), "--farm", "F-003", "--out", str(tmp_path / "f.html")], standalone_mode=False)
     text = (tmp_path / "f.html").read_text(encoding="utf-8")
+    text = text.replace('<span class="unbroken">2026-03-01</span>', "2026-03-01")
     people, machine = (
         text.index("A credit officer lowered your limit"),
         text.index('<section class="decision outcome-approve">'),
@@ -173,6 +182,117 @@ def test_the_farms_page_says_it_above_the_machines_decision(out: Path, tmp_path:
     assert "Stands now: a limit of 1,200 CNY." in text
     assert "现行结果：额度1,200元。" in text
     assert {path: path.read_bytes() for path in latest(out).rglob("*") if path.is_file()} == before
+
+
+def portfolio(out: Path, place: Path, *options: str) -> dict[str, Any]:
+    """What the portfolio tells that the command writes."""
+    app(["report", str(out), "--out", str(place), *options], standalone_mode=False)
+    return page_data(place.read_text(encoding="utf-8"))
+
+
+def page_data(text: str) -> dict[str, Any]:
+    return dict(json.loads(text.split('id="data">')[1].split("</script>")[0]))
+
+
+def test_the_portfolio_tells_what_stands_beside_the_machines_decision(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in latest(out).rglob("*") if path.is_file()}
+    override(out, "F-003", "1200", "asked_for_less")
+    override(out, "F-007", "3080", "seen_on_visit")
+    confirm_farm(latest(out), "F-006", WHY)
+    case = open_appeal(latest(out), "F-006", WHY, "x").values["case"]
+    told = portfolio(out, tmp_path / "p.html")
+    farms = {farm["id"]: farm for farm in told["farms"]}
+    machine = page_data(render_page(latest(out)))["farms"]
+    assert [{name: one[name] for name in one if name != "now"} for one in told["farms"]] == machine
+    role = ["a credit officer", "信贷员"]
+    now = {name: farm["now"] for name, farm in farms.items() if "now" in farm}
+    assert {name: (one["state"], one["outcome"], one["limit"]) for name, one in now.items()} == {
+        "F-003": ("changed", "approve", "1200"),
+        "F-006": ("appealed", "refer", None),
+        "F-007": ("changed", "approve", "3080"),
+    }
+    assert (now["F-003"]["by"], now["F-003"]["day"]) == (role, "2026-03-01")
+    assert now["F-006"]["by"] == [f"appeal {case}", f"申诉{case}"]
+    assert now["F-003"]["said"][0][0].startswith("A credit officer lowered your limit from 2,310 CNY to 1,200 CNY")
+    assert (farms["F-003"]["outcome"], farms["F-003"]["limit"]) == ("approve", "2310.00")
+    assert told["acts"] == {"farms": 3, "last": "2026-03-01"}
+    assert [row["case"] for row in told["queues"]["cases"]] == [case]  # of the log, without a list
+    act_as(monkeypatch, "cy")
+    close_appeal(latest(out), case, "uphold", WHY)
+    told = portfolio(out, tmp_path / "p.html")
+    now = {farm["id"]: farm["now"] for farm in told["farms"] if "now" in farm}
+    assert (now["F-006"]["state"], now["F-006"]["outcome"]) == ("left", "approve")
+    assert Decimal(now["F-006"]["limit"]) == Decimal(farms["F-006"]["limit"])
+    assert told["queues"]["cases"] == []
+    assert not re.search(r"\b(bo|cy)\b", json.dumps(now)), "a user's name stands on no page of farms"
+    assert {path: path.read_bytes() for path in latest(out).rglob("*") if path.is_file()} == before
+
+
+def test_the_portfolio_tells_what_is_awaited_and_what_has_come(out: Path, tmp_path: Path) -> None:
+    ask_farm(latest(out), "F-007", "visit", "is it maize on all of it")
+    told = portfolio(out, tmp_path / "p.html")
+    [now] = [farm["now"] for farm in told["farms"] if "now" in farm]
+    assert (now["state"], now["outcome"], now["day"]) == ("asked", "refer", "2026-03-01")
+    assert [row["case"] for row in told["queues"]["asks"]] == ["E-0001"]
+    (tmp_path / "none.json").write_text("[]", encoding="utf-8")
+    assert portfolio(out, tmp_path / "p.html", "--asks", str(tmp_path / "none.json"))["queues"]["asks"] == []
+    answer_ask(latest(out), "F-007", [], why="maize on all of it")
+    told = portfolio(out, tmp_path / "p.html")
+    assert [farm["now"]["state"] for farm in told["farms"] if "now" in farm] == ["answered"]
+    assert told["queues"]["asks"] == []
+
+
+def test_a_grant_that_the_machine_has_overtaken_waits_for_a_look(out: Path) -> None:
+    entry = {"event": "override", "at": "2026-03-01T00:00:00+00:00", "by": "bo", "farm_id": "F", "to": HIGH.facts(),
+             "from": LOW.facts(), "reason": "seen_on_visit", "machine": ASKS.facts()}  # fmt: skip
+    act = acts_of([entry])["F"][0]
+    now = now_stands(Standing(ASKS, LOW, act, overtaken=True, last=act), "CNY")
+    assert now is not None
+    assert (now.state, now.outcome, now.limit) == ("overtaken", "refer", None)
+
+
+def test_a_page_that_cannot_know_says_so(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nobody = find_people(latest(out))
+    assert nobody is not None
+    assert (nobody.stands, nobody.cases, nobody.asks) == ({}, [], [])
+    assert portfolio(out, tmp_path / "p.html")["acts"] == {"farms": 0, "last": ""}
+    write_map_page(latest(out))
+    app(["report", str(out)], standalone_mode=False)
+    assert capsys.readouterr().err == ""
+    override(out, "F-003", "1200", "asked_for_less")
+    app(["report", str(out)], standalone_mode=False)
+    assert capsys.readouterr().err == (
+        "people acted on 1 farms since: acreline report RUN --out FILE tells what stands\n"
+    )
+    published = page_data((latest(out) / "report" / "index.html").read_text(encoding="utf-8"))
+    assert published["acts"] is None
+    assert published["queues"] == {"watch": None, "cases": None, "asks": None}
+    assert all(pair[0] for pair in published["words"]["portfolio"].values())
+    assert "this page does not know what people did since" in published["words"]["portfolio"]["acts_unknown"][0]
+    copy = Path(shutil.copytree(latest(out), tmp_path / "copy"))
+    assert find_people(copy) is None
+    assert portfolio(copy, tmp_path / "p.html")["acts"] is None
+
+
+def test_names_and_days_stay_on_one_line_in_letters_and_pages(out: Path, tmp_path: Path) -> None:
+    case = open_appeal(latest(out), "F-003", WHY, "x").values["case"]
+    kept = f'<span class="unbroken">{case}</span>'
+    text = render_letter(latest(out), "F-003", "zh", advise, find_standing(latest(out), "F-003"))
+    assert f"申诉{kept}" in text
+    assert '<span class="unbroken">2026-03-01</span>起复核中' in text
+    assert ".unbroken { white-space: nowrap; }" in text
+    app(["report", str(out), "--farm", "F-003", "--out", str(tmp_path / "f.html")], standalone_mode=False)
+    page = (tmp_path / "f.html").read_text(encoding="utf-8")
+    assert f"appeal {kept}" in page
+    assert ".unbroken { white-space: nowrap; }" in page
+    assert "acreline report RUN --farm FARM" in page
+
+
+@pytest.mark.parametrize("text", ["well-kept land", "a - 1", "x" * 20 + "-" + "1" * 5, "12,345 CNY", "&amp;"])
+def test_words_and_long_names_may_break(text: str) -> None:
+    assert unbroken(text) == text
 
 
 def test_words_on_a_page_are_text_and_no_marks() -> None:

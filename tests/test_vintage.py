@@ -17,7 +17,7 @@ from acreline.errors import ConfigError, InputError
 from acreline.review.compare import records
 from acreline.review.files import write_review
 from acreline.review.outcomes import interval
-from acreline.review.page import LineSeries, line_chart
+from acreline.review.page import LineSeries, line_chart, round_step
 from acreline.review.vintage import PAST_DUE_DAYS, Vintages, measure_vintages, vintage_figures
 from acreline.review.vintage_page import vintage_lines, vintage_page
 
@@ -216,3 +216,25 @@ def test_a_line_chart_lies_inside_its_frame() -> None:
     (x, y) = map(float, chart["lines"][0]["points"].split()[-1].split(","))
     assert (x, y) == (chart["right"], chart["top"])
     assert chart["levels"][-1][1] == "20 %"
+
+
+@pytest.mark.parametrize(
+    ("most", "levels"),
+    [
+        (9.97, ["0 %", "2 %", "4 %", "6 %", "8 %", "10 %"]),
+        (20, ["0 %", "5 %", "10 %", "15 %", "20 %"]),
+        (0.3, ["0 %", "0.1 %", "0.2 %", "0.3 %"]),
+        (100, ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]),
+        (0, ["0 %", "1 %"]),
+    ],
+)
+def test_ticks_are_round(most: float, levels: list[str]) -> None:
+    chart = line_chart([LineSeries("a", [(1, 0), (4, most)])], x=("x", "横"), unit=" %")
+    assert chart is not None
+    assert [words for _, words in chart["levels"]] == levels
+
+
+@given(st.floats(1e-6, 1e9))
+def test_three_to_five_round_ticks_reach_the_largest_value(most: float) -> None:
+    step = round_step(most)
+    assert 2 * step < most <= 5 * step * (1 + 1e-9)

@@ -30,7 +30,7 @@ from acreline.units import m2_to_ha, m2_to_mu
 
 if TYPE_CHECKING:
     from acreline.people.acts import Act
-    from acreline.report.standing import NowStands
+    from acreline.report.standing import NowStands, PeopleActs
 
 SIM_CROPS = "crops"
 """Lies beside the counties of configs/simulate/ and is none."""
@@ -70,6 +70,22 @@ def farm_rows(
             now.amount.outcome,
             told[0] if told else said,
         )
+
+
+def count_lines(counts: Mapping[str, Mapping[str, int]], *, acted: bool = False) -> list[str]:
+    """The counts of a run, a line each; the outcomes are the machine's, which the table is not where people acted.
+
+    Args:
+        counts: of the manifest.
+        acted: people acted on farms of the table above.
+    """
+    lines = []
+    for name in ("parcels", "farms", "scenes"):
+        told = ", ".join(f"{value} {key}" for key, value in counts[name].items() if value)
+        lines.append(f"{name}: {told}" if name != "farms" else f"farms, by the machine: {told}")
+        if acted and name == "farms":
+            lines[-1] += " (the table: what stands after people acted)"
+    return lines
 
 
 def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, str]]:
@@ -231,6 +247,35 @@ def find_standing(publication: Path, farm_id: str) -> NowStands | None:
     line = next((line for line in read_trail(publication) if line["farm_id"] == farm_id), None)
     decision = None if line is None else decision_from_json(line)
     return None if decision is None else now_stands(stand(decision, acts), decision.currency)
+
+
+def find_people(publication: Path) -> PeopleActs | None:
+    """What people did on all farms of a run, for its portfolio; None for a copied publication, which has no log.
+
+    Raises:
+        StoreError: the trail is missing or damaged, or the log beside it does not hold.
+    """
+    from acreline.credit import decision_from_json
+    from acreline.people.acts import read_acts, run_root, stand
+    from acreline.people.appeals import read_appeals
+    from acreline.people.asks import read_asks
+    from acreline.people.tell import ask_rows, case_rows, now_stands
+    from acreline.report.standing import PeopleActs
+    from acreline.retired import utc_now
+
+    root = run_root(publication)
+    if root is None:
+        return None
+    acts = read_acts(root)
+    stands: dict[str, NowStands] = {}
+    for line in read_trail(publication) if acts else ():
+        if line["farm_id"] in acts:
+            decision = decision_from_json(line)
+            now = now_stands(stand(decision, acts[decision.farm_id]), decision.currency)
+            if now is not None:
+                stands[decision.farm_id] = now
+    today = utc_now().date()
+    return PeopleActs(stands, case_rows(read_appeals(acts), today), ask_rows(read_asks(acts), today))
 
 
 def list_kind(kind: str) -> list[str]:

@@ -290,7 +290,7 @@ def report(
     ] = None,
 ) -> None:
     """Say where the portfolio of a run and its farms' pages are; or write it with its queues, or one farm's page."""
-    from acreline.desk import find_standing, report_pages
+    from acreline.desk import find_people, find_standing, report_pages
     from acreline.errors import ConfigError
     from acreline.farm_view import farm as read_farm
     from acreline.report.history import refuse_later
@@ -318,10 +318,15 @@ def report(
         if pdf is not None:
             typer.echo(write_farm_pdf(publication, farm, lang, pdf, before, stands, seen))
     elif out is not None:
-        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases, asks=asks))
+        people = find_people(publication)
+        typer.echo(write_portfolio(publication, out, watch=watch, cases=cases, asks=asks, people=people))
     else:
         for line in report_pages(publication):
             typer.echo(line)
+        acted = find_people(publication)
+        if acted is not None and acted.stands:
+            told = f"people acted on {len(acted.stands)} farms since: acreline report RUN --out FILE tells what stands"
+            typer.echo(told, err=True)
 
 
 @app.command("list")
@@ -342,10 +347,11 @@ def list_kinds(
 
 
 def _tell(result: RunResult, region: Region, *, table: bool) -> None:
-    from acreline.desk import farm_rows
+    from acreline.desk import count_lines, farm_rows
     from acreline.people.acts import read_acts, run_root
     from acreline.store import read_manifest
 
+    acts = read_acts(run_root(result.publication)) if table else {}
     if table:
         from rich.console import Console
         from rich.markup import escape
@@ -356,12 +362,10 @@ def _tell(result: RunResult, region: Region, *, table: bool) -> None:
         grid = Table(title=f"{region.name}", title_justify="left")
         for name in columns:
             grid.add_column(name, justify="right" if name in ("parcels", "mu", "ha", "limit") else "left")
-        for row in farm_rows(result.farms, result.decisions, acts=read_acts(run_root(result.publication))):
+        for row in farm_rows(result.farms, result.decisions, acts=acts):
             grid.add_row(*(escape(word) for word in row))
         console.print(grid)
-    counts = read_manifest(result.publication)["counts"]
-    for name in ("parcels", "farms", "scenes"):
-        typer.echo(f"{name}: " + ", ".join(f"{value} {key}" for key, value in counts[name].items() if value))
+    typer.echo("\n".join(count_lines(read_manifest(result.publication)["counts"], acted=bool(acts))))
     typer.echo(
         f"blocks: {len(result.made_blocks)} made, {len(result.kept_blocks)} kept, {len(result.failed_blocks)} failed"
     )

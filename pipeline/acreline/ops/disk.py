@@ -117,11 +117,13 @@ def _stats(paths: Iterable[Path]) -> Iterator[os.stat_result]:
                 continue
 
 
-def spell_bytes(count: int) -> str:
-    """Bytes as people say them: `1.83 GB`."""
+def spell_bytes(count: int, *, zh: bool = False) -> str:
+    """Bytes as people say them: `1.83 GB`, `304 bytes`; of the latter the word in Chinese if asked for."""
     value, unit = float(count), UNITS[0]
     for unit in UNITS:
         if value < 1000 or unit == UNITS[-1]:
             break
         value /= 1000
-    return f"{count} bytes" if unit == UNITS[0] else f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+    if unit == UNITS[0]:
+        return f"{count} 字节" if zh else f"{count} bytes"
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"

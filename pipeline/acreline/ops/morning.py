@@ -201,11 +201,13 @@ def _state_alarms(one: RegionNight) -> list[Alarm]:
         if counts and counts["in"] != sum(count for name, count in counts.items() if name != "in"):
             alarms.append(Alarm("counts_differ", (f"the counts of {kind} do not add up", f"{kind}数量对不上")))
     if one.room is not None and one.room.trouble is not None:
-        free, taken = spell_bytes(one.room.free_bytes), spell_bytes(one.room.taken_bytes)
+        (free, free_zh), (taken, taken_zh) = (
+            (spell_bytes(count), spell_bytes(count, zh=True)) for count in (one.room.free_bytes, one.room.taken_bytes)
+        )
         words = {
             "over_disk_ceiling": (f"the folder takes {taken}: the next run would pass its ceiling and will not start",
-                                  f"文件夹已占{taken}：下次任务将超出上限，不会启动"),
-            "disk_nearly_full": (f"{free} free: the next run will not start", f"磁盘仅剩{free}：下次任务不会启动"),
+                                  f"文件夹已占{taken_zh}：下次任务将超出上限，不会启动"),
+            "disk_nearly_full": (f"{free} free: the next run will not start", f"磁盘仅剩{free_zh}：下次任务不会启动"),
         }  # fmt: skip
         alarms.append(Alarm(one.room.trouble, words[one.room.trouble]))
     return alarms

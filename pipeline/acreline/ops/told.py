@@ -105,9 +105,9 @@ def tell_region(one: RegionNight, zh: int) -> Told:
         facts.append(Fact(word("clear"), clear if fresh.median_clear else word("none")))
     facts += [Fact(word(name), text) for name, text in _moved(one, zh)]
     if one.room is not None:
-        of = "" if one.room.ceiling_bytes is None else f" / {spell_bytes(one.room.ceiling_bytes)}"
-        free = spell_bytes(one.room.free_bytes)
-        taken = spell_bytes(one.room.taken_bytes) + of
+        of = "" if one.room.ceiling_bytes is None else f" / {spell_bytes(one.room.ceiling_bytes, zh=bool(zh))}"
+        free = spell_bytes(one.room.free_bytes, zh=bool(zh))
+        taken = spell_bytes(one.room.taken_bytes, zh=bool(zh)) + of
         facts.append(Fact(word("disk"), (f"{taken}; {free} free", f"{taken}；剩余{free}")[zh]))
     alarms = [(alarm.code, alarm.words[zh]) for alarm in one.alarms]
     name = one.name if one.root.name == one.name else f"{one.name} ({one.root.name})"

@@ -24,6 +24,7 @@ from acreline.people.acts import (
 from acreline.people.appeals import Case, opened_from
 from acreline.people.asks import KINDS, VISIT, Ask
 from acreline.people.authority import read_reasons
+from acreline.report import standing as told_as
 from acreline.report.standing import NowStands
 from acreline.report.waterfall import print_amount
 
@@ -38,6 +39,8 @@ ABOUT = {
     ASK_CLOSED: "asked for no more",
 }
 """What each act did, for whoever did it."""
+VISITS = {ASKED: "sent to the field", ANSWERED: "field visited", ASK_CLOSED: "visit called off"}
+"""The same of a visit, which nobody hands in."""
 UNNAMED_ROLE = ("an officer", "工作人员")
 _CHANGES: dict[tuple[str, str], tuple[str, str]] = {
     ("approve", "approve"): (
@@ -129,7 +132,27 @@ def now_stands(standing: Standing, currency: str) -> NowStands | None:
         return None
     letter = tuple(zip(*(stand_lines(standing, currency, lang, letter=True) for lang in ("en", "zh")), strict=True))
     amount, machine = standing.amount, standing.machine
-    return NowStands(amount.outcome, amount.limit, amount != machine, machine.outcome == "refer", said, asked, letter)
+    state, act = _state(standing)
+    by = (f"appeal {act.values['case']}", f"申诉{act.values['case']}") if state == told_as.APPEALED else role_words(act)
+    return NowStands(
+        amount.outcome, amount.limit, amount != machine, machine.outcome == "refer", said, asked, letter,
+        state, by, act.day,
+    )  # fmt: skip
+
+
+def _state(standing: Standing) -> tuple[str, Act]:
+    """What the acts made of a decision, and the act that did it."""
+    if standing.review is not None:
+        return told_as.APPEALED, standing.review
+    if standing.overtaken and standing.act is not None:
+        return told_as.OVERTAKEN, standing.act
+    if standing.act is not None and standing.amount != standing.machine:
+        return told_as.CHANGED, standing.act
+    if standing.last is not None:
+        return told_as.LEFT, standing.last
+    if standing.asks:
+        return told_as.WAITS, standing.asks[-1]
+    return told_as.ANSWERED, standing.handed_in[-1]
 
 
 def ask_lines(standing: Standing, lang: str = "en") -> list[str]:
@@ -197,7 +220,7 @@ def _changed(act: Act, currency: str, lang: str) -> str:
 def act_lines(act: Act) -> list[str]:
     """An act as it stands in the log, for whoever did it."""
     values, currency = act.values, act.values.get("currency", "")
-    about = ABOUT[act.event]
+    about = VISITS.get(act.event, ABOUT[act.event]) if values.get("kind") == VISIT else ABOUT[act.event]
     name = values.get("case") or values.get("ask")
     case = "" if name is None else f" {name}"
     lines = [f"{act.farm_id}: {about}{case} by {act.by} at {act.at}"]

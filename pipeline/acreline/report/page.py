@@ -18,9 +18,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from acreline.errors import ConfigError, ContractError, StoreError
-from acreline.report.portfolio import pack, read_cases, read_watch, split_details, tell_queues
+from acreline.report.portfolio import (
+    open_cases,
+    pack,
+    read_cases,
+    read_watch,
+    split_details,
+    tell_queues,
+    tell_standing,
+)
 from acreline.report.read import Row, read_manifest, read_rows
+from acreline.report.standing import NowStands, PeopleActs
 from acreline.report.tell import tell_page
+from acreline.report.unbroken import unbroken
 from acreline.report.words import word
 
 if TYPE_CHECKING:
@@ -60,15 +70,17 @@ def write_portfolio(
     watch: Path | None = None,
     cases: Path | None = None,
     asks: Path | None = None,
+    people: PeopleActs | None = None,
 ) -> Path:
-    """Write the map page of a publication again, with its queues: farms to watch, open appeals, what is asked for.
+    """Write the map page of a publication again, with what people did on its farms and with its queues.
 
     Args:
         publication: folder of a publication; nothing in it is changed.
         out: the page, anywhere but in the publication; its links lead to the farms' pages of the publication.
         watch: a list of `acreline watch --out`.
-        cases: open appeals as a JSON list, see `portfolio.read_cases`.
-        asks: what is asked for, a list of `acreline asks --out`.
+        cases: open appeals as a JSON list, see `portfolio.read_cases`; None: those of `people`.
+        asks: what is asked for, a list of `acreline asks --out`; None: those of `people`.
+        people: what people did; None where nobody can know, and the page says so.
 
     Raises:
         ConfigError: `out` lies in the publication.
@@ -78,8 +90,10 @@ def write_portfolio(
     check_outside(publication, out)
     base = quote(Path(os.path.relpath(publication.resolve() / "report", out.resolve().parent)).as_posix()) + "/"
     worse = None if watch is None else read_watch(watch)
-    appeals, asked = ([] if path is None else read_cases(path) for path in (cases, asks))
-    text = render_page(publication, watch=worse, cases=appeals, asks=asked, base=base)
+    known = (None, None) if people is None else (open_cases(people.cases), open_cases(people.asks))
+    appeals, asked = (own if path is None else read_cases(path) for path, own in zip((cases, asks), known, strict=True))
+    stands = None if people is None else people.stands
+    text = render_page(publication, watch=worse, cases=appeals, asks=asked, base=base, stands=stands)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8", newline="\n")
@@ -98,27 +112,29 @@ def render_page(
     publication: Path,
     *,
     watch: Sequence[Row] | None = None,
-    cases: Sequence[Row] = (),
-    asks: Sequence[Row] = (),
+    cases: Sequence[Row] | None = None,
+    asks: Sequence[Row] | None = None,
     base: str = "",
+    stands: Mapping[str, NowStands] | None = None,
 ) -> str:
     """The text of the page; see `write_map_page`.
 
     Args:
         publication: folder of a publication.
         watch: farms to watch, from `portfolio.read_watch`; None where no list was made.
-        cases: open appeals, from `portfolio.read_cases`.
+        cases: open appeals, from `portfolio.read_cases`; None where nobody can know.
         asks: what is asked for, from the same.
         base: the way from the page's folder to `report/` of the publication, empty or ending in a slash.
+        stands: what stands after people acted, by farm; None where nobody can know.
     """
-    told = tell_page(publication)
+    told = tell_standing(tell_page(publication), stands)
     told["queues"] = tell_queues(told["farms"], watch, cases, asks)
     told["base"] = base
     return render_told(told, read_manifest(publication), read_rows(publication, "scenes"))
 
 
 def render_told(told: Row, manifest: Mapping[str, Any], scenes: list[Row]) -> str:
-    """The text of the page from what it tells: see `tell_page`, with `queues` and `base`."""
+    """The text of the page from what it tells: see `tell_page` and `tell_standing`, with `queues` and `base`."""
     leaflet, script, style = _leaflet_script(), _script(), _style()
     lean, chunks = split_details(told)
     return template("page.html.j2").render(
@@ -146,6 +162,7 @@ def render_told(told: Row, manifest: Mapping[str, Any], scenes: list[Row]) -> st
 def template(name: str) -> jinja2.Template:
     """A page's template: all that enters it is escaped, and a name it does not know is an error."""
     import jinja2
+    from markupsafe import Markup, escape
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -156,6 +173,7 @@ def template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.globals["word"] = word
+    environment.filters["unbroken"] = lambda text: Markup(unbroken(str(escape(text))))  # noqa: S704 (escaped)
     return environment.get_template(name)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from acreline.errors import InputError
 from acreline.report.read import Row
+from acreline.report.standing import NowStands
 
 CHUNK = 64
 """Farms whose details are packed together."""
@@ -100,16 +101,58 @@ def _json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def tell_standing(told: Row, stands: Mapping[str, NowStands] | None) -> Row:
+    """A page with what stands beside the machine's decision, which stays as it is, where people acted.
+
+    Args:
+        told: from `tell_page`.
+        stands: by farm; None where nobody can know, as on the page that is published before anybody acts.
+
+    Returns:
+        the page with `now` at those farms, and with `acts`: how many farms people acted on, and the last day on
+        which one of these states was set; None for `stands` None.
+    """
+    if stands is None:
+        return {**told, "acts": None}
+    farms = [
+        {**farm, "now": _now(stands[farm["id"]])} if farm["id"] in stands else dict(farm) for farm in told["farms"]
+    ]
+    acted = [farm["now"] for farm in farms if "now" in farm]
+    return {
+        **told,
+        "farms": farms,
+        "acts": {
+            "farms": len(acted),
+            "last": max((now["day"] for now in acted), default=""),
+        },
+    }
+
+
+def _now(stands: NowStands) -> Row:
+    return {
+        "outcome": stands.outcome,
+        "limit": None if stands.limit is None else format(stands.limit, "f"),
+        "state": stands.state,
+        "by": list(stands.by),
+        "day": stands.day,
+        "said": [list(pair) for pair in (*stands.said, *stands.asked)],
+    }
+
+
 def tell_queues(
-    farms: Sequence[Row], watch: Sequence[Row] | None, cases: Sequence[Row], asks: Sequence[Row] = ()
+    farms: Sequence[Row],
+    watch: Sequence[Row] | None,
+    cases: Sequence[Row] | None,
+    asks: Sequence[Row] | None = (),
 ) -> Row:
     """The queues of a portfolio beside its referrals: farms to watch, open appeals, what is asked for.
 
     Args:
         farms: as the page tells them.
         watch: rows of a list of `acreline watch`; None where there is none.
-        cases: open appeals, from `read_cases`; a farm that the run does not have keeps the place -1.
-        asks: what is asked for and not there yet, from `read_cases`.
+        cases: open appeals, from `read_cases`; a farm that the run does not have keeps the place -1. None where nobody
+            can know.
+        asks: what is asked for and not there yet, from `read_cases`; None where nobody can know.
 
     Returns:
         the rows of each, with the farm's place.
@@ -117,8 +160,8 @@ def tell_queues(
     places = {farm["id"]: place for place, farm in enumerate(farms)}
     return {
         "watch": None if watch is None else [{**row, "place": places.get(row["farm_id"], -1)} for row in watch],
-        "cases": [{**case, "place": places.get(case["farm"], -1)} for case in cases],
-        "asks": [{**ask, "place": places.get(ask["farm"], -1)} for ask in asks],
+        "cases": None if cases is None else [{**case, "place": places.get(case["farm"], -1)} for case in cases],
+        "asks": None if asks is None else [{**ask, "place": places.get(ask["farm"], -1)} for ask in asks],
     }
 
 
@@ -165,6 +208,10 @@ def read_cases(path: Path) -> list[Row]:
         if not (row["case"] and row["farm"] and row["opened"]):
             raise InputError(f"{path}: a case without its name, its farm or the day it was opened", hint=hint)
         told.append(row)
-    return sorted(
-        (row for row in told if row["state"] in ("", "open")), key=lambda row: (row["due"] or "9", row["case"])
-    )
+    return open_cases(told)
+
+
+def open_cases(rows: Sequence[Mapping[str, str]]) -> list[Row]:
+    """The open ones of appeals or questions, those due first in front, with what the page tells of them."""
+    told = [{name: row[name] for name in _CASE} for row in rows if row["state"] in ("", "open")]
+    return sorted(told, key=lambda row: (row["due"] or "9", row["case"]))

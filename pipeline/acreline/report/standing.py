@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from acreline.errors import StoreError
+from acreline.report.unbroken import unbroken
 
 Pair = tuple[str, str]
 """English and Chinese."""
+CHANGED, APPEALED, OVERTAKEN, LEFT = "changed", "appealed", "overtaken", "left"
+WAITS, ANSWERED = "asked", "answered"
+STATES = (CHANGED, APPEALED, OVERTAKEN, LEFT, WAITS, ANSWERED)
+"""What acts made of a decision: another one, under appeal, to be looked at again, looked at and left; or it was only
+asked for something, which is awaited or has come."""
 _DECISION = '<section class="decision '
 """Where a farm's page begins to tell the machine's decision."""
 
@@ -33,6 +40,24 @@ class NowStands:
     """What the farmer is asked for, and by when."""
     letter: tuple[Pair, ...] = ()
     """`said` for a letter: the amount that stands is its first line already."""
+    state: str = CHANGED
+    """One of `STATES`."""
+    by: Pair = ("", "")
+    """The role of who set this state, never a name; of an appeal that is open, its case."""
+    day: str = ""
+    """ISO day of that act, in UTC."""
+
+
+@dataclass(frozen=True)
+class PeopleActs:
+    """What people did on the farms of a run, up to the moment at which its log was read."""
+
+    stands: Mapping[str, NowStands]
+    """By farm; those without an act are left out."""
+    cases: Sequence[Mapping[str, str]] = ()
+    """Appeals, open or not, as `acreline appeal list --out` writes them."""
+    asks: Sequence[Mapping[str, str]] = ()
+    """What was asked for, as `acreline asks --out` writes it."""
 
 
 def with_standing(page: str, stands: NowStands | None) -> str:
@@ -49,9 +74,6 @@ def with_standing(page: str, stands: NowStands | None) -> str:
         return page
     if page.count(_DECISION) != 1:
         raise StoreError("a farm's page without its decision", hint="see `acreline verify`, or publish the run again")
-    lines = "\n".join(
-        f'  <li><span lang="en">{html.escape(en)}</span><span lang="zh">{html.escape(zh)}</span></li>'
-        for en, zh in (*stands.said, *stands.asked)
-    )
-    told = f'<ul class="notices people" role="note">\n{lines}\n</ul>\n'
-    return page.replace(_DECISION, told + _DECISION)
+    told = [[unbroken(html.escape(text)) for text in pair] for pair in (*stands.said, *stands.asked)]
+    lines = "\n".join(f'  <li><span lang="en">{en}</span><span lang="zh">{zh}</span></li>' for en, zh in told)
+    return page.replace(_DECISION, f'<ul class="notices people" role="note">\n{lines}\n</ul>\n{_DECISION}')

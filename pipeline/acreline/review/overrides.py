@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from acreline.credit.rules import load_rules
 from acreline.errors import ConfigError
 from acreline.people.authority import Rates, read_people
+from acreline.people.tell import role_words
 from acreline.review.chance import adjusted, two_shares
 from acreline.review.outcomes import interval
 from acreline.review.review_times import Times, measure_times
@@ -110,6 +111,8 @@ class Overrides:
     gone: int
     """Reviewed decisions on farms that the runs do not have any more."""
     times: Times
+    role_words: Mapping[str, tuple[str, str]]
+    """What each role is called in English and Chinese, as the acts themselves keep it."""
 
 
 def measure_overrides(
@@ -166,7 +169,7 @@ def measure_overrides(
         overridden, pd.DataFrame(rows, columns=list(COLUMNS)),
         pd.DataFrame([plain_reviewed(one) for one in cases], columns=list(_CASE)), alerts,
         decided >= limits.least and overridden > limits.most_overridden * decided,
-        _in_force(runs, exceptions, since, until), gone, measure_times(runs, now or utc_now()),
+        _in_force(runs, exceptions, since, until), gone, measure_times(runs, now or utc_now()), _role_words(runs),
     )  # fmt: skip
 
 
@@ -226,6 +229,12 @@ def _ask(
 
 def _gap(alert: Alert) -> float:
     return abs(alert.count / alert.n - alert.others_count / alert.others_n)
+
+
+def _role_words(runs: Sequence[Run]) -> dict[str, tuple[str, str]]:
+    """Words of each role, of its latest act."""
+    acts = sorted((act for run in runs for some in run.acts.values() for act in some), key=lambda act: act.at)
+    return {act.values["role"]: role_words(act) for act in acts if act.values.get("role")}
 
 
 def _last_of_each(run: Run) -> list[bool]:

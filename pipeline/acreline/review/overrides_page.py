@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 
+from acreline.report.words import word
 from acreline.review.compare import records
 from acreline.review.files import SIMULATED
 from acreline.review.overrides import ALL, RATES, ROLE, USER, Alert, Overrides
@@ -13,6 +15,10 @@ from acreline.review.page import Page, Section, Words, bars, money
 from acreline.review.policy_page import aligned
 from acreline.review.review_times import GRANTED_AS_NAMED, GRANTED_OTHER, REFUSED, Times
 from acreline.review.reviewed import WAYS
+from acreline.units import CURRENCIES_ZH
+
+if TYPE_CHECKING:
+    from acreline.trial.exceptions import SegmentException
 
 WAY_WORDS: Mapping[str, Words] = {
     "raised": ("raised", "上调"),
@@ -142,11 +148,11 @@ def time_words(times: Times) -> list[Words]:
             )
         )
     if times.reviewed:
-        rate = f"{told['changed_rate']:.0%} (95 %: {told['changed_low']:.0%} to {told['changed_high']:.0%})"
+        rate, low, high = (f"{told[f'changed_{end}']:.0%}" for end in ("rate", "low", "high"))
         said.append(
             (
-                f"acts that changed something: {times.changed} of {times.reviewed}, {rate}",
-                f"产生变更的处理：{times.reviewed}次中{times.changed}次，{rate}",
+                f"acts that changed something: {times.changed} of {times.reviewed}, {rate} (95 %: {low} to {high})",
+                f"产生变更的处理：{times.reviewed}次中{times.changed}次，{rate}（95%区间：{low}至{high}）",
             )
         )
     return said
@@ -180,8 +186,8 @@ def _sections(found: Overrides) -> list[Section]:
     rows = records(found.table)
     officers = [row for row in rows if row["by"] == USER]
     head: list[Words] = [("", ""), ("reviewed", "处理"), *WAY_WORDS.values(), *(rate.said for rate in RATES),
-                         ("money up", "上调金额"), ("money down", "下调金额"), ("granted", "核定金额"),
-                         ("withdrawn", "撤回金额"), ("of all decisions", "占全部决定")]  # fmt: skip
+                         *(_in_money(found, *words) for words in MONEY_WORDS),
+                         ("of all decisions", "占全部决定")]  # fmt: skip
     chart = bars([(row["name"], [100 * (row["overridden_rate"] or 0.0)]) for row in officers],
                  [RATE_WORDS["overridden"]], unit=" %") if officers else None  # fmt: skip
     limits = found.limits
@@ -193,19 +199,49 @@ def _sections(found: Overrides) -> list[Section]:
         f"{limits.false_alerts:g}；差距不小于{limits.least_gap:.0%}；双方均不少于{limits.least}个决定。",
     )
     return [
-        Section(("By officer and role", "按人员与角色"), head, [_cells(row) for row in rows], [*_whole(found), rule],
-                chart),
+        Section(("By officer and role", "按人员与角色"), head, [_cells(found, row) for row in rows],
+                [*_whole(found), rule], chart),
         Section(("Time until a person looked and decided", "等待人工处理的时间"), notes=time_words(found.times)),
-        Section(("Amounts above a cap of the policy", "超过政策上限的金额"), _CASE_HEAD, _case_rows(found), [
-            ("Caps: " + ", ".join(limits.caps) + ".", "上限规则：" + "、".join(limits.caps) + "。"),
-            *((f"{one.kind} {one.segment}: {one.words()}", "") for one in found.exceptions),
+        Section(("Amounts above a cap of the policy", "超过政策上限的金额"), _case_head(found), _case_rows(found), [
+            (f"Caps: {_caps(limits.caps)[0]}.", f"上限规则：{_caps(limits.caps)[1]}。"),
+            *(_exception(one) for one in found.exceptions),
             *([] if found.exceptions else [("No signed exception was in force.", "无生效的书面例外。")]),
         ]),
     ]  # fmt: skip
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    name = {ALL: "all 全部", ROLE: f"[{row['name']}]", USER: f"{row['name']} ({row['role']})"}[row["by"]]
+MONEY_WORDS: Sequence[Words] = (("raised by", "上调金额"), ("lowered by", "下调金额"), ("granted", "核定金额"),
+                                ("withdrawn", "撤回金额"))  # fmt: skip
+
+
+def _in_money(found: Overrides, en: str, zh: str) -> Words:
+    """The head of a column of money, with its unit."""
+    return f"{en}, {found.currency}", f"{zh}（{CURRENCIES_ZH.get(found.currency, found.currency)}）"
+
+
+def _exception(one: SegmentException) -> Words:
+    until = f"{one.valid_to.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{one.kind} {one.segment}: {one.words()}",
+        f"书面例外（{one.kind} {one.segment}）：有效至{until}，申请人{one.author}，批准人{one.approver}；理由与控制措施"
+        "以左侧原文为准。",
+    )
+
+
+def _caps(slugs: Sequence[str]) -> Words:
+    """Rules with a cap by their names."""
+    told = [word("rule", slug) for slug in slugs]
+    return ", ".join(en for en, _ in told), "、".join(zh for _, zh in told)
+
+
+def _user(found: Overrides, user: str, role: str) -> Words:
+    return f"{user} ({role})", f"{user}（{found.role_words.get(role, (role, role))[1]}）"
+
+
+def _cells(found: Overrides, row: Mapping[str, Any]) -> list[str | Words]:
+    role = found.role_words.get(row["name"], (row["name"],) * 2)[1]
+    name = {ALL: ("everybody", "全部人员"), ROLE: (f"role {row['name']}", f"角色：{role}"),
+            USER: _user(found, row["name"], row["role"])}[row["by"]]  # fmt: skip
     shares = []
     for rate in RATES:
         share = row[f"{rate.slug}_rate"]
@@ -214,13 +250,19 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
             f"{row['share_of_decisions']:.1%}"]  # fmt: skip
 
 
-_CASE_HEAD: Sequence[Words] = (("farm", "农户"), ("officer", "人员"), ("day", "日期"), ("before", "变更前"),
-                               ("after", "变更后"), ("caps passed", "超过的上限"))  # fmt: skip
+def _case_head(found: Overrides) -> list[Words]:
+    return [("farm", "农户"), ("officer", "人员"), ("day", "日期"), _in_money(found, "before", "变更前"),
+            _in_money(found, "after", "变更后"), ("caps passed", "超过的上限")]  # fmt: skip
 
 
-def _case_rows(found: Overrides) -> list[list[str]]:
+def _case_rows(found: Overrides) -> list[list[str | Words]]:
     return [
-        [row["farm_id"], f"{row['user']} ({row['role']})", row["day"], f"{row['before']} {money(row['before_limit'])}",
-         f"{row['after']} {money(row['after_limit'])}", row["over_caps"].replace("|", ", ")]
+        [row["farm_id"], _user(found, row["user"], row["role"]), row["day"],
+         *(_amount(row[end], row[f"{end}_limit"]) for end in ("before", "after")), _caps(row["over_caps"].split("|"))]
         for row in records(found.cases) if row["over_caps"]
     ]  # fmt: skip
+
+
+def _amount(outcome: str, limit: Any) -> str | Words:
+    """An amount under a head that has its unit; of a referral or a refusal what it is."""
+    return money(limit) if outcome == "approve" else word("outcome", outcome)

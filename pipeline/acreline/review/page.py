@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,8 +29,8 @@ class Section:
 
     title: Words
     head: Sequence[Words] = ()
-    rows: Sequence[Sequence[str]] = ()
-    """Cells as printed, as many as `head`."""
+    rows: Sequence[Sequence[str | Words]] = ()
+    """Cells as printed, as many as `head`; two languages where a cell has words."""
     notes: Sequence[Words] = ()
     chart: dict[str, Any] | None = None
     """From `bars`."""
@@ -102,7 +103,9 @@ def line_chart(series: Sequence[LineSeries], *, x: Words, unit: str = "") -> dic
         return None
     top, floor, left, right = 12.0, 232.0, 72.0, WIDTH - 16.0
     most_x = max(point[0] for one in series for point in one.points) or 1.0
-    most_y = max(point[1] for one in series for point in one.points) or 1.0
+    tick = round_step(max(point[1] for one in series for point in one.points))
+    ticks = max(1, math.ceil(max(point[1] for one in series for point in one.points) / tick - 1e-9))
+    most_y = tick * ticks
 
     def place(point: tuple[float, float]) -> str:
         across, up = point[0] / most_x, point[1] / most_y
@@ -111,7 +114,7 @@ def line_chart(series: Sequence[LineSeries], *, x: Words, unit: str = "") -> dic
     step = max(1, round(most_x / 12))
     return {
         "width": WIDTH, "height": floor + 36, "left": left, "right": right, "top": top, "floor": floor, "x": x,
-        "levels": [(floor - k / 4 * (floor - top), _printed(most_y * k / 4) + unit) for k in range(5)],
+        "levels": [(floor - k / ticks * (floor - top), _printed(tick * k) + unit) for k in range(ticks + 1)],
         "marks": [(left + k / most_x * (right - left), str(k)) for k in range(0, int(most_x) + 1, step)],
         "lines": [
             {"ink": LINE_INKS[k % len(LINE_INKS)], "dash": "5 3" if k >= len(LINE_INKS) else "", "name": one.name,
@@ -120,6 +123,18 @@ def line_chart(series: Sequence[LineSeries], *, x: Words, unit: str = "") -> dic
             for k, one in enumerate(series)
         ],
     }  # fmt: skip
+
+
+def round_step(most: float) -> float:
+    """A round distance of ticks, 1, 2, 2.5 or 5 times a power of ten, of which three to five reach a value.
+
+    Args:
+        most: the largest value that is drawn, 0 or more.
+    """
+    if most <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(most / 5))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power * 5 >= most * (1 - 1e-9))
 
 
 def _printed(value: float) -> str:

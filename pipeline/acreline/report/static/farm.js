@@ -17,9 +17,16 @@ function settleList(lines, named) {
     el("b", {}, word("action", line.action) + (line.until ? ui("until_about") + line.until : "")), " ", el("small", {}, line.codes.map(doubt).join("; ")))));
 }
 
+// What people did, above the machine's decision, which stays.
+function actsBox(farm) {
+  if (!farm.now) return null;
+  return el("section", { class: "acted" }, el("h3", {}, el("i", { class: "mark-now", "aria-hidden": "true" }, "✎"), say("stands_now") + ": ", el("b", {}, nowText(farm)), " ", el("small", {}, unbroken(nowBy(farm)))),
+    el("ul", {}, farm.now.said.map((pair) => el("li", {}, unbroken(pick(pair))))));
+}
+
 function decisionBox(farm) {
   return el("div", { class: "decision outcome-" + farm.outcome },
-    el("div", { class: "verdict" }, badge("outcome", farm.outcome), el("strong", {}, farm.limit === null ? "" : money(farm.limit, farm.limit_currency))),
+    el("div", { class: "verdict" }, badge("outcome", farm.outcome), el("strong", {}, farm.limit === null ? "" : money(farm.limit, farm.limit_currency)), el("small", {}, say("by_machine"))),
     farm.outcome === "refer" ? el("p", {}, ui("refer_note")) : null,
     farm.reasons.length ? el("ol", { class: "reasons" }, farm.reasons.map((reason) => el("li", { title: reason[0] }, reasonText(reason)))) : null,
     farm.binding ? el("p", { class: "quiet" }, ui("binding") + ": ", el("b", { title: farm.binding }, word("rule", farm.binding)), " · " + ui("policy") + ": ", el("code", {}, farm.policy)) : null);
@@ -121,7 +128,7 @@ function drawFarm() {
   return [
     el("div", { class: "panel-head" }, el("h2", {}, farm.id), badge("status", farm.status), farm.reason ? el("span", { class: "quiet" }, word("flag", farm.reason)) : null,
       farm.page ? el("a", { class: "page-link", href: data.base + farm.page + "?lang=" + state.lang }, ui("farm_page")) : null, el("button", { type: "button", class: "back", title: say("escape"), on: { click: leaveFarm } }, ui("back"))),
-    decisionBox(farm), farmFacts(farm), parcelTable(farm), parcelBox(), trailBox(farm),
+    actsBox(farm), decisionBox(farm), farmFacts(farm), parcelTable(farm), parcelBox(), trailBox(farm),
   ];
 }
 

@@ -1,20 +1,23 @@
 // Which farms are chosen: filters, a search and a queue. Each is a bit, so one walk over the farms counts for all of them.
 const SIZES_MU = [5, 10, 50, 200];
 const MU_PER_HA = 15;
+const WAITS = { by_appeal: "wait_appeal", by_overtaken: "wait_overtaken", by_person: "wait_person" };
+const STATES = ["changed", "appealed", "overtaken", "left", "asked", "answered"];
 const FILTERS = [
   { key: "outcome", of: (farm) => farm.outcome, label: (code) => word("outcome", code), order: OUTCOMES },
-  { key: "reason", of: (farm) => farm.reasons.map(([code]) => code), label: reasonName },
+  { key: "reason", of: (farm) => [...farm.reasons.map(([code]) => code), ...(waitReason(farm) ? [waitReason(farm)] : [])], label: reasonName },
   { key: "crop", of: (farm) => farm.crop || "unknown", label: (slug) => className("crop", slug) },
   { key: "status", of: (farm) => farm.status, label: (code) => word("status", code), order: STATUSES },
   { key: "size", of: (farm) => sizeOf(farm.mu), label: sizeLabel, order: ["0", "1", "2", "3", "4", "none"] },
   { key: "health", of: (farm) => farm.health || "unknown", label: (slug) => className("health", slug) },
   { key: "event", of: (farm) => (farm.events.length ? farm.events : ["none"]), label: (code) => (code === "none" ? say("no_event") : word("event", code)) },
 ];
+if (anyActs) FILTERS.push({ key: "acts", of: (farm) => (farm.now ? farm.now.state : "none"), label: (code) => say("acts_" + code), order: [...STATES, "none"] });
 FILTERS.forEach((filter, at) => { filter.bit = 1 << at; });
 const QUEUE_BIT = 1 << FILTERS.length;
 const QUERY_BIT = QUEUE_BIT << 1;
 const values = data.farms.map((farm) => FILTERS.map((filter) => filter.of(farm)));
-const inQueue = { watch: new Set((data.queues.watch || []).map((row) => row.place)), appeal: new Set(data.queues.cases.map((row) => row.place)), ask: new Set(data.queues.asks.map((row) => row.place)) };
+const inQueue = { watch: new Set((data.queues.watch || []).map((row) => row.place)), appeal: new Set((data.queues.cases || []).map((row) => row.place)), ask: new Set((data.queues.asks || []).map((row) => row.place)) };
 const texts = { lang: "", of: [] };
 const found = { rows: [], masks: [], facets: [] };
 
@@ -35,7 +38,14 @@ function sizeLabel(code) {
 
 // A reason by its short name; the sentence of a decision, with that farm's own figures, stands with the farm.
 function reasonName(code) {
+  if (WAITS[code]) return say(WAITS[code]);
   return data.words.flag[code] ? word("flag", code) : word("rule", code);
+}
+
+// Why a farm waits for a person because of what people did, where the machine's reasons do not tell it.
+function waitReason(farm) {
+  if (!farm.now || farm.now.outcome !== "refer" || farm.outcome === "refer") return "";
+  return { appealed: "by_appeal", overtaken: "by_overtaken" }[farm.now.state] || "by_person";
 }
 
 function searchTexts() {
@@ -48,7 +58,7 @@ function searchTexts() {
 
 function queueHas(farm, at) {
   if (state.queue === "all") return true;
-  return state.queue === "refer" ? farm.outcome === "refer" : inQueue[state.queue].has(at);
+  return state.queue === "refer" ? stands(farm).outcome === "refer" : state.queue === "acts" ? Boolean(farm.now) : inQueue[state.queue].has(at);
 }
 
 // One walk: which conditions each farm misses, and how many farms each option of each filter would leave.

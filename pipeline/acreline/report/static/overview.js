@@ -37,5 +37,5 @@ function drawFigures() {
 }
 
 function drawOverview() {
-  return { all: drawFigures, refer: drawRefer, watch: drawWatch, appeal: drawAppeals, ask: drawAsks }[state.queue]();
+  return { all: drawFigures, refer: drawRefer, acts: drawActs, watch: drawWatch, appeal: drawAppeals, ask: drawAsks }[state.queue]();
 }

@@ -124,6 +124,7 @@ function leaveFarm() {
 }
 
 async function start() {
+  document.body.classList.toggle("acts", anyActs);
   buildFilters();
   setLanguage(firstLanguage());
   setUnit(new URLSearchParams(location.search).get("unit") === "ha" ? "ha" : "mu");

@@ -7,10 +7,15 @@ const COLUMNS = [
   { key: "planted", head: () => say("planted"), value: (farm) => farm.planted[1], number: true },
   { key: "crop", head: () => ui("crop"), value: (farm) => className("crop", farm.crop) },
   { key: "health", head: () => ui("health"), value: (farm) => className("health", farm.health) },
-  { key: "limit", head: () => ui("limit") + (onlyCurrency() ? ", " + onlyCurrency() : ""), value: (farm) => (farm.limit === null ? -1 : Number(farm.limit)), number: true },
-  { key: "outcome", head: () => ui("outcome"), value: (farm) => OUTCOMES.indexOf(farm.outcome) },
+  { key: "limit", head: () => (anyActs ? say("machine_limit") : ui("limit")) + (onlyCurrency() ? ", " + currencyName(onlyCurrency()) : ""), value: (farm) => (farm.limit === null ? -1 : Number(farm.limit)), number: true },
+  { key: "outcome", head: () => (anyActs ? say("f_outcome") : ui("outcome")), value: (farm) => OUTCOMES.indexOf(farm.outcome) },
   { key: "reason", head: () => ui("reason"), value: (farm) => firstReason(farm) },
 ];
+// Where people acted, what an officer looks for comes first: the machine's word, and beside it what stands.
+if (anyActs) {
+  const machine = COLUMNS.splice(COLUMNS.findIndex((column) => column.key === "limit"), 2);
+  COLUMNS.splice(1, 0, ...machine, { key: "now", head: () => say("stands_now"), value: (farm) => (farm.now ? farm.now.day : "") });
+}
 const collator = new Intl.Collator("en", { numeric: true });
 const view = { order: [], place: new Map(), first: -1, last: -1, at: 0 };
 
@@ -37,9 +42,18 @@ function healthCell(farm) {
   return [swatch(classColour("health", farm.health)), className("health", farm.health)];
 }
 
+// The mark, what stands, and by whose role and when; empty where the machine's decision stands untouched.
+function nowCell(farm) {
+  if (!farm.now) return "";
+  return [el("i", { class: "mark-now", "aria-hidden": "true" }, "✎"), el("b", {}, nowText(farm)), el("small", {}, nowBy(farm))];
+}
+
 function cellsOf(farm) {
-  return [farm.id, farm.parcels.length, landNumber(farm.mu, farm.ha), landNumber(farm.planted[1], farm.planted_ha), cropCell(farm), healthCell(farm),
-    farm.limit === null ? "–" : money(farm.limit, onlyCurrency() ? "" : farm.limit_currency), badge("outcome", farm.outcome), firstReason(farm)];
+  const limit = farm.limit === null ? "–" : money(farm.limit, onlyCurrency() ? "" : farm.limit_currency);
+  const own = anyActs && farm.limit !== null ? el("small", { class: "own-limit" }, money(farm.limit, farm.limit_currency)) : null; // on a phone, for want of a column
+  const cells = { id: farm.id, parcels: farm.parcels.length, mu: landNumber(farm.mu, farm.ha), planted: landNumber(farm.planted[1], farm.planted_ha), crop: cropCell(farm), health: healthCell(farm),
+    limit, outcome: [badge("outcome", farm.outcome), own], now: nowCell(farm), reason: firstReason(farm) };
+  return COLUMNS.map((column) => cells[column.key]);
 }
 
 // The chosen farms in the table's order; equal ones, and those without a value, keep the order of their names.
@@ -87,7 +101,7 @@ function farmRow(place) {
   const at = view.order[place];
   const cells = cellsOf(data.farms[at]);
   return el("tr", { "data-farm": at, tabindex: place === view.at ? 0 : -1, class: at === state.farm ? "chosen" : null, "aria-selected": at === state.farm, "aria-rowindex": place + 2, style: { height: rowHeight() + "px" } },
-    cells.map((cell, i) => el("td", { class: "c-" + COLUMNS[i].key + (COLUMNS[i].number ? " number" : ""), title: COLUMNS[i].key === "reason" ? cell : null }, cell)));
+    cells.map((cell, i) => el("td", { class: "c-" + COLUMNS[i].key + (COLUMNS[i].number ? " number" : ""), title: COLUMNS[i].key === "reason" ? cell : COLUMNS[i].key === "now" && data.farms[at].now ? data.farms[at].now.said.map(pick).join(" ") : null }, cell)));
 }
 
 // Put the rows into the page that are in sight, with some to spare, between two gaps as high as the rest.

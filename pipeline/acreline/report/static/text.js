@@ -1,9 +1,12 @@
 // Words, numbers and elements. Text enters the page as text nodes only, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const state = { lang: "en", mode: "crop", farm: -1, parcel: -1, sort: "id", down: false, query: "", queue: "all", unit: "mu", fade: 0.3,
-  filters: { outcome: "", reason: "", crop: "", status: "", size: "", health: "", event: "" } };
+  filters: { outcome: "", reason: "", crop: "", status: "", size: "", health: "", event: "", acts: "" } };
 const OUTCOMES = ["approve", "refer", "decline", "none"];
 const STATUSES = ["ok", "degraded", "insufficient", "failed", "rejected"];
+// What people did since the run was published; null where the page cannot know. What the machine decided stays as it is.
+const acts = data.acts || null;
+const anyActs = Boolean(acts && acts.farms);
 const GREY = "#9aa5ad";
 const OUTCOME_COLOURS = { approve: "#2475b0", refer: "#e39a1b", decline: "#6a5a7d", none: GREY };
 
@@ -76,6 +79,15 @@ function money(text, currency) {
   return grouped + (cents && /[1-9]/.test(cents) ? "." + cents : "") + unit;
 }
 
+// A text in which names with a digit behind a hyphen, and days, stay on one line.
+function unbroken(text) {
+  return String(text).split(/(\b[0-9A-Za-z]+(?:-[0-9A-Za-z]*[0-9][0-9A-Za-z]*)+\b)/).map((part, i) => (i % 2 ? el("span", { class: "unbroken" }, part) : part));
+}
+
+function currencyName(currency) {
+  return money("", currency).trim();
+}
+
 function rounded(value, currency) {
   return money(String(Math.round(value)), currency);
 }
@@ -107,6 +119,25 @@ function counted(names, counts, keep) {
 
 function badge(group, code) {
   return el("span", { class: "badge " + group + "-" + code }, word(group, code));
+}
+
+// What stands for a farm: what people made of it, else what the machine decided.
+function stands(farm) {
+  return farm.now || farm;
+}
+
+function standsText(farm) {
+  const { outcome, limit } = stands(farm);
+  return outcome === "approve" && limit !== null ? money(limit, farm.limit_currency) : word("outcome", outcome);
+}
+
+// The short state of a farm on which people acted: the amount that stands, or what became of it.
+function nowText(farm) {
+  return farm.now.state === "changed" ? standsText(farm) : say("acts_" + farm.now.state);
+}
+
+function nowBy(farm) {
+  return [pick(farm.now.by), farm.now.day].filter(Boolean).join(", ");
 }
 
 function swatch(colour) {
