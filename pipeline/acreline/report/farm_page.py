@@ -37,7 +37,7 @@ from acreline.report.png import palette_png
 from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
 from acreline.report.seen import ClassMap, crops_seen, read_crop_maps
 from acreline.report.tell import tell_farms
-from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_svg
+from acreline.report.waterfall import print_amount, waterfall_pair
 from acreline.report.words import word
 
 GREY = "#9aa5ad"
@@ -167,10 +167,7 @@ def tell_farm(
             }
             for parcel in parcels
         ],
-        "waterfall": tuple(
-            waterfall_svg(waterfall_bars(farm), farm["limit_currency"] or "", zh, refers=farm["outcome"] == "refer")
-            for zh in (False, True)
-        ),
+        "waterfall": waterfall_pair(farm),
         "trail": [
             _step(step, before, farm["limit_currency"])
             for step, before in zip(farm["trail"], [None, *farm["trail"]], strict=False)
