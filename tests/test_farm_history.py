@@ -178,7 +178,9 @@ def test_a_parcel_that_was_not_judged_says_so_in_the_place_of_its_crop(publicati
     judged, unjudged = (render_farm(publication, farm, pictures=pictures) for farm in ("F-004", "F-005"))
     assert unjudged.count("crop not judged") == unjudged.count("作物未判定") == 1
     assert ">crop seen<" not in unjudged
+    assert "crops seen this year" not in unjudged
     assert "not judged" not in judged
+    assert "crops seen this year</span>" in judged
     assert judged.count(">crop seen<") == 1
 
 

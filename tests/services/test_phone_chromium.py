@@ -26,7 +26,7 @@ LEAST_PX = 11.0
 TEXTS = """
 return [...document.querySelectorAll(arguments[0])].filter((svg) => svg.getClientRects().length).map((svg) => {
   const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
-  return [...svg.querySelectorAll("text")].map((text) => {
+  return [...svg.querySelectorAll("text")].filter((text) => text.getClientRects().length).map((text) => {
     const at = text.getBoundingClientRect();
     return {text: text.textContent, px: parseFloat(getComputedStyle(text).fontSize) * scale,
             box: [at.left, at.right, at.top, at.bottom], inside: at.left >= box.left - 1 && at.right <= box.right + 1};
@@ -81,8 +81,10 @@ def test_the_way_to_the_limit_is_read_on_the_farms_page_and_in_the_letter(
 ) -> None:
     open_page(phone, tmp_path, render_farm(publication, FARM), f"?lang={lang}")
     [on_page] = check_drawings(phone, "svg.waterfall", drawings=1)
+    check_drawings(phone, "svg.curve", drawings=2)
     open_page(phone, tmp_path, render_letter(publication, FARM, lang, advise))
     [in_letter] = check_drawings(phone, "svg.waterfall", drawings=1)
+    check_drawings(phone, "svg.sketch", drawings=1)
     assert [one["text"] for one in in_letter] == [one["text"] for one in on_page]
     assert {"en": "Limit", "zh": "额度"}[lang] in [one["text"] for one in on_page]
 

@@ -246,7 +246,7 @@ def tell_parcel(
         "areas": parcel["areas"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
         "stages": _stages(parcel, told),
-        "seasons": parcel["seasons"],
+        "seasons": parcel["seasons"] if parcel["status"] in JUDGED else 0,
         "health": class_name(told, "health", parcel["health"]),
         "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
         "vigour": [
