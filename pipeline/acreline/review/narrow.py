@@ -31,7 +31,7 @@ def narrow_bars(chart: dict[str, Any]) -> dict[str, Any]:
     factor = (WIDTH - VALUES - start) / max(high - low, 1.0)
 
     def across(x: float) -> float:
-        return round(start + (x - low) * factor, 1)
+        return float(round(start + (x - low) * factor, 1))
 
     rows = []
     for k, row in enumerate(chart["rows"]):
@@ -73,7 +73,7 @@ def narrow_lines(chart: dict[str, Any]) -> dict[str, Any]:
     factor = (right - LEFT) / (chart["right"] - chart["left"])
 
     def across(x: float) -> float:
-        return round(LEFT + (x - chart["left"]) * factor, 1)
+        return float(round(LEFT + (x - chart["left"]) * factor, 1))
 
     def place(point: str) -> str:
         x, y = point.split(",")
