@@ -17,7 +17,7 @@ from acreline.report import FieldPicture, write_farm_pages
 from acreline.report.farm_page import render_farm
 from acreline.report.history import MOST_SEASONS, harvest_line, refuse_later, stage_now, tell_history
 from acreline.report.pdf import one_language, write_farm_page, write_farm_pdf
-from acreline.report.seen import ClassMap, crop_seen, crops_seen, read_crop_maps, shares_inside
+from acreline.report.seen import ClassMap, crop_seen, crops_seen, read_crop_maps, shares_inside, titled_crops
 from acreline.report.words import word
 from tests.made_publication import make_pictures, make_publication
 
@@ -133,8 +133,55 @@ def test_the_crop_seen_is_cut_from_all_maps_that_touch_the_picture() -> None:
     classes = [{**row, "slug": "none" if row["code"] == 3 else "a crop"} for row in classes]
     bare, second = (replace(left, band=band, codes=left.codes * code, west=80.0) for band, code in ((1, 3), (2, 2)))
     told = crops_seen(picture, [left, right, bare, second], classes)
-    assert [[row["en"] for row in shares] for _, shares in told] == [["Maize", "Potato"], ["Potato"]]
+    assert [[row["en"] for row in shares] for _, shares in told.values()] == [["Maize", "Potato"], ["Potato"]]
     assert crop_seen(replace(picture, place=None), [left]) is None
+
+
+SLOTS = [{"slot": "A"}, {"slot": "B"}]
+TWO, NAMED, ONE = ["first crop seen", "second crop seen"], ["first crop", "second crop"], ["crop seen"]
+
+
+@pytest.mark.parametrize(
+    ("status", "stands", "counted", "titles", "crops"),
+    [
+        ("ok", SLOTS, 2, TWO, ["Maize", "Potato"]),
+        ("degraded", SLOTS, 3, TWO, ["Maize", "Potato"]),
+        ("ok", SLOTS, 1, NAMED, ["Maize", "Potato"]),  # told as two crops, counted as one: no "seen" is claimed of both
+        ("ok", SLOTS[1:], 1, ONE, ["Potato"]),
+        ("ok", SLOTS[:1], 1, ONE, ["Maize"]),
+        ("ok", [{"slot": "AB"}], 1, ONE, ["Maize"]),  # stands all year
+        ("ok", [], 0, ONE, ["Maize"]),
+        ("insufficient", [], 1, [], []),
+    ],
+)
+def test_as_many_crop_pictures_are_shown_as_crops_were_told(
+    status: str, stands: list[dict[str, str]], counted: int, titles: list[str], crops: list[str]
+) -> None:
+    inside = np.ones((4, 4), dtype=np.bool_)
+    blank = np.zeros((3, 4, 4), dtype=np.uint16)
+    place = ("EPSG:32631", 0.0, 40.0)
+    picture = FieldPicture("2018-07-01", (), 1.0, blank, blank[0].astype(np.int16), inside, (), place)
+    maps = [ClassMap(k, np.full((4, 4), k + 1, np.uint8), "EPSG:32631", 0.0, 40.0, 10.0) for k in (0, 1)]
+    classes = [{"code": 1, "slug": "maize", "en": "Maize"}, {"code": 2, "slug": "potato", "en": "Potato"}]
+    told = titled_crops({"status": status, "stands": stands, "seasons": counted}, picture, maps, classes)
+    assert [title[0] for title, _, _ in told] == titles
+    assert [shares[0]["en"] for _, _, shares in told] == crops
+
+
+def test_a_parcel_that_was_not_judged_says_so_in_the_place_of_its_crop(publication: Path) -> None:
+    one = read_crop_maps(publication)[0]
+    pictures = make_pictures()
+    for name in ("P05", "P06"):  # P06, of F-005, had too few clear looks
+        shown = pictures[name]
+        assert isinstance(shown, FieldPicture)
+        pictures[name] = replace(shown, place=(one.crs, one.west, one.north))
+    judged, unjudged = (render_farm(publication, farm, pictures=pictures) for farm in ("F-004", "F-005"))
+    assert unjudged.count("crop not judged") == unjudged.count("作物未判定") == 1
+    assert ">crop seen<" not in unjudged
+    assert "crops seen this year" not in unjudged
+    assert "not judged" not in judged
+    assert "crops seen this year</span>" in judged
+    assert judged.count(">crop seen<") == 1
 
 
 def test_maps_of_a_publication_are_read_and_a_broken_one_is_named(publication: Path, tmp_path: Path) -> None:

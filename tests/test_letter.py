@@ -146,7 +146,7 @@ def test_a_letter_says_all_that_a_farmer_needs(demo_run: Path, lang: str) -> Non
     assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S)
     other = {"en": "额度", "zh": "You may"}[lang]
     assert other not in text
-    assert text.count("<svg") == 2  # the amounts and the parcels
+    assert text.count("<svg") == 3  # the amounts, for paper and for a telephone, and the parcels
     referred = render_letter(publication, "F-008", lang, advise)
     assert {"en": "A person decides.", "zh": "由工作人员决定。"}[lang] in referred
     plain = re.sub(r"</?span[^>]*>", "", referred)

@@ -18,6 +18,7 @@ from acreline.errors import ConfigError, ContractError, StoreError
 from acreline.review.book import choose_policy, own_policy, read_book, size_of
 from acreline.review.compare import KINDS, MONEY, check_sums, compare, records
 from acreline.review.files import plain, write_review
+from acreline.review.narrow import narrow_bars
 from acreline.review.page import Page, Section, bars, render_page
 from acreline.review.policy_diff import PolicyDiff, diff_policies
 from acreline.review.policy_page import diff_figures, diff_lines, diff_page
@@ -252,7 +253,14 @@ def test_bars_lie_on_their_side_of_the_axis() -> None:
     assert minus["x"] + minus["width"] == pytest.approx(chart["axis"])
     assert plus["width"] == pytest.approx(minus["width"])
     assert none["width"] == 0.5
-    assert render_page(Page(("t", "题"), ("u", "下"), sections=[Section(("s", "段"), chart=chart)])).count("<rect") == 4
+    assert render_page(Page(("t", "题"), ("u", "下"), sections=[Section(("s", "段"), chart=chart)])).count("<rect") == 7
+    narrow = narrow_bars(chart)
+    plus, minus, none = (row["marks"][0] for row in narrow["rows"])
+    assert plus["x"] == narrow["axis"]
+    assert minus["x"] + minus["width"] == pytest.approx(narrow["axis"], abs=0.1)
+    assert plus["width"] == pytest.approx(minus["width"], abs=0.1)
+    assert none["width"] == 0.5
+    assert plus["x"] + plus["width"] < narrow["width"] < chart["width"]
 
 
 def test_plain_values_hold_no_number_that_json_lacks() -> None:

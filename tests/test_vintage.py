@@ -193,7 +193,7 @@ def test_terminal_page_and_file_say_whose_figures_they_are_and_name_no_loan(
     write_review(tmp_path / "o", "vintage", {"vintage": found.table}, vintage_figures(found), vintage_page(found))
     page = (tmp_path / "o" / "vintage.html").read_text(encoding="utf-8")
     assert "acreline自身没有贷款和还款数据" in page
-    assert page.count("<polyline") == 6
+    assert page.count("<polyline") == 2 * 6  # for a screen and for a telephone
     told = json.loads((tmp_path / "o" / "vintage.json").read_text(encoding="utf-8"))
     assert told["curves"][0]["at_risk"] == 3
     assert next(row for row in told["curves"] if row["month"] == 3)["rate"] is None

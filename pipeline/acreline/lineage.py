@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from acreline import __version__
 from acreline.config import Policy, check_settings, packaged_configs
-from acreline.credit import compile_policy
+from acreline.credit import EDITION, compile_policy
 from acreline.cubes import CLEAR_SCL, CLOUD_SCL
 from acreline.errors import ContractError, StoreError
 from acreline.hashing import canonical_json, digest, file_sha256, files_sha256, pixel_code_digest
@@ -62,7 +62,12 @@ def make_lineage(
     card = plan.model.card
     used = scenes[scenes["status"] == "used"]
     lineage = {
-        "code": {"acreline": __version__, "decides": deciding_code(), "measures": pixel_code_digest()},
+        "code": {
+            "acreline": __version__,
+            "decides": deciding_code(),
+            "trail": EDITION,
+            "measures": pixel_code_digest(),
+        },
         "model": {
             "name": card.name,
             "version": card.version,

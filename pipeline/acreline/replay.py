@@ -2,7 +2,8 @@
 """A past decision made again from what its publication kept: the same bytes, or the names of what changed.
 
 Nothing but the publication's folder is read: facts from the trail, policy, crop names and sums from `lineage.json`. No
-scene, region file, policy file or network is asked, so a copied folder on another machine does.
+scene, region file, policy file or network is asked, so a copied folder on another machine does. A trail of earlier code
+is compared in the words of that code: `credit/earlier.py` says which facts were renamed since.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from typing import Any
 from acreline import __version__
 from acreline.chain import START, Chain
 from acreline.credit import (
+    EDITION,
     CompiledPolicy,
     decide_alone,
     decision_from_json,
     decision_to_json,
+    edition_of,
     refer_retired,
     refer_reviewed,
+    renamed_since,
+    tell_as,
 )
 from acreline.errors import ConfigError, StoreError
 from acreline.lineage import LINEAGE_FILE, deciding_code, read_compiled, read_lineage
@@ -133,7 +138,9 @@ def _decide(line: _Line, policy: CompiledPolicy, lineage: Mapping[str, Any]) -> 
         person, county = line.raw["lineage"]["person"], lineage["county"]
         decision = decide_alone(line.farm, policy, lineage["totals"], person, as_of=day, county=county)
     review = line.raw["lineage"].get("review")
-    return decision if review is None else refer_reviewed([decision], {decision.farm_id: review})[0]
+    if review is not None:
+        decision = refer_reviewed([decision], {decision.farm_id: review})[0]
+    return tell_as(decision, line.farm, policy, edition_of(lineage["code"]))
 
 
 def _choose(trail: Path, wanted: Sequence[str], *, whole: bool) -> Callable[[int, str], bool]:
@@ -155,6 +162,10 @@ def _notes(lineage: Mapping[str, Any], policy: CompiledPolicy, now: datetime | N
         yield f"code: made by acreline {made['acreline']}, made again by {here['acreline']}"
     elif made["decides"] != here["decides"]:
         yield f"code: made by the rules' code {made['decides']}, made again by {here['decides']}"
+    edition = edition_of(made)
+    if edition > EDITION:
+        yield f"trail: of edition {edition}, newer than this code knows ({EDITION}): compare with the code that made it"
+    yield from (row.words() for row in renamed_since(edition))
     model, stops = lineage["model"], read_retired()
     by_policy = find_retired(stops, "policy", policy_names(policy.policy.id, policy.version), now=now)
     names = model_names(model["name"], model["version"], model["weights_sha256"])

@@ -4,6 +4,7 @@
 from acreline.credit.again import batch_to_json, decide_alone
 from acreline.credit.assess import assess_credit, assess_stream, find_totals
 from acreline.credit.contract import CompiledPolicy, CompiledRule, Rule, RuleContext, Totals, make_step
+from acreline.credit.earlier import EDITION, edition_of, renamed_since, tell_as
 from acreline.credit.policy import compile_policy, list_rules
 from acreline.credit.retire import refer_retired
 from acreline.credit.reviewed import machine_word, named_amount, refer_reviewed, review_of
@@ -12,6 +13,7 @@ from acreline.credit.trail import decision_from_json, decision_line, decision_to
 from acreline.credit.words import explain_decision, known_codes, reason_words
 
 __all__ = [
+    "EDITION",
     "CompiledPolicy",
     "CompiledRule",
     "FarmSeason",
@@ -28,6 +30,7 @@ __all__ = [
     "decision_from_json",
     "decision_line",
     "decision_to_json",
+    "edition_of",
     "explain_decision",
     "find_totals",
     "known_codes",
@@ -39,5 +42,7 @@ __all__ = [
     "reason_words",
     "refer_retired",
     "refer_reviewed",
+    "renamed_since",
     "review_of",
+    "tell_as",
 ]

@@ -14,8 +14,8 @@ WIDTH, HEIGHT = 400, 140
 LEFT, RIGHT, TOP, BOTTOM = 24, 6, 30, 20
 LOW, HIGH = -0.1, 1.0
 CLOUDY, CLEAR, ASIDE = 0, 1, 2
-LETTER, LINE = 5.4, 11
-"""Width of a letter and height of a line of the words above the curve."""
+LETTER, LINE = 6.9, 11
+"""Width of a letter and height of a line of the words above the curve, as large as a telephone shows them."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

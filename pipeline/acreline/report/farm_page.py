@@ -35,9 +35,9 @@ from acreline.report.history import harvest_line, stage_now, tell_history
 from acreline.report.page import content_policy, page_heads, static_text, template, two_languages
 from acreline.report.png import palette_png
 from acreline.report.read import Row, farm_files, read_manifest, read_rows, read_schedule
-from acreline.report.seen import ClassMap, crops_seen, read_crop_maps
+from acreline.report.seen import JUDGED, ClassMap, read_crop_maps, titled_crops
 from acreline.report.tell import tell_farms
-from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_svg
+from acreline.report.waterfall import print_amount, waterfall_pair
 from acreline.report.words import word
 
 GREY = "#9aa5ad"
@@ -167,10 +167,7 @@ def tell_farm(
             }
             for parcel in parcels
         ],
-        "waterfall": tuple(
-            waterfall_svg(waterfall_bars(farm), farm["limit_currency"] or "", zh, refers=farm["outcome"] == "refer")
-            for zh in (False, True)
-        ),
+        "waterfall": waterfall_pair(farm),
         "trail": [
             _step(step, before, farm["limit_currency"])
             for step, before in zip(farm["trail"], [None, *farm["trail"]], strict=False)
@@ -249,7 +246,7 @@ def tell_parcel(
         "areas": parcel["areas"],
         "crops": [_grown(row, told, word("slot", row["slot"]) if several else None) for row in grown],
         "stages": _stages(parcel, told),
-        "seasons": parcel["seasons"],
+        "seasons": parcel["seasons"] if parcel["status"] in JUDGED else 0,
         "health": class_name(told, "health", parcel["health"]),
         "sure": None if parcel["sure"] is None else _sure(parcel["sure"]),
         "vigour": [
@@ -258,7 +255,7 @@ def tell_parcel(
             if grade
         ],
         "events": [event["said"] for event in parcel["events"]],
-        "picture": _pictures(picture, told, maps) if isinstance(picture, FieldPicture) else None,
+        "picture": _pictures(picture, parcel, told, maps) if isinstance(picture, FieldPicture) else None,
         "why": None if isinstance(picture, FieldPicture) else word("picture", picture.why),
         "day": picture.day,
         "curve": place_curve(parcel, told["passes"], told["season"], picture.day),
@@ -366,15 +363,9 @@ def _step(step: Row, before: Row | None, currency: str | None) -> Row:
     }
 
 
-def _pictures(picture: FieldPicture, told: Row, maps: Sequence[ClassMap]) -> dict[str, Any]:
+def _pictures(picture: FieldPicture, parcel: Row, told: Row, maps: Sequence[ClassMap]) -> dict[str, Any]:
     side = picture.ndvi.shape[0]
     classes = told["classes"]["crop"]
-    seen = crops_seen(picture, maps, classes)
-    slots = (
-        [("crop seen", "所见作物")]
-        if len(seen) < 2
-        else [("first crop seen", "第一季作物"), ("second crop seen", "第二季作物")]
-    )
     colours = {row["code"]: str(row["colour"]) for row in classes if row["code"]}
     metres, bar = scale_bar(side)
     return {
@@ -386,8 +377,9 @@ def _pictures(picture: FieldPicture, told: Row, maps: Sequence[ClassMap]) -> dic
                 base64.b64encode(palette_png(codes, colours)).decode(),
                 [((row["en"], row["zh"]), f"{row['share']:.0%}", row["colour"]) for row in shares],
             )
-            for slot, (codes, shares) in zip(slots, seen, strict=False)
+            for slot, codes, shares in titled_crops(parcel, picture, maps, classes)
         ],
+        "unjudged": parcel["status"] not in JUDGED,
         "season": [(one.day, base64.b64encode(true_colour_png(one)).decode()) for one in picture.season],
         "side": side,
         "path": outline_path(picture.rings),

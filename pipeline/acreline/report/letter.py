@@ -18,7 +18,7 @@ from acreline.report.read import Row, read_manifest, read_rows, read_schedule
 from acreline.report.sketch import land_sketch
 from acreline.report.standing import NowStands
 from acreline.report.tell import tell_farms
-from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_svg
+from acreline.report.waterfall import print_amount, waterfall_bars, waterfall_drawings
 from acreline.report.words import word
 
 MOST_PARCELS = 12
@@ -79,7 +79,7 @@ def render_letter(publication: Path, farm_id: str, lang: str, advise: Advise, st
         parcels=[(parcel["id"], _parcel(parcel, told, zh)) for parcel in parcels[:MOST_PARCELS]],
         more_parcels=max(len(parcels) - MOST_PARCELS, 0),
         sketch=land_sketch(parcels[:MOST_PARCELS], zh),
-        waterfall=waterfall_svg(waterfall_bars(farm), currency, zh, refers=refers),
+        waterfall=waterfall_drawings(waterfall_bars(farm), currency, zh, refers=refers),
         schedule=[row[f"text_{lang}"] for row in read_schedule(publication).get(farm_id, [])],
         publication=str(manifest.get("id") or publication.name),
         years="–".join(sorted({min(used), max(used)})) if used else "",

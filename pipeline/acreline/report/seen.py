@@ -12,11 +12,20 @@ from acreline.rasters import read_raster
 from acreline.records import NO_CROP
 from acreline.report.field import FieldPicture
 from acreline.report.read import Row
+from acreline.report.words import word
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+Pair = tuple[str, str]
+
+JUDGED = ("ok", "degraded")
+"""Of such parcels a crop is told."""
+BANDS = {"A": 0, "B": 1}
+"""Season slot -> band of the crop maps."""
+SEEN: Pair = ("crop seen", "所见作物")
+FIRST_AND_SECOND: tuple[Pair, Pair] = (("first crop seen", "第一季作物"), ("second crop seen", "第二季作物"))
 LEAST_SHARE = 0.05
 """A crop on less of a parcel's pixels is not named: edges are mixed."""
 
@@ -50,18 +59,42 @@ def read_crop_maps(publication: Path) -> list[ClassMap]:
 
 def crops_seen(
     picture: FieldPicture, maps: Sequence[ClassMap], classes: Sequence[Row]
-) -> list[tuple[npt.NDArray[np.uint8], list[Row]]]:
-    """What each season slot bore: codes on the pixels of a picture, and the classes on the parcel with their shares.
+) -> dict[int, tuple[npt.NDArray[np.uint8], list[Row]]]:
+    """What each season slot bore, by band: codes on the pixels of a picture, and the parcel's classes with shares.
 
     A slot in which nothing is known, or nothing grew on the parcel, is left out.
     """
-    told = []
+    told = {}
     for band in sorted({one.band for one in maps}):
         codes = crop_seen(picture, [one for one in maps if one.band == band])
         shares = [] if codes is None else shares_inside(codes, picture.inside, classes)
         if codes is not None and any(row["slug"] != NO_CROP for row in shares):
-            told.append((codes, shares))
+            told[band] = codes, shares
     return told
+
+
+def titled_crops(
+    parcel: Row, picture: FieldPicture, maps: Sequence[ClassMap], classes: Sequence[Row]
+) -> list[tuple[Pair, npt.NDArray[np.uint8], list[Row]]]:
+    """The crop pictures of a parcel, each with its title: as many as crops were told, none where it was not judged.
+
+    The network colours every pixel in both slots. Of land that bore one crop, or stands all year, one slot is shown:
+    that of the crop, or the first that shows any.
+
+    Args:
+        parcel: as told for the map page: `status`, `stands` with their `slot`, and `seasons`, the crops counted.
+        picture: its pixels.
+        maps: the crop maps of the publication.
+        classes: of crops, with `code` and `slug`.
+    """
+    if parcel["status"] not in JUDGED:
+        return []
+    seen, slots = crops_seen(picture, maps, classes), {stand["slot"] for stand in parcel["stands"]}
+    told = [band for slot, band in BANDS.items() if slot in slots and band in seen] or list(seen)[:1]
+    if len(told) < 2:
+        return [(SEEN, *seen[band]) for band in told]
+    titles = FIRST_AND_SECOND if parcel["seasons"] >= len(told) else [word("slot", slot) for slot in BANDS]
+    return [(titles[band], *seen[band]) for band in told]
 
 
 def crop_seen(picture: FieldPicture, maps: Sequence[ClassMap]) -> npt.NDArray[np.uint8] | None:

@@ -14,9 +14,8 @@ from acreline.units import CURRENCIES_ZH
 
 Pair = tuple[str, str]
 
-WIDTH, ROW, GAP, TOP = 640, 24, 10, 6
-NAMES, CHANGES, AMOUNTS = 180, 82, 104
-"""Widths left of the bars for the rules' names, and right of them for what each changed and for what then stood."""
+GAP, TOP, AMOUNTS = 10, 6, 104
+"""Between bars, above the first and below the last, and what amounts take at the right of a wide drawing."""
 FULL, CUT, SUM = "#9fb8a8", "#edf0f2", "#0f6b5f"
 """Grey print tells them apart too: what stands is darker than what was taken away, which is dashed."""
 LEAST = 1.5
@@ -25,6 +24,32 @@ TITLES: dict[bool, Pair] = {
     True: ("What the amount would be: no limit stands yet", "参考金额：尚未核定额度"),
 }
 """By whether a person decides."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Measures of one drawing, in its own units."""
+
+    css: str
+    """Class beside `waterfall`: the page's style shows one of the two."""
+    width: int
+    names: int
+    """Left of the bars, for the rules' names; 0: name and amount stand above their bar."""
+    right: int
+    """Right of the bars, for what each changed and what then stood; of names above, for the change alone."""
+    row: int
+    """Height of a bar."""
+    text: int
+
+    @property
+    def lead(self) -> int:
+        """Height of the line above a bar."""
+        return 0 if self.names else self.text + 6
+
+
+WIDE = Sheet("", 640, 180, 186, 24, 12)
+NARROW = Sheet(" narrow", 320, 0, 84, 14, 13)
+"""On a telephone of 360 px its text is 13 px tall where that of the wide one would be 6."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +86,45 @@ def waterfall_bars(farm: Row) -> list[Bar]:
     return bars
 
 
-def waterfall_svg(bars: Sequence[Bar], currency: str, zh: bool, *, refers: bool = False) -> str:
-    """The drawing as SVG for a page; empty without bars.
+def waterfall_pair(farm: Row) -> Pair:
+    """The drawings of one of `tell_farms`' farms in English and Chinese; empty where no amount was told."""
+    bars, currency, refers = waterfall_bars(farm), farm["limit_currency"] or "", farm["outcome"] == "refer"
+    english, chinese = (waterfall_drawings(bars, currency, zh, refers=refers) for zh in (False, True))
+    return english, chinese
+
+
+def waterfall_drawings(bars: Sequence[Bar], currency: str, zh: bool, *, refers: bool = False) -> str:
+    """The drawing for a page of any width: a wide and a narrow SVG, of which its style shows one; empty without bars.
 
     Args:
         bars: of `waterfall_bars`.
         currency: of the amounts.
         zh: in Chinese.
-        refers: nothing is granted: the last bar is an outline.
+        refers: nothing is granted: the bars are outlines.
+    """
+    return "".join(waterfall_svg(bars, currency, zh, refers=refers, sheet=sheet) for sheet in (WIDE, NARROW))
+
+
+def waterfall_svg(bars: Sequence[Bar], currency: str, zh: bool, *, refers: bool = False, sheet: Sheet = WIDE) -> str:
+    """One drawing as SVG; empty without bars.
+
+    Args:
+        bars: of `waterfall_bars`.
+        currency: of the amounts.
+        zh: in Chinese.
+        refers: nothing is granted: the bars are outlines.
+        sheet: its measures.
     """
     if not bars:
         return ""
     most = max(max(bar.before, bar.after) for bar in bars) or Decimal(1)
-    room = WIDTH - NAMES - CHANGES - AMOUNTS
-    height = TOP + len(bars) * (ROW + GAP) - GAP + TOP
+    room, step = sheet.width - sheet.names - sheet.right, sheet.lead + sheet.row + GAP
+    height = TOP + len(bars) * step - GAP + TOP
     title = TITLES[refers][zh]
-    hatch = f"would-be-{'zh' if zh else 'en'}"
+    hatch = f"would-be-{'zh' if zh else 'en'}{sheet.css.replace(' ', '-')}"
     parts = [
-        f'<svg class="waterfall" viewBox="0 0 {WIDTH} {height}" width="100%" role="img"><title>{title}</title>'
-        f"<desc>{escape(_say(bars, currency, zh))}</desc>"
+        f'<svg class="waterfall{sheet.css}" viewBox="0 0 {sheet.width} {height}" width="100%" role="img">'
+        f"<title>{title}</title><desc>{escape(_say(bars, currency, zh))}</desc>"
     ]
     if refers:
         parts.append(
@@ -88,30 +133,32 @@ def waterfall_svg(bars: Sequence[Bar], currency: str, zh: bool, *, refers: bool 
             f'stroke-width="1.2"/></pattern></defs>'
         )
     for k, bar in enumerate(bars):
-        y = TOP + k * (ROW + GAP)
+        y = TOP + k * step + sheet.lead
         kept, whole = (
             _length(amount, most, room) for amount in (min(bar.before, bar.after), max(bar.before, bar.after))
         )
-        middle = y + ROW / 2 + 4
+        middle = y + sheet.row / 2 + 4
+        line = y - 5 if sheet.lead else middle
         fill = f"url(#{hatch})" if refers else SUM if bar.kind == "limit" else FULL
         edge = f' stroke="{SUM}" stroke-dasharray="5 3"' if refers else ""
         bold = ' font-weight="bold"' if bar.kind == "limit" else ""
-        parts.append(f'<text x="0" y="{middle}" font-size="12"{bold}>{escape(bar.name[zh])}</text>')
-        parts.append(f'<rect x="{NAMES}" y="{y}" width="{kept}" height="{ROW}" fill="{fill}"{edge}/>')
+        size = f' font-size="{sheet.text}"'
+        parts.append(f'<text x="0" y="{line}"{size}{bold}>{escape(bar.name[zh])}</text>')
+        parts.append(f'<rect x="{sheet.names}" y="{y}" width="{kept}" height="{sheet.row}" fill="{fill}"{edge}/>')
         if whole > kept:
             dashed = ' stroke="#7b8790" stroke-dasharray="3 2"' if bar.kind == "falls" else f' stroke="{SUM}"'
             parts.append(
-                f'<rect x="{NAMES + kept}" y="{y}" width="{round(whole - kept, 1)}" height="{ROW}" '
+                f'<rect x="{sheet.names + kept}" y="{y}" width="{round(whole - kept, 1)}" height="{sheet.row}" '
                 f'fill="{CUT if bar.kind == "falls" else fill}"{dashed}/>'
             )
         if bar.kind in ("falls", "rises"):
-            by = _plain(bar.after - bar.before, signed=True)
-            parts.append(f'<text x="{WIDTH - AMOUNTS}" y="{middle}" text-anchor="end" font-size="11">{by}</text>')
-        if k + 1 < len(bars):
-            x = NAMES + _length(bar.after, most, room)
-            parts.append(f'<path d="M{x:.1f} {y + ROW}v{GAP}" stroke="#7b8790"/>')
+            by, end = _plain(bar.after - bar.before, signed=True), sheet.width - (AMOUNTS if sheet.names else 0)
+            parts.append(f'<text x="{end}" y="{middle}" text-anchor="end"{size}>{by}</text>')
+        if sheet.names and k + 1 < len(bars):
+            x = sheet.names + _length(bar.after, most, room)
+            parts.append(f'<path d="M{x:.1f} {y + sheet.row}v{GAP}" stroke="#7b8790"/>')
         amount = escape(print_amount(bar.after, currency, zh))
-        parts.append(f'<text x="{WIDTH}" y="{middle}" text-anchor="end" font-size="12"{bold}>{amount}</text>')
+        parts.append(f'<text x="{sheet.width}" y="{line}" text-anchor="end"{size}{bold}>{amount}</text>')
     return "".join([*parts, "</svg>"])
 
 

@@ -151,6 +151,8 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "crops": ("crops", "作物"),
         "crops_without_cap": ("crops without an amount", "没有每亩额度的作物"),
         "could_be": ("may be", "可能是"),
+        "declared": ("declared", "申报"),  # of earlier trails, as `seen` is
+        "seen": ("seen", "看到"),
         "declared_but_seen": ("declared, but seen", "申报与看到不一致"),
         "declared_and_seen": ("declared and seen", "申报与观测一致"),
         "existing_debt": ("debt", "已有债务"),

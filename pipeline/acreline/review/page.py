@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from acreline.review.narrow import narrow_bars, narrow_lines
+
 Words = tuple[str, str]
 """English and Chinese."""
 
@@ -158,6 +160,7 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"narrow_bars": narrow_bars, "narrow_lines": narrow_lines}
     style = (_HERE / "review.css").read_text(encoding="utf-8")
     sha = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{sha}'; img-src data:; base-uri 'none'; form-action 'none'"
