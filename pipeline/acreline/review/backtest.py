@@ -277,7 +277,7 @@ def backtest_page(test: Backtest) -> Page:
         notices.append(
             ("Not as known then: leaks are told below, and the figures say too much.", "存在信息泄漏，数字偏乐观。")
         )
-    notices += [(f"{year} was not decided: {why}", "") for year, why in test.failed]
+    notices += [(f"{year} was not decided: {why}", f"{year}年未作决定：{why}") for year, why in test.failed]
     rows = records(test.table)
     key, words = ("rate", ("Share that defaulted", "违约率")) if test.kind == LOANS else (
         "mean_error", ("Mean error of the harvest", "产量平均误差"))  # fmt: skip
@@ -296,7 +296,7 @@ def backtest_page(test: Backtest) -> Page:
     leaks = [[str(one[name]) for name in ("season", "kind", "where", "found", "allowed")]
              for one in records(leak_table(test))]  # fmt: skip
     names = [("season", "季节"), ("kind", "类别"), ("where", "位置"), ("found", "内容"), ("allowed", "已许可")]
-    none = (f"Looked for: {', '.join(KINDS)}.", "已检查的泄漏类别见英文。")
+    none = (f"Looked for: {', '.join(KINDS)}.", f"已检查的泄漏类别：{'、'.join(KINDS)}。")
     sections.append(Section(("What that day could not have known", "当日不可能知道的信息"), names, leaks, [none]))
     cards = [(str(len(test.seasons)), ("seasons", "季节")), (str(len(leaks)), ("leaks", "泄漏"))]
     return Page(title, under, cards, sections, notices)

@@ -48,15 +48,20 @@ def read_outcomes(path: Path) -> tuple[str, pd.DataFrame]:
         InputError: the file cannot be read, has neither set of columns, a number that cannot be, or tells of one loan
             or harvest twice.
     """
-    table = read_sheet(path, "outcomes", ("season", "known_on"))
+    table = read_sheet(path, "--outcomes", ())
     kind = LOANS if "defaulted" in table.columns else HARVESTS
+    wanted = LOAN_COLUMNS if kind == LOANS else HARVEST_COLUMNS
     if kind == HARVESTS and "yield_kg_per_ha" not in table.columns:
         raise InputError(
             f"{path}: neither defaulted nor yield_kg_per_ha; found {list(table.columns)}",
-            hint=f"of loans {', '.join(LOAN_COLUMNS)}; of harvests {', '.join(HARVEST_COLUMNS)}",
+            hint=f"of loans the columns are {', '.join(LOAN_COLUMNS)}; of harvests {', '.join(HARVEST_COLUMNS)}",
         )
-    wanted = LOAN_COLUMNS if kind == LOANS else HARVEST_COLUMNS
-    table = read_sheet(path, "outcomes", wanted)
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path}: columns {missing} are missing; found {list(table.columns)}",
+            hint=f"of {kind} the columns are {', '.join(wanted)}",
+        )
     days(path, table, "known_on")
     figures = {"season": numbers(path, table, "season", low=1900, high=2200).astype(int)}
     if kind == LOANS:
