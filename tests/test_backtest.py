@@ -256,6 +256,27 @@ def test_many_leaks_are_counted_in_the_terminal(region: Region, publication: Pat
     assert len(leak_table(many)) == 25
 
 
+def test_rows_of_the_outcomes_are_counted_and_add_up(region: Region, publication: Path, tmp_path: Path) -> None:
+    """An id that is written another way drops out of every figure; nobody would see it without this line."""
+    head = "season,farm_id,known_on,defaulted"
+    path = write(
+        tmp_path / "l.csv", head, "2018,F-004,2019-06-30,0", "2018,F004,2019-06-30,1", "2016,F-004,2017-06-30,0"
+    )
+    test = run_backtest(region, [2018], path, tmp_path, run=lambda *_: publication, allowed=ALLOWED)
+    assert test.rows == {"in": 3, "matched": 1, "unknown": 1, "other_season": 1}
+    said = "outcomes: 3 rows = 1 of a farm that was decided + 1 of no such farm + 1 of other seasons"
+    assert said in backtest_lines(test)
+    assert said in [en for en, _ in backtest_page(test).notices]
+    assert backtest_figures(test)["outcome_rows"] == test.rows
+    none = run_backtest(region, [2018], write(path, head), tmp_path, run=lambda *_: publication, allowed=ALLOWED)
+    assert any(line.endswith("; none of 2018") for line in backtest_lines(none))
+    stand = next(stand for farm in read_book([publication]).regions[0].farms for stand in farm.stands)
+    row = f"2018,{stand.parcel_id},{stand.slot},2019-01-20,5000"
+    write(path, "season,parcel_id,slot,known_on,yield_kg_per_ha", row, "2018,nowhere,A,2019-01-20,5000")
+    fields = run_backtest(region, [2018], path, tmp_path, run=lambda *_: publication, allowed=ALLOWED)
+    assert fields.rows == {"in": 2, "matched": 1, "unknown": 1, "other_season": 0}
+
+
 def test_no_season_that_can_be_decided_is_the_first_ones_error(
     region: Region, publication: Path, tmp_path: Path
 ) -> None:

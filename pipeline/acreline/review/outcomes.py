@@ -74,6 +74,30 @@ def read_outcomes(path: Path) -> tuple[str, pd.DataFrame]:
     return kind, table[list(wanted)].assign(**figures)
 
 
+def count_rows(kind: str, ended: pd.DataFrame, seasons: Sequence[tuple[int, Region]]) -> dict[str, int]:
+    """Rows of a file of outcomes: in it, of a decided season's farm or stand, of none, and of no decided season.
+
+    Returns:
+        `in` = `matched` + `unknown` + `other_season`.
+    """
+    if kind == LOANS:
+        names, known = ["farm_id"], {(year, farm.farm_id) for year, place in seasons for farm in place.farms}
+    else:
+        names, known = (
+            ["parcel_id", "slot"],
+            {
+                (year, stand.parcel_id, stand.slot)
+                for year, place in seasons
+                for farm in place.farms
+                for stand in farm.stands
+            },
+        )
+    years = {year for year, _ in seasons}
+    rows = [(int(row["season"]), *(str(row[name]) for name in names)) for row in records(ended)]
+    matched, other = sum(row in known for row in rows), sum(row[0] not in years for row in rows)
+    return {"in": len(rows), "matched": matched, "unknown": len(rows) - matched - other, "other_season": other}
+
+
 def interval(count: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share."""
     if not n:
