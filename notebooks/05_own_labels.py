@@ -12,9 +12,9 @@
 # # Labels of your own
 #
 # No figure of ours says how well the network does on your land. This notebook brings labels, scores the packaged
-# network on them beside a majority, a random forest and gradient boosting, and looks at where it is wrong. The labels here are those of
-# the demo square (West Flanders, 2018), which no training reads; put your own folder or table in their place
-# (`data/README.md` has the formats).
+# network on them beside a majority, a random forest and gradient boosting, and looks at where it is wrong. The labels
+# here are those of the demo square (West Flanders, 2018), which no training reads; put your own folder or table in
+# their place (`data/README.md` has the formats).
 
 # %%
 import json

@@ -431,7 +431,7 @@ def test_small_print_of_any_length_stays_inside(mixed: FarmView) -> None:
     for lang in ("en", "zh"):
         figure = many.plot(lang, chips="none")
         figure.canvas.draw()
-        boxes = [text.get_window_extent() for text in figure.texts if text.get_size() == 7.5]
+        boxes = [text.get_window_extent() for text in figure.texts if text.get_fontsize() == 7.5]
         assert len(boxes) >= 2
         assert all(0 <= box.x0 <= box.x1 <= figure.bbox.width and box.y0 >= 0 for box in boxes)
         legend = figure.legends[0].get_window_extent()

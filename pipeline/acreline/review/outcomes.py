@@ -80,18 +80,11 @@ def count_rows(kind: str, ended: pd.DataFrame, seasons: Sequence[tuple[int, Regi
     Returns:
         `in` = `matched` + `unknown` + `other_season`.
     """
-    if kind == LOANS:
-        names, known = ["farm_id"], {(year, farm.farm_id) for year, place in seasons for farm in place.farms}
-    else:
-        names, known = (
-            ["parcel_id", "slot"],
-            {
-                (year, stand.parcel_id, stand.slot)
-                for year, place in seasons
-                for farm in place.farms
-                for stand in farm.stands
-            },
-        )
+    names = ("farm_id",) if kind == LOANS else ("parcel_id", "slot")
+    known: set[tuple[int | str, ...]] = set()
+    for year, place in seasons:
+        for farm in place.farms:
+            known |= {(year, farm.farm_id)} if kind == LOANS else {(year, s.parcel_id, s.slot) for s in farm.stands}
     years = {year for year, _ in seasons}
     rows = [(int(row["season"]), *(str(row[name]) for name in names)) for row in records(ended)]
     matched, other = sum(row in known for row in rows), sum(row[0] not in years for row in rows)
