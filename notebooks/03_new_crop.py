@@ -39,7 +39,7 @@ demo = repo / "configs" / "regions" / "flanders-2018.yaml"
 # scales the yield.
 
 # %%
-(home / "flax.yaml").write_text(
+_ = (home / "flax.yaml").write_text(
     """\
 slug: flax
 name_en: fibre flax

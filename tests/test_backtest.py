@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from acreline import cli
+from acreline.cli.release import OUTCOMES
 from acreline.config import Region, read_region
 from acreline.errors import ConfigError, InputError, SourceError, StoreError
 from acreline.review.backtest import (
@@ -31,7 +32,15 @@ from acreline.review.book import read_book
 from acreline.review.compare import records
 from acreline.review.known_then import gather_evidence
 from acreline.review.leaks import find_leaks
-from acreline.review.outcomes import band_of, interval, read_outcomes, score_harvests, score_loans
+from acreline.review.outcomes import (
+    HARVEST_COLUMNS,
+    LOAN_COLUMNS,
+    band_of,
+    interval,
+    read_outcomes,
+    score_harvests,
+    score_loans,
+)
 from acreline.review.page import render_page
 from tests.made_book import make_book
 from tests.test_river import own_region
@@ -127,6 +136,7 @@ def test_harvests_are_scored_by_hand(publication: Path, tmp_path: Path) -> None:
     ("lines", "found"),
     [
         (["season,farm_id,known_on", "2018,F-001,2019-01-01"], "neither defaulted nor yield_kg_per_ha"),
+        (["farm,bad", "F-001,1"], "neither defaulted nor yield_kg_per_ha"),
         (["farm_id,defaulted", "F-001,1"], r"columns \['season', 'known_on'\] are missing"),
         (["season,farm_id,known_on,defaulted", "2018,F-001,2019-01-01,maybe"], "defaulted is 'maybe'"),
         (["season,farm_id,known_on,defaulted", "2018,F-001,03/04/2019,1"], "known_on is '03/04/2019'"),
@@ -139,6 +149,17 @@ def test_outcomes_that_cannot_be_are_refused(tmp_path: Path, lines: list[str], f
     with pytest.raises(InputError, match=found) as caught:
         read_outcomes(write(tmp_path / "outcomes.csv", *lines))
     assert caught.value.hint
+
+
+def test_whoever_has_no_file_yet_learns_its_columns_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file") as gone:
+        read_outcomes(tmp_path / "none.csv")
+    assert gone.value.hint == "check --outcomes"
+    with pytest.raises(InputError) as other:
+        read_outcomes(write(tmp_path / "own.csv", "farm,bad", "F-001,1"))
+    for name in (*LOAN_COLUMNS, *HARVEST_COLUMNS):
+        assert name in other.value.hint
+        assert name in OUTCOMES, "and `acreline backtest --help` says them"
 
 
 @pytest.mark.parametrize(
@@ -229,7 +250,31 @@ def test_many_leaks_are_counted_in_the_terminal(region: Region, publication: Pat
     season = test.seasons[0]
     many = replace(test, seasons=(replace(season, leaks=season.leaks[:1] * 25),))
     assert "and 5 leaks more: see --out" in backtest_lines(many)
+    notices = backtest_page(replace(test, failed=((2017, "no scenes"),))).notices
+    assert all(zh for _, zh in notices), "a Chinese page says which season is missing"
+    assert ("2017 was not decided: no scenes", "2017年未作决定：no scenes") in notices
     assert len(leak_table(many)) == 25
+
+
+def test_rows_of_the_outcomes_are_counted_and_add_up(region: Region, publication: Path, tmp_path: Path) -> None:
+    """An id that is written another way drops out of every figure; nobody would see it without this line."""
+    head = "season,farm_id,known_on,defaulted"
+    path = write(
+        tmp_path / "l.csv", head, "2018,F-004,2019-06-30,0", "2018,F004,2019-06-30,1", "2016,F-004,2017-06-30,0"
+    )
+    test = run_backtest(region, [2018], path, tmp_path, run=lambda *_: publication, allowed=ALLOWED)
+    assert test.rows == {"in": 3, "matched": 1, "unknown": 1, "other_season": 1}
+    said = "outcomes: 3 rows = 1 of a farm that was decided + 1 of no such farm + 1 of other seasons"
+    assert said in backtest_lines(test)
+    assert said in [en for en, _ in backtest_page(test).notices]
+    assert backtest_figures(test)["outcome_rows"] == test.rows
+    none = run_backtest(region, [2018], write(path, head), tmp_path, run=lambda *_: publication, allowed=ALLOWED)
+    assert any(line.endswith("; none of 2018") for line in backtest_lines(none))
+    stand = next(stand for farm in read_book([publication]).regions[0].farms for stand in farm.stands)
+    row = f"2018,{stand.parcel_id},{stand.slot},2019-01-20,5000"
+    write(path, "season,parcel_id,slot,known_on,yield_kg_per_ha", row, "2018,nowhere,A,2019-01-20,5000")
+    fields = run_backtest(region, [2018], path, tmp_path, run=lambda *_: publication, allowed=ALLOWED)
+    assert fields.rows == {"in": 2, "matched": 1, "unknown": 1, "other_season": 0}
 
 
 def test_no_season_that_can_be_decided_is_the_first_ones_error(

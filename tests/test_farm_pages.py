@@ -66,6 +66,13 @@ def english(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", "", text).split())
 
 
+def chinese(text: str) -> str:
+    """The page as a Chinese reader sees it, without markup."""
+    text = re.sub(r"<(style|script|svg).*?</\1>", " ", text, flags=re.DOTALL)
+    text = re.sub(r'<span lang="en".*?</span>', "", text, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", "", text).split())
+
+
 # --- the pages as files -------------------------------------------------------------------------------------------
 def test_every_farm_has_a_page_and_the_map_page_links_to_it(publication: Path) -> None:
     folder = publication / "report" / "farms"
@@ -187,6 +194,18 @@ def test_a_page_tells_outcome_limit_reasons_facts_and_trail(publication: Path) -
         page(publication, "F-001")
     )
     assert "长势" in page(publication, "F-001")
+
+
+def test_chinese_words_are_parted_by_chinese_marks(publication: Path) -> None:
+    farms = [farm["id"] for farm in tell_page(publication)["farms"]]
+    wrong = {
+        mark
+        for farm in farms
+        for mark in re.findall(r"[\u4e00-\u9fff）](?:[:;,] |\.(?= |$)| \((?=P))", chinese(page(publication, farm)))
+    }
+    assert wrong == set()
+    assert "：" in chinese(page(publication, "F-004"))
+    assert "Curve: " in english(page(publication, "F-004")), "an English page keeps its own"
 
 
 def test_each_parcel_is_shown_with_date_scene_and_curve(publication: Path) -> None:

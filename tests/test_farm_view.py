@@ -422,6 +422,22 @@ def test_no_word_runs_out_of_the_picture(big: FarmView) -> None:
         assert 0 <= box.y0 <= box.y1 <= high, text.get_text()
 
 
+def test_small_print_of_any_length_stays_inside(mixed: FarmView) -> None:
+    long = {
+        "en": "not looked for: " + ", ".join(["late or failed stand"] * 15),
+        "zh": "未查找的灾害：" + "出苗迟缓、" * 40,
+    }
+    many = replace(mixed, manifest={**mixed.manifest, "notices": [long]})
+    for lang in ("en", "zh"):
+        figure = many.plot(lang, chips="none")
+        figure.canvas.draw()
+        boxes = [text.get_window_extent() for text in figure.texts if text.get_fontsize() == 7.5]
+        assert len(boxes) >= 2
+        assert all(0 <= box.x0 <= box.x1 <= figure.bbox.width and box.y0 >= 0 for box in boxes)
+        legend = figure.legends[0].get_window_extent()
+        assert max(box.y1 for box in boxes) <= legend.y0 + 2, "and does not run into the legend"
+
+
 def test_the_largest_parcels_and_their_events_are_drawn(mixed: FarmView) -> None:
     figure = _hit(mixed).plot(chips="none")
     words = _words(figure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -417,10 +418,19 @@ def test_a_run_without_room_is_refused_before_anything_is_written(
         monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, 10**6))  # type: ignore[attr-defined]
     region = own_region(repo, tmp_path, **({} if full else {"disk_ceiling_gb": 0.003}))
     done = acreline("run", region, "--out", out, "--scheduled")
-    words = ["has 1 MB free"] if full else ["disk_ceiling_gb is 0.003", "acreline prune"]
-    refused(done, 6, "flanders-2018: not started", *words)
+    words = ["has 1 MB free"] if full else ["disk_ceiling_gb is 0.003 (3 MB)"]
+    refused(done, 6, "flanders-2018: not started", "--keep-days 0 --keep-last 1 --dry-run", *words)
     assert {path for path in out.rglob("*") if not {"log", "lock"} & {*path.parts}} == before
     assert read_lines(out)[-1]["exit"] == 6
+    if full:
+        return
+    named = re.search(r"disk_ceiling_gb in the region file, to ([0-9.]+) at least", done.err)
+    assert named is not None, "how much would do"
+    room = measure_room(out, float(named[1]))
+    assert room.trouble is None
+    assert room.ceiling_bytes is not None
+    assert room.ceiling_bytes - room.taken_bytes - room.next_run_bytes < 1_000_000, "and no more than that"
+    assert "alarm over_disk_ceiling" in acreline("morning", out).out, "not only run_failed: the guide says what to do"
 
 
 def test_a_disk_that_does_not_answer(repo: Path, tmp_path: Path) -> None:

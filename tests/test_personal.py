@@ -120,7 +120,9 @@ def test_what_the_person_handed_in_goes_and_the_log_still_holds(out: Path, tmp_p
     assert (out / LOG_FILE).read_bytes().startswith(before), "the log is added to, never rewritten"
     assert check_chain(out / LOG_FILE).faults == []
     assert [entry["event"] for entry in read_log(out)][-2:] == ["evidence_deleted", "person_deleted"]
-    assert verify_run(latest(out)).faults == ()
+    checked = verify_run(latest(out))
+    assert checked.faults == ()
+    assert any(line.startswith("evidence: 3 files were taken away 20") for line in checked.lines), checked.lines
     assert all(one.same for one in replay_run(latest(out), whole=True).decisions)
     assert PERSON not in everything(out)
     acts = export_person([out], told["pseudonym"])["acts"]

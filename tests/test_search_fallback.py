@@ -114,6 +114,8 @@ def test_when_all_fail_the_error_names_all() -> None:
         with pytest.raises(SourceError, match=r"^one: ") as alone:
             ask(named("one", one.url))
         assert "none of" not in alone.value.message
+        assert alone.value.hint.endswith("; a second catalogue may be named under `fallback_providers:`")
+        assert "fallback_providers" not in both.value.hint, "who names two knows it"
 
 
 # --- a region --------------------------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ def test_where_nothing_can_be_compared_there_is_no_figure() -> None:
     early["stands"] = early["stands"].iloc[:0]
     row = row_of(DAYS[0], early, truth())
     assert (row["crop_accuracy"], row["crop_n"], row["yield_error"]) == (None, 0, None)
-    assert "–" in curve_lines([row])[1]
+    assert "–" in curve_lines([row], truth=True)[1]
+    assert "not whether it is right" in curve_lines([row], truth=False)[0], "100 % of one's own word is no accuracy"
     assert "told right" in render_curve("made", [row], simulated=False, truth=True)
 
 

@@ -23,7 +23,7 @@ def read_sheet(path: Path, key: str, columns: Sequence[str], *, text: Sequence[s
 
     Args:
         path: CSV in UTF-8 (lines that begin with # above the header are remarks) or Parquet.
-        key: of the region file, for messages.
+        key: of the region file, or an option of a command (`--outcomes`), for messages.
         columns: that must be there; others are kept.
         text: columns that stay text; None: all of them, so that a message can quote what was written.
 
@@ -47,7 +47,8 @@ def read_sheet(path: Path, key: str, columns: Sequence[str], *, text: Sequence[s
             with path.open(encoding="utf-8-sig") as lines:
                 first += sum(1 for line in lines if line.startswith("#"))  # they stand above the table
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file", hint=f"check `{key}:` in the region file") from error
+        where = key if key.startswith("--") else f"`{key}:` in the region file"
+        raise InputError(f"{path}: no such file", hint=f"check {where}") from error
     except (OSError, UnicodeDecodeError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{path}: {key} cannot be read: {error}", hint="CSV in UTF-8, or Parquet") from error
     missing = [name for name in columns if name not in table.columns]

@@ -58,9 +58,16 @@ def verify_run(publication: Path) -> Verdict:
         lines.append(f"{LOG_FILE.name}: {log.chain.lines} lines in an unbroken chain, head {log.chain.head}")
         lines.append(f"{log.entry['event']} {log.entry['at']} by {log.entry['by']}{_signed(log.entry.get('policy'))}")
     if log.path is not None:
-        gone, kept = check_evidence(publication.parent.parent, read_log(publication.parent.parent))
+        entries = read_log(publication.parent.parent)
+        gone, kept = check_evidence(publication.parent.parent, entries)
         faults += gone
         lines += [f"{FOLDER}: {kept} files that people showed are as they were handed in"] if kept and not gone else []
+        lines += [
+            f"{FOLDER}: {len(entry['evidence_removed'])} files were taken away {entry['at']} by {entry['by']} with a "
+            "person who was deleted; the acts that name them stay"
+            for entry in entries
+            if entry.get("evidence_removed")
+        ]
     lines += [f"{LOG_FILE.name}: publication {one} was logged and is not there any more" for one in log.gone]
     lines += [
         f"{LOG_FILE.name}: publication {one['publication']} was pruned {one['at']} by {one['by']}, evidence too"

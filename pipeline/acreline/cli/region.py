@@ -166,6 +166,7 @@ def _run(
         from acreline.run import run_region
 
         with logged_run(store.root, run_id, region.name) as end:
+            end["disk_ceiling_gb"] = region.disk_ceiling_gb  # also of a night that it stopped
             with (
                 executor(workers, scheduler) as pool,
                 progress_bar(shown=not plain) as told,
@@ -175,7 +176,7 @@ def _run(
             challenger = _challenge(region, store.root, result.publication)
             stale = scheduled and result.freshness is not None and result.freshness.alarm is not None
             code = EXIT_INCOMPLETE if result.failed_blocks else EXIT_STALE if stale else 0
-            end |= {**run_facts(result), "exit": code, "disk_ceiling_gb": region.disk_ceiling_gb}
+            end |= {**run_facts(result), "exit": code}
     _tell(result, region, table=not scheduled)
     for line in challenger:
         typer.echo(line)

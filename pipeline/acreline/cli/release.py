@@ -14,6 +14,10 @@ from acreline.terminal import stop_on_term
 
 policy = typer.Typer(help="What another policy would do to the farms of finished runs.", no_args_is_help=True)
 app.add_typer(policy, name="policy")
+OUTCOMES = (
+    "how it ended, CSV or Parquet; of loans season, farm_id, known_on, defaulted (1 or 0); of harvests season, "
+    "parcel_id, slot, known_on, yield_kg_per_ha"
+)
 OutDir = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for CSV, JSON and a page")]
 
 
@@ -169,11 +173,14 @@ def papers(
 def backtest(
     region: RegionFile,
     seasons: Annotated[str, typer.Option("--seasons", metavar="YEARS", help="harvest years: 2016,2017,2018")],
-    outcomes: Annotated[Path, typer.Option("--outcomes", metavar="FILE", help="how loans or harvests ended")],
+    outcomes: Annotated[Path, typer.Option("--outcomes", metavar="FILE", help=OUTCOMES)],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where runs, tables and the page go")],
-    as_of: Annotated[str | None, typer.Option("--as-of", metavar="MM-DD", help="day of the decision in each")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="MM-DD", help="day of the decision in each; default its last day")
+    ] = None,
     allow: Annotated[
-        list[str] | None, typer.Option("--allow", metavar="KIND", help="a kind of leak that is told and let pass")
+        list[str] | None,
+        typer.Option("--allow", metavar="KIND", help="a kind of leak that is told and let pass; may be repeated"),
     ] = None,
 ) -> None:
     """Decide past seasons as they were known then, look for leaks, and hold the limits beside how it ended.

@@ -159,7 +159,7 @@ def curve(
     settings = read_region(region)
     with progress_bar(shown=shown, every_s=PLAIN_EVERY_S) as told, stop_on_term(told) as step:
         drawn = draw_curve(settings, out, truth=truth, progress=step)
-    typer.echo("\n".join(curve_lines(drawn.rows)))
+    typer.echo("\n".join(curve_lines(drawn.rows, truth=truth is not None)))
     typer.echo(f"table: {drawn.table}")
     typer.echo(f"page: {drawn.page}")
 

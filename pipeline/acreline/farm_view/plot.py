@@ -34,6 +34,8 @@ CHIP_IN, DATE_IN, LEADER_IN, HEADING_IN = 1.45, 0.24, 0.58, 0.27
 LINE_CHARS = (130, 64)
 """Most characters of a line below the title, in English and in Chinese."""
 FIRST_IN, NEXT_IN, BETWEEN_IN, FOOT_IN = 2.0, 1.5, 0.45, 0.94
+SMALL_IN, SMALL_CHARS = 0.15, (170, 84)
+"""Height and most characters of a line of the small print at the foot, in English and in Chinese."""
 
 
 def plot_farm(view: FarmView, lang: str, chips: str) -> Figure:
@@ -72,7 +74,10 @@ def _draw(view: FarmView, zh: int, kind: str, plt: Any) -> Figure:
     tall = min(CHIP_IN, CHIP_IN * pictures[0].tallness) if pictures else 0.0
     strip = tall + DATE_IN + LEADER_IN if pictures else 0.36
     panels = [FIRST_IN, *[NEXT_IN] * (len(shown) - 1)] if shown else []
-    height = head + strip + sum(panels) + BETWEEN_IN * max(0, len(panels) - 1) + FOOT_IN
+    told = ("；" if zh else "; ").join(pair[zh] for pair in card.notices(view))
+    small = textwrap.wrap(told, SMALL_CHARS[zh])
+    foot = SMALL_IN * max(0, len(small) - 1)
+    height = head + strip + sum(panels) + BETWEEN_IN * max(0, len(panels) - 1) + FOOT_IN + foot
     figure: Figure = plt.figure(figsize=(WIDTH_IN, height), dpi=DPI, facecolor="white")
     _title(figure, view, zh, lines, height)
 
@@ -97,10 +102,11 @@ def _draw(view: FarmView, zh: int, kind: str, plt: Any) -> Figure:
         _leader(figure, ax, curves[0], chip)
     if pictures and kind == "ndvi":
         _key(place(WIDTH_IN - RIGHT_IN - 1.3, HEAD_IN - 0.12, 1.0, 0.09))
-    told = ("；" if zh else "; ").join(pair[zh] for pair in card.notices(view))
-    figure.text(LEFT_IN / WIDTH_IN, 0.09 / height, told, size=7.5, color=MUTED, va="baseline")
+    for k, line in enumerate(small):
+        low = (0.09 + foot - SMALL_IN * k) / height
+        figure.text(LEFT_IN / WIDTH_IN, low, line, size=7.5, color=MUTED, va="baseline")
     if shown:
-        _legend(figure, view, shown, zh, height)
+        _legend(figure, view, shown, zh, height, foot)
     return figure
 
 
@@ -164,8 +170,8 @@ def _key(ax: Axes) -> None:
         ax.text(share, 0.4, told, transform=ax.transAxes, size=8, color=MUTED, ha=side, va="center")
 
 
-def _legend(figure: Figure, view: FarmView, shown: tuple[str, ...], zh: int, height: float) -> None:
-    """Only marks that are there."""
+def _legend(figure: Figure, view: FarmView, shown: tuple[str, ...], zh: int, height: float, foot: float) -> None:
+    """Only marks that are there; `foot` inches above their usual place."""
     from matplotlib.lines import Line2D
 
     mine = view.looks[view.looks["parcel_id"].isin(shown)]
@@ -182,7 +188,7 @@ def _legend(figure: Figure, view: FarmView, shown: tuple[str, ...], zh: int, hei
         [marks[name] for name in names],
         [WORDS[name][zh] for name in names],
         loc="lower left",
-        bbox_to_anchor=((LEFT_IN - 0.1) / WIDTH_IN, 0.22 / height),
+        bbox_to_anchor=((LEFT_IN - 0.1) / WIDTH_IN, (0.22 + foot) / height),
         ncols=4,
         frameon=False,
         fontsize=8,
@@ -195,5 +201,5 @@ def _legend(figure: Figure, view: FarmView, shown: tuple[str, ...], zh: int, hei
     smaller = len(view.measured_ids) - len(shown)
     if smaller:
         where.insert(0, WORDS["smaller"][zh].format(n=smaller))
-    right, low = 1 - RIGHT_IN / WIDTH_IN, 0.32 / height
+    right, low = 1 - RIGHT_IN / WIDTH_IN, (0.32 + foot) / height
     figure.text(right, low, "  ·  ".join(where), size=8, color=MUTED, ha="right", va="baseline")

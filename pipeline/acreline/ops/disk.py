@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -61,13 +62,14 @@ def check_room(region: Region, root: Path) -> None:
         StoreError: it would pass the region's `disk_ceiling_gb`, or fill the disk.
     """
     room = measure_room(root, region.disk_ceiling_gb)
-    hint = f"`acreline prune {root} --dry-run` says what may go"
+    hint = f"`acreline prune {root} --keep-days 0 --keep-last 1 --dry-run` says the most that may go"
     may = f"a run may add {spell_bytes(room.next_run_bytes)}"
-    if room.trouble == "over_disk_ceiling":
+    if room.ceiling_bytes is not None and room.trouble == "over_disk_ceiling":
+        least = math.ceil((room.taken_bytes + room.next_run_bytes) * 1000 / GB) / 1000
         raise StoreError(
             f"{region.name}: not started: {root} takes {spell_bytes(room.taken_bytes)}, {may}, "
-            f"disk_ceiling_gb is {region.disk_ceiling_gb:g}",
-            hint=f"{hint}; or raise disk_ceiling_gb in the region file",
+            f"disk_ceiling_gb is {region.disk_ceiling_gb:g} ({spell_bytes(room.ceiling_bytes)})",
+            hint=f"{hint}; or raise disk_ceiling_gb in the region file, to {least:g} at least",
         )
     if room.trouble == "disk_nearly_full":
         raise StoreError(

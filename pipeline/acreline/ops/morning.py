@@ -152,7 +152,9 @@ def _look(root: Path, since: datetime) -> RegionNight:
     manifest = read_manifest(open_publication(root)) if there else {}
     finished = [night for night in every if night.exit in FINISHED]
     fresh = read_freshness(finished[-1].values) if finished else read_freshness(manifest)
-    ceiling = finished[-1].values.get("disk_ceiling_gb") if finished else None
+    ceiling = next(
+        (night.values["disk_ceiling_gb"] for night in reversed(every) if "disk_ceiling_gb" in night.values), None
+    )
     room = measure_room(root, ceiling)
     current = open_publication(root) if there else None
     before = publication_before(root, read_log(root), since)

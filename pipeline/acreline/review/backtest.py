@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ from acreline.review.compare import records
 from acreline.review.files import SIMULATED
 from acreline.review.known_then import gather_evidence
 from acreline.review.leaks import KINDS, Leak, find_leaks
-from acreline.review.outcomes import EVERY_SEASON, LOANS, read_outcomes, score_harvests, score_loans
+from acreline.review.outcomes import EVERY_SEASON, LOANS, count_rows, read_outcomes, score_harvests, score_loans
 from acreline.review.page import Page, Section, Words, bars, money
 from acreline.review.policy_page import aligned
 from acreline.run import run_region
@@ -50,6 +50,8 @@ class Season:
     farms: int
     limit_sum: float
     currency: str
+    outcomes: int
+    """Rows of the season in the file of outcomes."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Backtest:
     """Seasons that could not be decided, and why."""
     allowed: tuple[str, ...]
     simulated: bool
+    rows: Mapping[str, int]
+    """`outcomes.count_rows`."""
 
     @property
     def as_known_then(self) -> bool:
@@ -132,12 +136,13 @@ def run_backtest(
         simulated = simulated or book.simulated
         sums = [float(one.limit) for one in place.published if one.limit is not None]
         head = place.published[0]
-        told = (head.policy_id, tuple(leaks), len(place.farms), sum(sums), head.currency)
+        told = (head.policy_id, tuple(leaks), len(place.farms), sum(sums), head.currency, len(mine))
         seasons.append(Season(year, days[year], publication, *told))
     if first is not None and not decided:
         raise first
     table = (score_loans if kind == LOANS else score_harvests)(decided, ended)
-    return Backtest(region.name, kind, table, tuple(seasons), tuple(failed), tuple(allowed), simulated)
+    return Backtest(region.name, kind, table, tuple(seasons), tuple(failed), tuple(allowed), simulated,
+                    count_rows(kind, ended, decided))  # fmt: skip
 
 
 def _run(region: Region, folder: Path, day: date) -> Path:
@@ -189,6 +194,24 @@ def day_of_season(season: SeasonSettings, month_day: str | None) -> date:
     return inside[-1]
 
 
+def _rows_said(test: Backtest) -> Words:
+    """What became of the rows of the file of outcomes, in counts that add up, and seasons that have none."""
+    rows, what = test.rows, "farm" if test.kind == LOANS else "stand"
+    none = [str(season.year) for season in test.seasons if not season.outcomes]
+    en = (
+        f"outcomes: {rows['in']} rows = {rows['matched']} of a {what} that was decided + {rows['unknown']} of no such "
+        f"{what} + {rows['other_season']} of other seasons"
+    )
+    zh = (
+        f"结果记录：{rows['in']}行 = 已决定的{rows['matched']}行 + 找不到对应对象的{rows['unknown']}行 + "
+        f"其他季节的{rows['other_season']}行"
+    )
+    return (
+        en + (f"; none of {', '.join(none)}" if none else ""),
+        zh + (f"；{'、'.join(none)}年没有记录" if none else ""),
+    )
+
+
 # --- told -------------------------------------------------------------------------------------------------------------
 def leak_table(test: Backtest) -> pd.DataFrame:
     """Every leak: season, kind, where, found, allowed."""
@@ -212,6 +235,7 @@ def backtest_lines(test: Backtest) -> list[str]:
             f"by {season.policy}, {len(season.leaks)} leaks"
         )
     lines += [f"{year}: not decided: {why}" for year, why in test.failed]
+    lines.append(_rows_said(test)[0])
     leaks = records(leak_table(test))
     for leak in leaks[:MOST_LEAKS_TOLD]:
         let = "(allowed) " if leak["allowed"] else ""
@@ -261,6 +285,7 @@ def backtest_figures(test: Backtest) -> dict[str, Any]:
         "seasons": seasons,
         "not_decided": [{"season": year, "why": why} for year, why in test.failed],
         "leaks": records(leak_table(test)),
+        "outcome_rows": dict(test.rows),
         "rows": records(test.table),
     }
 
@@ -277,7 +302,9 @@ def backtest_page(test: Backtest) -> Page:
         notices.append(
             ("Not as known then: leaks are told below, and the figures say too much.", "存在信息泄漏，数字偏乐观。")
         )
-    notices += [(f"{year} was not decided: {why}", "") for year, why in test.failed]
+    if test.rows["matched"] < test.rows["in"] or not all(one.outcomes for one in test.seasons):
+        notices.append(_rows_said(test))
+    notices += [(f"{year} was not decided: {why}", f"{year}年未作决定：{why}") for year, why in test.failed]
     rows = records(test.table)
     key, words = ("rate", ("Share that defaulted", "违约率")) if test.kind == LOANS else (
         "mean_error", ("Mean error of the harvest", "产量平均误差"))  # fmt: skip
@@ -296,7 +323,7 @@ def backtest_page(test: Backtest) -> Page:
     leaks = [[str(one[name]) for name in ("season", "kind", "where", "found", "allowed")]
              for one in records(leak_table(test))]  # fmt: skip
     names = [("season", "季节"), ("kind", "类别"), ("where", "位置"), ("found", "内容"), ("allowed", "已许可")]
-    none = (f"Looked for: {', '.join(KINDS)}.", "已检查的泄漏类别见英文。")
+    none = (f"Looked for: {', '.join(KINDS)}.", f"已检查的泄漏类别：{'、'.join(KINDS)}。")
     sections.append(Section(("What that day could not have known", "当日不可能知道的信息"), names, leaks, [none]))
     cards = [(str(len(test.seasons)), ("seasons", "季节")), (str(len(leaks)), ("leaks", "泄漏"))]
     return Page(title, under, cards, sections, notices)

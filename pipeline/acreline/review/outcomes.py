@@ -48,15 +48,20 @@ def read_outcomes(path: Path) -> tuple[str, pd.DataFrame]:
         InputError: the file cannot be read, has neither set of columns, a number that cannot be, or tells of one loan
             or harvest twice.
     """
-    table = read_sheet(path, "outcomes", ("season", "known_on"))
+    table = read_sheet(path, "--outcomes", ())
     kind = LOANS if "defaulted" in table.columns else HARVESTS
+    wanted = LOAN_COLUMNS if kind == LOANS else HARVEST_COLUMNS
     if kind == HARVESTS and "yield_kg_per_ha" not in table.columns:
         raise InputError(
             f"{path}: neither defaulted nor yield_kg_per_ha; found {list(table.columns)}",
-            hint=f"of loans {', '.join(LOAN_COLUMNS)}; of harvests {', '.join(HARVEST_COLUMNS)}",
+            hint=f"of loans the columns are {', '.join(LOAN_COLUMNS)}; of harvests {', '.join(HARVEST_COLUMNS)}",
         )
-    wanted = LOAN_COLUMNS if kind == LOANS else HARVEST_COLUMNS
-    table = read_sheet(path, "outcomes", wanted)
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path}: columns {missing} are missing; found {list(table.columns)}",
+            hint=f"of {kind} the columns are {', '.join(wanted)}",
+        )
     days(path, table, "known_on")
     figures = {"season": numbers(path, table, "season", low=1900, high=2200).astype(int)}
     if kind == LOANS:
@@ -67,6 +72,23 @@ def read_outcomes(path: Path) -> tuple[str, pd.DataFrame]:
     keys = list(wanted[:2] if kind == LOANS else wanted[:3])
     refuse_row(path, table, table.duplicated(keys), keys[1], "each loan or harvest of a season once")
     return kind, table[list(wanted)].assign(**figures)
+
+
+def count_rows(kind: str, ended: pd.DataFrame, seasons: Sequence[tuple[int, Region]]) -> dict[str, int]:
+    """Rows of a file of outcomes: in it, of a decided season's farm or stand, of none, and of no decided season.
+
+    Returns:
+        `in` = `matched` + `unknown` + `other_season`.
+    """
+    names = ("farm_id",) if kind == LOANS else ("parcel_id", "slot")
+    known: set[tuple[int | str, ...]] = set()
+    for year, place in seasons:
+        for farm in place.farms:
+            known |= {(year, farm.farm_id)} if kind == LOANS else {(year, s.parcel_id, s.slot) for s in farm.stands}
+    years = {year for year, _ in seasons}
+    rows = [(int(row["season"]), *(str(row[name]) for name in names)) for row in records(ended)]
+    matched, other = sum(row in known for row in rows), sum(row[0] not in years for row in rows)
+    return {"in": len(rows), "matched": matched, "unknown": len(rows) - matched - other, "other_season": other}
 
 
 def interval(count: int, n: int) -> tuple[float, float]:

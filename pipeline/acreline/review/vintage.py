@@ -72,7 +72,7 @@ def read_history(path: Path, as_of: str | None = None) -> tuple[pd.DataFrame, st
     import numpy as np
     import pandas as pd
 
-    table = read_sheet(path, "outcomes", COLUMNS)
+    table = read_sheet(path, "--outcomes", COLUMNS)
     who = next((name for name in WHO if name in table.columns), None)
     if who is None:
         raise InputError(f"{path}: neither farm_id nor person_id", hint="say whose loan it is, by farm or pseudonym")

@@ -54,7 +54,9 @@ def search_catalogues(parcels: Parcels, season: SeasonSettings, providers: Seque
             continue
         return Found(scenes, provider, tuple(one.name for one in providers[: len(errors)]))
     if len(errors) == 1:
-        raise errors[0]
+        alone = errors[0]
+        hint = f"{alone.hint}; a second catalogue may be named under `fallback_providers:`"
+        raise SourceError(alone.message, hint=hint, retryable=alone.retryable) from alone
     raise SourceError(
         f"none of {len(errors)} catalogues gave its scenes: {'; '.join(error.message for error in errors)}",
         hint="run again later; what was done is kept, the old publication stays",

@@ -236,9 +236,14 @@ def render_curve(name: str, rows: Sequence[Mapping[str, Any]], *, simulated: boo
     )  # fmt: skip
 
 
-def curve_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The curve in a few lines for a terminal."""
-    out = ["as of        judged  told  right   area error  harvest error  decided"]
+def curve_lines(rows: Sequence[Mapping[str, Any]], *, truth: bool) -> list[str]:
+    """The curve in a few lines for a terminal; `truth`: whether the dates were held against one."""
+    out = (
+        []
+        if truth
+        else ["no --truth: held against the last date's own word, how soon it was said, not whether it is right"]
+    )
+    out += ["as of        judged  told  right   area error  harvest error  decided"]
     for row in rows:
         numbers = [row[name] for name in ("judged_share", "told_share", "crop_accuracy", "area_error", "yield_error",
                                           "decided_share")]  # fmt: skip

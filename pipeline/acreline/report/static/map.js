@@ -70,7 +70,7 @@ function drawMap(onParcel) {
     preferCanvas: data.parcels.length > MANY_SHAPES, zoomControl: false, fadeAnimation: false, boxZoom: false,
   });
   drawn.map = map;
-  L.control.zoom({ position: "topright" }).addTo(map);
+  L.control.zoom({ position: "topright", zoomInTitle: "Zoom in 放大", zoomOutTitle: "Zoom out 缩小" }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   fitAll();
   drawn.line = lineWidth();
