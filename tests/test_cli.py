@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,9 @@ import pytest
 import yaml
 
 from acreline import cli
+from acreline.decision_log import read_log
 from acreline.errors import SourceError
+from acreline.privacy import kept_until
 from acreline.store import Store
 from acreline.terminal import executor, stop_on_term
 from tests.test_river import own_region
@@ -301,15 +304,19 @@ def test_a_decision_is_proved_from_the_command_line(acreline: Acreline, demo_run
 
 
 def test_a_person_is_given_out_and_kept_until_the_term_is_over(
-    acreline: Acreline, demo_run: Path, tmp_path: Path
+    acreline: Acreline, demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = acreline("person", "export", demo_run, "--person", "P-0001", "--out", tmp_path / "p.json")
     assert told.out == f"{tmp_path / 'p.json'}: 1 decisions of 1 publications\n"
     ask = ("person", "delete", demo_run, "--person", "P-0001", "--receipt", tmp_path / "r.json", "--term-check")
-    refused(acreline(*ask, "2020-01-01"), 2, "until 2021-12-15")
+    published = date.fromisoformat(next(one["at"] for one in read_log(demo_run) if one["event"] == "published")[:10])
+    until = kept_until(published)
+    refused(acreline(*ask, "2022-01-01"), 2, f"until {until}")  # of a season long past, but decided today
     refused(acreline(*ask, "tomorrow"), 2, "is not a date")
     own = Path(shutil.copytree(demo_run, tmp_path / "own", symlinks=True))
-    done = acreline("person", "delete", own, *ask[3:], "2022-01-01")
+    over = until + timedelta(days=1)
+    monkeypatch.setattr("acreline.person.utc_now", lambda: datetime(over.year, over.month, over.day, 12, tzinfo=UTC))
+    done = acreline("person", "delete", own, *ask[3:], str(over))
     assert done.out.splitlines()[0].endswith("1 decisions under pseudonym")
     assert acreline("verify", own).code == 0
     assert "P-0001" not in (own / "latest" / "trail.jsonl").read_text(encoding="utf-8")

@@ -25,7 +25,8 @@ from tests.made_evidence import edit_line, evidence_farm, publish_evidence
 pytestmark = pytest.mark.xdist_group("publish")
 PERSON = "P-00001-CN"
 """Owns F-002 and F-003."""
-OVER = date(2021, 12, 16)
+PUBLISHED = datetime(2018, 12, 18, 12, tzinfo=UTC)
+OVER = date(2021, 12, 19)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,10 @@ def plan(repo: Path) -> Plan:
 @pytest.fixture(scope="module")
 def made(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("evidence") / "out"
-    publish_evidence(plan, out, tuple(evidence_farm(k) for k in range(10)))
-    publish_evidence(plan, out, tuple(evidence_farm(k) for k in range(12)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("acreline.decision_log.utc_now", lambda: PUBLISHED)
+        publish_evidence(plan, out, tuple(evidence_farm(k) for k in range(10)))
+        publish_evidence(plan, out, tuple(evidence_farm(k) for k in range(12)))
     return out
 
 
@@ -102,12 +105,30 @@ def test_all_that_is_held_is_given_out(out: Path, tmp_path: Path) -> None:
 def test_nothing_is_deleted_before_the_term_is_over(out: Path, tmp_path: Path) -> None:
     before = everything(out)
     receipt = tmp_path / "receipt.json"
-    with pytest.raises(CreditError, match=r"must stay with the decision of 2018-12-15 until 2021-12-15"):
-        delete_person([out], PERSON, date(2021, 12, 15), receipt=receipt)
+    with pytest.raises(CreditError, match=r"must stay with the decision of 2018-12-18 until 2021-12-18"):
+        delete_person([out], PERSON, date(2021, 12, 18), receipt=receipt)
     with pytest.raises(ConfigError, match="2026-03-02 lies ahead"):
         delete_person([out], PERSON, date(2026, 3, 2), receipt=receipt)
     assert everything(out) == before
     assert not receipt.exists()
+
+
+def test_a_season_long_past_that_is_decided_today_is_kept_from_today_on(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "late"
+    published = [datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 9, tzinfo=UTC)]
+    monkeypatch.setattr("acreline.decision_log.utc_now", lambda: published[0])
+    publish_evidence(plan, run, tuple(evidence_farm(k) for k in range(10)))
+    for room in ("person", "decision_log"):
+        monkeypatch.setattr(f"acreline.{room}.utc_now", lambda: datetime(2029, 2, 20, tzinfo=UTC))
+    with pytest.raises(CreditError, match="must stay with the decision of 2026-02-01 until 2029-02-01"):
+        delete_person([run], PERSON, date(2029, 2, 1), receipt=tmp_path / "r.json")
+    delete_person([run], "P-00002-CN", date(2029, 2, 2), receipt=tmp_path / "other.json")
+    # The publication has another name since; its term still counts from the day on which it was first published.
+    with pytest.raises(CreditError, match="must stay with the decision of 2026-02-01 until 2029-02-01"):
+        delete_person([run], PERSON, date(2029, 2, 1), receipt=tmp_path / "r.json")
+    assert delete_person([run], PERSON, date(2029, 2, 2), receipt=tmp_path / "r.json")["decisions"] == 2
 
 
 def test_a_deleted_person_occurs_nowhere_and_the_evidence_stays(out: Path, tmp_path: Path) -> None:

@@ -107,10 +107,10 @@ def delete_person(runs: Sequence[Path], person_id: str, asked_on: date, *, recei
         raise ConfigError(f"--receipt: {receipt}: {why}", hint="name a new file: a receipt is evidence")
     held = _find(runs, person_id)
     acts = _acts(held, person_id)
+    _refuse_shared(held, person_id)
     _refuse_early(held, [act for mine in acts.values() for act in mine], asked_on)
     for root, mine in acts.items():
         refuse_open(root, mine)
-    _refuse_shared(held, person_id)
     for one in held:
         faults = verify_publication(one.publication, pruned=pruned_files(one.publication))
         if one.root is None or faults:
@@ -207,16 +207,29 @@ def _person(line: dict[str, Any]) -> str | None:
 
 
 def _refuse_early(held: Sequence[Held], acts: Sequence[Act], asked_on: date) -> None:
-    decided = max(date.fromisoformat(line["as_of"]) for one in held for line in one.lines)
-    newest = max([decided, *(date.fromisoformat(act.day) for act in acts)])
+    acted = [date.fromisoformat(act.day) for act in acts]
+    newest = max([*(_decided_on(one) for one in held), *acted])
     until = kept_until(newest)
     if asked_on <= until:
         row = next(row for row in read_purposes().fields if row.identifies)
-        what = "decision" if newest == decided else "act"
+        what = "act" if newest in acted else "decision"
         raise CreditError(
             f"the person must stay with the {what} of {newest} until {until}: {row.retention_why[0]}",
             hint=f"ask again after {until}; until then the data is locked for any other use",
         )
+
+
+def _decided_on(one: Held) -> date:
+    """The day from which a decision's term counts: on which it was first published, or that it is as of, if later.
+
+    A season long past may be decided today: the day that it is decided as of is not the day of the decision.
+    """
+    names, published = {one.publication.name}, []
+    for entry in reversed(read_log(one.root)) if one.root is not None else ():
+        if entry.get("publication_id") in names:
+            names |= {entry["instead_of"]} if "instead_of" in entry else set()
+            published += [date.fromisoformat(entry["at"][:10])] if entry.get("event") == "published" else []
+    return max([date.fromisoformat(line["as_of"]) for line in one.lines] + published[-1:])
 
 
 def _refuse_shared(held: Sequence[Held], person_id: str) -> None:
