@@ -371,7 +371,7 @@ def test_the_page_speaks_both_languages_and_names_units(out: Path, monkeypatch: 
     override(out, "F-003", str(Decimal(cap.removesuffix(" CNY").replace(",", "")) + 1))
     override(out, "F-007", "6160")
     page = overrides_page(measured(out))
-    cases = page.sections[2]
+    cases = page.sections[3]
     assert cases.head[3:5] == [("before, CNY", "变更前（元）"), ("after, CNY", "变更后（元）")]
     [row] = [row for row in cases.rows if row[0] == "F-003"]
     assert row[1] == ("cy (reviewer)", "cy（工作人员）")
@@ -379,10 +379,10 @@ def test_the_page_speaks_both_languages_and_names_units(out: Path, monkeypatch: 
     text = render_page(page)
     assert "crop_cap_per_mu" not in text
     assert '<td>cy (reviewer) <span class="zh" lang="zh">cy（工作人员）</span></td>' in text
-    units = [en for en, _ in page.sections[0].head if en.endswith(", CNY")]
+    units = [en for en, _ in page.sections[1].head if en.endswith(", CNY")]
     assert units == ["raised by, CNY", "lowered by, CNY", "granted, CNY", "withdrawn, CNY"]
-    chinese = [zh for words in (*page.notices, *cases.notes, *page.sections[0].notes, *page.sections[1].notes)
-               for zh in words[1:]]  # fmt: skip
+    notes = [note for part in page.sections[:3] for note in part.notes]
+    chinese = [zh for words in (*page.notices, *cases.notes, *notes) for zh in words[1:]]
     chinese += [cell[1] for part in page.sections for row in part.rows for cell in row if not isinstance(cell, str)]
     assert chinese
     assert not [zh for zh in chinese if re.search(r"[A-Za-z]{3,}", zh)]

@@ -42,15 +42,18 @@ def overrides_lines(found: Overrides) -> list[str]:
     if not len(found.cases):
         lines.append("no decision was reviewed by a person in this time")
     else:
-        titles = ["", "reviewed", *(WAY_WORDS[way][0] for way in WAYS), *(RATE_WORDS[r.slug][0] for r in RATES),
-                  "money up", "money down", "granted", "withdrawn", "of all"]  # fmt: skip
-        rows = [titles]
+        counts = [["", "reviewed", *(WAY_WORDS[way][0] for way in WAYS), "of all"]]
+        rates = [["rates, k/n", *(RATE_WORDS[rate.slug][0] for rate in RATES)]]
+        sums = [[f"money, {found.currency}", "raised by", "lowered by", "granted", "withdrawn"]]
         for row in records(found.table):
             name = {ALL: "everybody", ROLE: f"role {row['name']}", USER: f"{row['name']} ({row['role']})"}[row["by"]]
-            rows.append([name, str(row["reviewed"]), *(str(row[way]) for way in WAYS), *(_share(row, r.slug) for r in
-                         RATES), *_sums(row), f"{row['share_of_decisions']:.0%}"])  # fmt: skip
-        lines += aligned(rows)
-        lines.append(f"money in {found.currency}; shares are k/n, of the machine's own decisions for the middle two")
+            share = f"{row['share_of_decisions']:.0%}"
+            counts.append([name, str(row["reviewed"]), *(str(row[way]) for way in WAYS), share])
+            rates.append([name, *(_share(row, rate.slug) for rate in RATES)])
+            sums.append([name, *_sums(row)])
+        for table in (counts, rates, sums):
+            lines += ["", *aligned(table)]
+        lines += ["", "the middle two rates are of the machine's own decisions"]
     lines += [words[0] for words in _whole(found)]
     lines += time_lines(found.times)
     lines += [f"exception in force: {one.kind} {one.segment}, {one.words()}" for one in found.exceptions]
@@ -185,9 +188,9 @@ def overrides_page(found: Overrides) -> Page:
 def _sections(found: Overrides) -> list[Section]:
     rows = records(found.table)
     officers = [row for row in rows if row["by"] == USER]
-    head: list[Words] = [("", ""), ("reviewed", "处理"), *WAY_WORDS.values(), *(rate.said for rate in RATES),
-                         *(_in_money(found, *words) for words in MONEY_WORDS),
-                         ("of all decisions", "占全部决定")]  # fmt: skip
+    counts: list[Words] = [("", ""), ("reviewed", "处理"), *WAY_WORDS.values(), ("of all decisions", "占全部决定")]
+    rates: list[Words] = [("", ""), *(rate.said for rate in RATES),
+                          *(_in_money(found, *words) for words in MONEY_WORDS)]  # fmt: skip
     chart = bars([(row["name"], [100 * (row["overridden_rate"] or 0.0)]) for row in officers],
                  [RATE_WORDS["overridden"]], unit=" %") if officers else None  # fmt: skip
     limits = found.limits
@@ -199,8 +202,9 @@ def _sections(found: Overrides) -> list[Section]:
         f"{limits.false_alerts:g}；差距不小于{limits.least_gap:.0%}；双方均不少于{limits.least}个决定。",
     )
     return [
-        Section(("By officer and role", "按人员与角色"), head, [_cells(found, row) for row in rows],
-                [*_whole(found), rule], chart),
+        Section(("By officer and role", "按人员与角色"), counts, [_count_cells(found, row) for row in rows],
+                _whole(found), chart),
+        Section(("Rates and money", "比率与金额"), rates, [_rate_cells(found, row) for row in rows], [rule]),
         Section(("Time until a person looked and decided", "等待人工处理的时间"), notes=time_words(found.times)),
         Section(("Amounts above a cap of the policy", "超过政策上限的金额"), _case_head(found), _case_rows(found), [
             (f"Caps: {_caps(limits.caps)[0]}.", f"上限规则：{_caps(limits.caps)[1]}。"),
@@ -238,16 +242,24 @@ def _user(found: Overrides, user: str, role: str) -> Words:
     return f"{user} ({role})", f"{user}（{found.role_words.get(role, (role, role))[1]}）"
 
 
-def _cells(found: Overrides, row: Mapping[str, Any]) -> list[str | Words]:
+def _who(found: Overrides, row: Mapping[str, Any]) -> Words:
     role = found.role_words.get(row["name"], (row["name"],) * 2)[1]
-    name = {ALL: ("everybody", "全部人员"), ROLE: (f"role {row['name']}", f"角色：{role}"),
-            USER: _user(found, row["name"], row["role"])}[row["by"]]  # fmt: skip
+    if row["by"] == USER:
+        return _user(found, row["name"], row["role"])
+    return ("everybody", "全部人员") if row["by"] == ALL else (f"role {row['name']}", f"角色：{role}")
+
+
+def _count_cells(found: Overrides, row: Mapping[str, Any]) -> list[str | Words]:
+    counts = [str(row["reviewed"]), *(str(row[way]) for way in WAYS)]
+    return [_who(found, row), *counts, f"{row['share_of_decisions']:.1%}"]
+
+
+def _rate_cells(found: Overrides, row: Mapping[str, Any]) -> list[str | Words]:
     shares = []
     for rate in RATES:
         share = row[f"{rate.slug}_rate"]
         shares.append("–" if share is None or share != share else f"{share:.0%} ({_share(row, rate.slug)})")
-    return [name, str(row["reviewed"]), *(str(row[way]) for way in WAYS), *shares, *_sums(row),
-            f"{row['share_of_decisions']:.1%}"]  # fmt: skip
+    return [_who(found, row), *shares, *_sums(row)]
 
 
 def _case_head(found: Overrides) -> list[Words]:
