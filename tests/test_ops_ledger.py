@@ -198,6 +198,9 @@ def test_status_tells_freshness_as_of_today_not_of_the_last_run(
     assert done.out.splitlines()[-1] == "no alarm: the season is over"
     stale = acreline("status", own_region(repo, tmp_path, fresh_within_days=9, as_of="2018-12-07"), "--out", demo_run)
     assert stale.code == 9
+    full = acreline("status", own_region(repo, tmp_path, disk_ceiling_gb=0.001), "--out", demo_run)
+    assert full.code == 6  # a monitor that reads exit codes hears of it before the night
+    assert "alarm over_disk_ceiling: the next run will not start" in full.out
     quiet = region_status(read_region(own_region(repo, tmp_path)), demo_run, today=date(2018, 12, 8))
     assert status_lines(quiet)[-1].startswith("no alarm: the region sets no fresh_within_days; 11 days")
 

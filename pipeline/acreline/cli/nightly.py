@@ -14,13 +14,19 @@ from acreline.errors import EXIT_STALE
 
 @app.command()
 def status(region: RegionFile, out: Out = None) -> None:
-    """Tell how a region stands: last run, publication, newest scene and last clear looks, disk; exit 9 when stale."""
+    """Tell how a region stands: last run, publication, newest scene, last clear looks, disk.
+
+    Exit 6 where the next run will not start for want of disk, 9 when no new scene came for too long.
+    """
     from acreline.config import read_region
+    from acreline.errors import StoreError
     from acreline.ops.status import region_status, status_lines
 
     settings = read_region(region)
     found = region_status(settings, out or Path("runs") / settings.name)
     typer.echo("\n".join(status_lines(found)))
+    if found.room.trouble is not None:
+        raise typer.Exit(StoreError.exit_code)
     if found.freshness is not None and found.freshness.alarm is not None:
         raise typer.Exit(EXIT_STALE)
 
