@@ -21,7 +21,7 @@ from acreline.errors import ConfigError, StoreError
 from acreline.hashing import file_sha256
 from acreline.lineage import LINEAGE_FILE, read_lineage
 from acreline.plan import Plan, plan_run
-from acreline.replay import Replay, replay_lines, replay_run
+from acreline.replay import Replay, Replayed, replay_lines, replay_run
 from tests.made_evidence import DAY, FARMS, edit_line, evidence_farm, farm_name, publish_evidence
 
 pytestmark = pytest.mark.xdist_group("publish")
@@ -226,3 +226,9 @@ def test_the_same_inputs_give_the_same_publication(plan: Plan, published: Path, 
         if path.is_file():
             other = again / path.relative_to(published)
             assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest(), path.name
+
+
+def test_a_fact_by_which_several_steps_differ_is_told_once() -> None:
+    changed = Replayed("F-1", same=False, changes=("seen: 1 -> 2", "limit: 3 -> 4", "seen: 1 -> 2"))
+    told = replay_lines(Replay((), (changed, Replayed("F-2", same=True)), of=9))
+    assert told == ["F-1: not the same", "  seen: 1 -> 2", "  limit: 3 -> 4", "F-2: same, byte for byte"]

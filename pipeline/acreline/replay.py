@@ -121,7 +121,8 @@ def replay_lines(replay: Replay) -> list[str]:
     changed = [one for one in replay.decisions if not one.same]
     lines = list(replay.notes)
     for one in changed:
-        lines += [f"{one.farm_id}: not the same", *(f"  {words}" for words in one.changes)]
+        told = dict.fromkeys(one.changes)  # several steps may differ by the same fact
+        lines += [f"{one.farm_id}: not the same", *(f"  {words}" for words in told)]
     same = len(replay.decisions) - len(changed)
     if same == 1:
         lines += [f"{one.farm_id}: same, byte for byte" for one in replay.decisions if one.same]
