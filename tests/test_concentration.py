@@ -169,12 +169,13 @@ def test_groups_of_the_bank_stand_beside_those_of_the_run(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("farm,buyer\nF1,mill\n", "needs the column farm_id and one more; found farm, buyer"),
-        ("farm_id\nF1\n", "needs the column farm_id and one more; found farm_id"),
+        ("farm,buyer\nF1,mill\n", r"columns \['farm_id'\] are missing; found \['farm', 'buyer'\]"),
+        ("farm_id\nF1\n", "needs a column beside farm_id"),
         ("farm_id,crop\nF1,maize\n", "crop is measured from the run itself"),
         ("farm_id,buyer\nF1,mill\nF1,shop\n", "line 3: a farm stands twice"),
         ("farm_id,buyer\nF9,mill\n", "none of the 4 farms is in it"),
-        ("", "cannot be read: No columns to parse from file"),
+        ("# of the co-op\nfarm_id,buyer\nF1,mill\nF1,shop\n", "line 4: a farm stands twice"),
+        ("", "--groups cannot be read: No columns to parse from file"),
     ],
 )
 def test_groups_that_cannot_be_used_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -225,6 +226,9 @@ def test_places_that_cannot_be_used_are_refused(publication: Path, tmp_path: Pat
         read_places(draw(tmp_path / "o.gpkg", ("west", west), ("all", shapely.union(west, east))), "watershed", book)
     with pytest.raises(InputError, match="no column basin names its polygons"):
         read_places(draw(tmp_path / "c.gpkg", ("west", west), ("east", east)), "basin", book)
+    one = draw(tmp_path / "west.gpkg", ("west", west))  # a place may be named as its file is
+    told = {place for shares in read_places(one, "watershed", book).values() for place in shares}
+    assert told == {"west", "elsewhere"}
     far = (("a", shapely.box(0, 0, 1, 1)), ("b", shapely.box(2, 0, 3, 1)))
     with pytest.raises(InputError, match="holds no land of made-square"):
         read_places(draw(tmp_path / "f.gpkg", *far), "watershed", book)

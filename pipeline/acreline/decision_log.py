@@ -13,7 +13,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,20 @@ def read_log(root: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def names_of(entries: Sequence[Mapping[str, Any]], name: str) -> set[str]:
+    """All names that a publication has borne: it gets another when a person is taken out of it.
+
+    Args:
+        entries: of the log, oldest first.
+        name: that it bears now.
+    """
+    names = {name}
+    for entry in reversed(entries):
+        if entry.get("publication_id") in names and entry.get("instead_of"):
+            names.add(str(entry["instead_of"]))
+    return names
+
+
 def pruned_files(publication: Path) -> dict[str, str]:
     """What the log says was taken from a publication to free the disk: name of a file or folder in it -> when.
 
@@ -139,10 +153,10 @@ def pruned_files(publication: Path) -> dict[str, str]:
     """
     if publication.parent.name != "publications":
         return {}
-    names, told = {publication.name}, {}
-    for entry in reversed(read_log(publication.parent.parent)):
-        if entry.get("publication_id") in names and entry.get("instead_of"):
-            names.add(str(entry["instead_of"]))
+    told: dict[str, str] = {}
+    entries = read_log(publication.parent.parent)
+    names = names_of(entries, publication.name)
+    for entry in reversed(entries):
         if entry.get("event") == PRUNED and entry.get("publication") in names:
             told.update(dict.fromkeys(map(str, entry.get("removed", ())), str(entry.get("at"))))
     return told

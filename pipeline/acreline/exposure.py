@@ -136,18 +136,18 @@ def touched_parcels(publication: Path, outlines: Outlines) -> pd.DataFrame:
     return rows
 
 
-def read_outlines(path: Path, name: str | None = None, column: str = "event") -> Outlines:
+def read_outlines(path: Path, name: str | None = None, column: str | None = None) -> Outlines:
     """The ground of the events in a file; all its polygons are one event, unless a column `event` names several.
 
     Args:
         path: polygons of a flood, a hail swath and the like (GeoJSON, GeoPackage, GeoParquet or another vector file)
             with a coordinate reference system.
-        name: of the one event that all polygons are; default the named column, else the file's name.
-        column: that names the events, or places, of a file with several.
+        name: of the one event that all polygons are; default the column `event`, else the file's name.
+        column: that must name the polygons, of places that are no events.
 
     Raises:
-        InputError: the file cannot be read, has no reference system, no polygon or no ground, lies nowhere on earth, or
-            a polygon is of no named event where others are.
+        InputError: the file cannot be read, has no reference system, no polygon or no ground, lies nowhere on earth,
+            lacks the column asked for, or a polygon has no name where others have one.
     """
     import geopandas as gpd
     import numpy as np
@@ -204,10 +204,15 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     return table
 
 
-def _event_names(table: gpd.GeoDataFrame, path: Path, name: str | None, column: str) -> npt.NDArray[Any]:
-    """The event that each polygon is of."""
+def _event_names(table: gpd.GeoDataFrame, path: Path, name: str | None, wanted: str | None) -> npt.NDArray[Any]:
+    """The event, or place, that each polygon is of."""
     import numpy as np
 
+    column = wanted or "event"
+    if wanted is not None and wanted not in table.columns:
+        raise InputError(
+            f"{path}: no column {wanted} names its polygons", hint="give the column's name: --place COLUMN"
+        )
     if name is not None or column not in table.columns:
         return np.full(len(table), name or path.stem, dtype=object)
     named = table[column].astype("string").fillna("").str.strip()
@@ -215,7 +220,7 @@ def _event_names(table: gpd.GeoDataFrame, path: Path, name: str | None, column: 
         raise InputError(
             f"{path}: {int((named == '').sum())} of {len(table)} polygons have no name in the column {column}",
             hint="name each polygon's event, or give --name: all are one event"
-            if column == "event"
+            if wanted is None
             else f"name each polygon's {column}",
         )
     return np.asarray(named, dtype=object)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from acreline.chain import Chain
-from acreline.decision_log import append_log, log_head, pruned_files, read_log
+from acreline.decision_log import append_log, log_head, names_of, pruned_files, read_log
 from acreline.errors import ConfigError, CreditError, StoreError
 from acreline.hashing import digest, file_sha256
 from acreline.people.acts import Act
@@ -224,12 +224,10 @@ def _decided_on(one: Held) -> date:
 
     A season long past may be decided today: the day that it is decided as of is not the day of the decision.
     """
-    names, published = {one.publication.name}, []
-    for entry in reversed(read_log(one.root)) if one.root is not None else ():
-        if entry.get("publication_id") in names:
-            names |= {entry["instead_of"]} if "instead_of" in entry else set()
-            published += [date.fromisoformat(entry["at"][:10])] if entry.get("event") == "published" else []
-    return max([date.fromisoformat(line["as_of"]) for line in one.lines] + published[-1:])
+    entries = read_log(one.root) if one.root is not None else []
+    names = names_of(entries, one.publication.name)
+    made = [e["at"] for e in entries if e.get("event") == "published" and e.get("publication_id") in names]
+    return max(date.fromisoformat(day[:10]) for day in [*(line["as_of"] for line in one.lines), *made[:1]])
 
 
 def _refuse_shared(held: Sequence[Held], person_id: str) -> None:

@@ -44,3 +44,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
     service = Service(executable_path=server)
     with webdriver.Chrome(options=options, service=service) as running:
         yield running
+
+
+@pytest.fixture
+def phone(driver: WebDriver) -> Iterator[WebDriver]:
+    """The browser with the screen of a telephone."""
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    yield driver
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

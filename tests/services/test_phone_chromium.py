@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,14 +41,6 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_publication(tmp_path_factory.mktemp("made") / "publication")
     write_farm_pages(folder, make_pictures())
     return folder
-
-
-@pytest.fixture
-def phone(driver: WebDriver) -> Iterator[WebDriver]:
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    yield driver
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def open_page(driver: WebDriver, folder: Path, text: str, query: str = "") -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,14 +46,6 @@ def acted(publication: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "about_en": "appeal", "about_zh": "申诉"}  # fmt: skip
     people = PeopleActs(stands, [case])
     return write_portfolio(publication, tmp_path_factory.mktemp("acted") / "page.html", people=people)
-
-
-@pytest.fixture
-def phone(driver: WebDriver) -> Iterator[WebDriver]:
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    yield driver
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def _standing(driver: WebDriver) -> dict[str, int]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,14 +107,6 @@ def _names(driver: WebDriver) -> list[str]:
 
 def _silent(driver: WebDriver) -> None:
     assert driver.get_log("browser") == []
-
-
-@pytest.fixture
-def phone(driver: WebDriver) -> Iterator[WebDriver]:
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    yield driver
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_counts_add_up_to_the_manifest_and_with_every_filter(driver: WebDriver, small: Path, publication: Path) -> None:

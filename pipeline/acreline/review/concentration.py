@@ -20,6 +20,7 @@ from acreline.exposure import read_outlines, touched_parcels
 from acreline.people.acts import read_acts, run_root, stand
 from acreline.records import Farm
 from acreline.review.book import UNKNOWN, Book, Region, size_of
+from acreline.sheets import read_sheet
 from acreline.units import m2_to_mu
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def read_columns(path: Path, book: Book) -> dict[str, dict[str, str]]:
     """Groups that a bank brings of its own: to whom a farm sells, who waters it.
 
     Args:
-        path: CSV in UTF-8 with farm_id and one column or more, each a kind of group; an empty cell is not told.
+        path: CSV or Parquet with farm_id and one column or more, each a kind of group; an empty cell is not told.
         book: whose farms are asked about.
 
     Returns:
@@ -211,16 +212,11 @@ def read_columns(path: Path, book: Book) -> dict[str, dict[str, str]]:
         InputError: it cannot be read, lacks farm_id or any other column, has a kind that is measured anyway, a farm
             twice, or none of the book's farms.
     """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype="string", encoding="utf-8-sig", skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}", hint="CSV in UTF-8 with farm_id, buyer") from error
+    table = read_sheet(path, "--groups", ("farm_id",))
     kinds = [str(name) for name in table.columns if name != "farm_id"]
-    if "farm_id" not in table.columns or not kinds:
+    if not kinds:
         raise InputError(
-            f"{path}: needs the column farm_id and one more; found {', '.join(map(str, table.columns))}",
+            f"{path}: needs a column beside farm_id",
             hint="one line per farm: its id, and in each further column a group, as farm_id,buyer",
         )
     taken = [name for name in kinds if name in DIMENSIONS]
@@ -230,7 +226,8 @@ def read_columns(path: Path, book: Book) -> dict[str, dict[str, str]]:
         )
     twice = table["farm_id"].duplicated()
     if twice.any():
-        raise InputError(f"{path}, line {int(twice.argmax()) + 2}: a farm stands twice", hint="one line per farm")
+        line = int(twice.argmax()) + table.attrs["first"]
+        raise InputError(f"{path}, line {line}: a farm stands twice", hint="one line per farm")
     farm_ids = {farm.farm_id for region in book.regions for farm in region.farms}
     if not set(table["farm_id"].dropna()) & farm_ids:
         raise InputError(f"{path}: none of the {len(farm_ids)} farms is in it", hint="ids as in the parcel file")
@@ -257,10 +254,6 @@ def read_places(path: Path, column: str, book: Book) -> dict[str, Parts]:
         StoreError: a publication cannot be read.
     """
     outlines = read_outlines(path, column=column)
-    if outlines.names == (path.stem,):
-        raise InputError(
-            f"{path}: no column {column} names its polygons", hint="give the column's name: --place COLUMN"
-        )
     told: dict[str, Parts] = {}
     for region in book.regions:
         area = {farm.farm_id: farm.area_m2 for farm in region.farms}
